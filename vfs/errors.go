@@ -1,0 +1,63 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+)
+
+// The kinds of refusal a client can meet beside fs.ErrNotExist, fs.ErrExist
+// and fs.ErrPermission. Test for them with errors.Is.
+var (
+	// ErrName is a name that no file can have.
+	ErrName = errors.New("bad name")
+	// ErrUnsupported is an operation that does not exist here.
+	ErrUnsupported = errors.New("operation unsupported")
+	// ErrNoSpace is a disk or quota that is full.
+	ErrNoSpace = errors.New("no space")
+	// ErrTooLarge is a file or offset past a limit.
+	ErrTooLarge = errors.New("too large")
+	// ErrTooMany is a count past a limit, such as open files.
+	ErrTooMany = errors.New("too many")
+	// ErrBadMessage is a packet that does not parse.
+	ErrBadMessage = errors.New("bad message")
+	// ErrBadHandle is a handle that is not open, or not open for this.
+	ErrBadHandle = errors.New("bad handle")
+	// ErrIO is a fault of the store.
+	ErrIO = errors.New("input/output error")
+)
+
+// Error is a refusal or a fault. Why is written for the person at the client:
+// it never holds a path of the host. Err, which may, is for the log.
+type Error struct {
+	Kind error  // one of the kinds above or of io/fs: what errors.Is finds
+	Why  string // a clause without a full stop; "" means Kind says it all
+	Err  error  // the cause, or nil
+}
+
+// Error is the whole story, for a log.
+func (e *Error) Error() string {
+	s := e.Reason()
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Reason is what a client may read.
+func (e *Error) Reason() string {
+	if e.Why != "" {
+		return e.Why
+	}
+	return e.Kind.Error()
+}
+
+// Unwrap lets errors.Is find the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// notExist is the answer for all that is not a file of the library.
+func notExist() error { return &Error{Kind: fs.ErrNotExist, Why: "no such file"} }

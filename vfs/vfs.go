@@ -1,0 +1,163 @@
+// Package vfs is the library: a flat folder of regular files that accounts may
+// list, read and write over SFTP, and nothing else.
+//
+// The way in is [Library], the contract of a store, and [Session], which
+// serves one sftp channel on top of a Library:
+//
+//	vfs.go       Library, File, Upload and what passes between them
+//	name.go      which names exist
+//	errors.go    Error, the one error type a client's reason comes from
+//	dir.go       Dir, the Library in a local directory
+//	stage.go     the hidden folder where uploads wait until they are whole
+//	upload.go    an upload: written to a stage, published at Commit
+//	extent.go    which bytes of a stage have been written
+//	session.go   Session: takes an sftp channel's packets in order
+//	frame.go     the packets answered by handle, and their bytes
+//	handlers.go  the packets answered by name, and all policy
+//	status.go    errors to SSH_FX codes and reasons
+//
+// Paths never reach a Library: a name is one path element, checked by
+// [CheckName], so there is nothing to climb out of.
+package vfs
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"iter"
+	"time"
+)
+
+// A Library is one flat set of named regular files.
+//
+// Every method takes names, never paths; a name that [CheckName] refuses, and
+// anything in the store that is not a regular file, does not exist
+// ([fs.ErrNotExist]) except for Create and the new name of Rename, which refuse
+// it with the reason ([ErrName]). Errors are an [*Error], or wrap a context's.
+// A Library is safe for concurrent use; what it opens is not (see each).
+type Library interface {
+	// List yields every file once, in no set order, without holding them all
+	// in memory. A file removed meanwhile is left out. It stops at the first
+	// error of the store, which it yields last with a nil FileInfo.
+	List(ctx context.Context) iter.Seq2[fs.FileInfo, error]
+
+	// Stat describes a file. Its ModTime counts whole seconds at least.
+	Stat(ctx context.Context, name string) (fs.FileInfo, error)
+
+	// Open opens a file for reading. What is read is the version that was
+	// published at that moment, whole, however often it is replaced later.
+	Open(ctx context.Context, name string) (File, error)
+
+	// Create begins an upload as [CreateOptions] says. Nothing that others can
+	// see changes before Upload.Commit.
+	Create(ctx context.Context, name string, o CreateOptions) (Upload, error)
+
+	// Rename gives the file old the name new, atomically. If new exists it is
+	// replaced when replace is set, else the error is [fs.ErrExist].
+	Rename(ctx context.Context, old, new string, replace bool) error
+
+	// Remove removes a file. Those who have it open keep reading it.
+	Remove(ctx context.Context, name string) error
+
+	// SetAttr changes the mode and times of a file. A new size is published
+	// like an upload: a reader sees the old content or the new, whole.
+	SetAttr(ctx context.Context, name string, a Attr) error
+}
+
+// A File is one version of a published file, open for reading. ReadAt may be
+// called from several goroutines; it returns io.EOF at the end of the file.
+type File interface {
+	io.ReaderAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+}
+
+// An Upload is a file in the making, seen by nobody but its owner. It belongs
+// to one session and is used by one goroutine at a time.
+//
+// The first error of WriteAt, SetAttr or Sync that leaves the content in doubt
+// is kept: every later WriteAt and Commit fails with it.
+type Upload interface {
+	// WriteAt writes p at off (bytes), past the end too: what lies between
+	// reads as zeros. It refuses, and writes nothing, when off is negative or
+	// the end would pass a limit or the space there is.
+	io.WriterAt
+
+	// ReadAt reads what a Commit now would publish.
+	io.ReaderAt
+
+	// Stat describes what a Commit now would publish.
+	Stat() (fs.FileInfo, error)
+
+	// SetAttr sets what the published file is to have: size at once, mode and
+	// times at Commit.
+	SetAttr(a Attr) error
+
+	// Sync makes what was written survive a crash of the machine. It does not
+	// publish.
+	Sync() error
+
+	// Commit publishes the upload under its name, whole and durable, and ends
+	// it. On an error nothing was published and the upload is gone: the name
+	// is as it was. With [CreateOptions.NoReplace] the error is [fs.ErrExist]
+	// if the name has been taken meanwhile.
+	Commit(ctx context.Context) error
+
+	// Abort ends the upload without publishing. A store that implements
+	// partials keeps what can be resumed. After Commit it does nothing.
+	Abort() error
+}
+
+// CreateOptions says what an upload starts from (draft-ietf-secsh-filexfer-02
+// section 6.3, and POSIX open where the draft is silent).
+type CreateOptions struct {
+	// Create allows a name that does not exist; without it that is
+	// fs.ErrNotExist.
+	Create bool
+	// Truncate starts from nothing. Without it the upload starts with the
+	// content of the file as it is now, its base.
+	Truncate bool
+	// Exclusive refuses a name that exists with fs.ErrExist, now and at
+	// Commit. It has no meaning without Create.
+	Exclusive bool
+	// NoReplace is for an account that may create but not overwrite: like
+	// Exclusive, it never replaces a file, but a base is not needed to ask.
+	NoReplace bool
+	// Mode is the permission bits of a new file; zero is 0644. A file that
+	// exists keeps its own. The owner can always read and write.
+	Mode fs.FileMode
+	// Owner is the account that uploads; partials are its own.
+	Owner string
+	// MaxSize caps the upload, in bytes; zero is no cap.
+	MaxSize int64
+}
+
+// Attr is a set of attributes to change; those not named by a bool stay.
+type Attr struct {
+	HasSize  bool
+	Size     int64 // bytes
+	HasMode  bool
+	Mode     fs.FileMode // permission bits; see [FileMode]
+	HasTimes bool
+	Atime    time.Time // whole seconds, as SFTP has them
+	Mtime    time.Time
+	HasOwner bool // uid/gid were given, which nothing here honours
+}
+
+// FileMode is the mode that a library gives a file when m is asked for: the
+// nine permission bits, and always read and write for the owner. Set-id and
+// sticky bits are dropped.
+func FileMode(m fs.FileMode) fs.FileMode { return m&0o777 | 0o600 }
+
+// Space is implemented by a Library that knows how much room it has, in bytes
+// and files (statvfs@openssh.com).
+type Space interface {
+	Space(ctx context.Context) (SpaceInfo, error)
+}
+
+// SpaceInfo is what statvfs tells of a Library.
+type SpaceInfo struct {
+	BlockSize               uint64 // bytes
+	Blocks, Free, Available uint64 // blocks; Available is what uploads can use
+	Files, FreeFiles        uint64
+}
