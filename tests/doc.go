@@ -1,0 +1,19 @@
+// Package tests judges the built programs from outside: real clients against
+// a shelfd of its own for each test, on the loopback interface. It imports no
+// other package of the module, so what it finds is what people get.
+//
+//	main_test.go      builds shelfd and shelf once, for all tests
+//	server_test.go    starts and stops a shelfd
+//	client_test.go    an SFTP client in the test process, for exact requests
+//	need_test.go      what to do when a client program is missing
+//	script_test.go    runs testdata/*.txtar: sessions as people type them
+//	stock_test.go     sizes and big files with sftp, scp and shelf
+//	many_test.go      fifty clients at once
+//	planted_test.go   what lies in a library and is not of it
+//	replace_test.go   a file replaced while it is read, an upload cut short
+//	arrows_test.go    which package may import which
+//
+// With CI or SHELF_CI set a missing client fails the test that needs it;
+// without, the test is skipped by name. The flag -torture makes the long tests
+// long.
+package tests

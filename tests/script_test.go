@@ -1,0 +1,81 @@
+package tests
+
+import (
+	"net"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs the sessions in testdata, each in a folder and with a home
+// of its own. To testscript's own commands they add:
+//
+//	need PROGRAM...   skip, or fail in CI, when a program is not installed
+//	serve [ARG...]    start a shelfd with these flags more; it serves
+//	                  ./library, and ./ssh_config has it as the host "shelf"
+//	shutdown          stop that shelfd, which must exit with status 0
+//
+// After serve, $ADDR, $HOST and $PORT say where it listens; $USER is the
+// account and ./id its private key. The condition [root] holds for root, who
+// is bound by no permission.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUpScript,
+		Condition:           func(name string) (bool, error) { return name == "root" && os.Geteuid() == 0, nil },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"need":     needCmd,
+			"serve":    func(ts *testscript.TestScript, _ bool, args []string) { serveCmd(t, ts, args) },
+			"shutdown": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(stateOf(ts).server.stop()) },
+		},
+	})
+}
+
+// script is what the commands of one script share.
+type script struct {
+	t      testscript.T
+	server *server
+}
+
+type scriptKey struct{}
+
+func stateOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+
+func setUpScript(env *testscript.Env) error {
+	home := env.WorkDir + "/home"
+	env.Setenv("HOME", home)
+	env.Setenv("USER", user)
+	env.Values[scriptKey{}] = &script{t: env.T()}
+	return os.Mkdir(home, 0o700)
+}
+
+func needCmd(ts *testscript.TestScript, _ bool, programs []string) {
+	for _, p := range programs {
+		switch {
+		case installed(p):
+		case mustHaveAll():
+			ts.Fatalf("%s is not installed, and in CI it must be: add its package to .ci/run", p)
+		default:
+			stateOf(ts).t.Skip(p + " is not installed")
+		}
+	}
+}
+
+func serveCmd(t *testing.T, ts *testscript.TestScript, args []string) {
+	s, err := startServer(ts.Getenv("WORK"), args...)
+	ts.Check(err)
+	ts.Defer(func() {
+		if err := s.stop(); err != nil {
+			t.Errorf("%s: %v", ts.Name(), err)
+		}
+	})
+	stateOf(ts).server = s
+	host, port, err := net.SplitHostPort(s.addr)
+	ts.Check(err)
+	ts.Setenv("ADDR", s.addr)
+	ts.Setenv("HOST", host)
+	ts.Setenv("PORT", port)
+}

@@ -1,0 +1,258 @@
+package tests
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// patience bounds every wait for something that must happen. Nothing is
+// measured by it: it only keeps a broken program from holding up the tests.
+const patience = 60 * time.Second
+
+// user is the account of every server under test.
+const user = "ada"
+
+// server is a shelfd under test, with one account, user.
+type server struct {
+	library  string // folder
+	state    string // folder
+	identity string // file of user's private key; ".pub" is added for the public one
+	config   string // file: an ssh_config in which the host "shelf" is this server
+	addr     string // where it listens: 127.0.0.1:port
+
+	cmd    *exec.Cmd
+	stdout *output
+	stderr *output
+	exited chan struct{} // closed when the process is gone, then exit is set
+	exit   error
+}
+
+// serve starts a server with a folder of its own and more arguments for
+// `shelfd serve`, and has it stopped when the test ends: by SIGTERM, to which
+// it must answer with status 0.
+func serve(t testing.TB, args ...string) *server {
+	t.Helper()
+	s, err := startServer(t.TempDir(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// startServer starts a server whose files all lie in dir, and returns when it
+// listens. A library that is there already is served as it is.
+func startServer(dir string, args ...string) (*server, error) {
+	s := &server{
+		library:  filepath.Join(dir, "library"),
+		state:    filepath.Join(dir, "state"),
+		identity: filepath.Join(dir, "id"),
+		config:   filepath.Join(dir, "ssh_config"),
+		stdout:   newOutput(),
+		stderr:   newOutput(),
+		exited:   make(chan struct{}),
+	}
+	if err := os.MkdirAll(s.library, 0o755); err != nil {
+		return nil, err
+	}
+	if err := makeKey(s.identity); err != nil {
+		return nil, err
+	}
+	if err := s.start(args); err != nil {
+		return nil, err
+	}
+	return s, s.writeConfig(dir)
+}
+
+// start runs the program and waits for the line that says where it listens.
+func (s *server) start(args []string) error {
+	s.cmd = exec.Command("shelfd", append([]string{"serve",
+		"--listen", "127.0.0.1:0", "--library", s.library, "--state", s.state,
+		"--user", user, "--authorized-keys", s.identity + ".pub"}, args...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		s.exit = s.cmd.Wait()
+		close(s.exited)
+	}()
+	if err := s.awaitAddr(); err != nil {
+		s.cmd.Process.Kill()
+		return err
+	}
+	return nil
+}
+
+var listening = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+func (s *server) awaitAddr() error {
+	deadline := time.After(patience)
+	for {
+		if line, ok := s.stdout.line(); ok {
+			s.addr = listening.FindString(line)
+			if s.addr == "" {
+				return fmt.Errorf("shelfd's first line has no address: %q", line)
+			}
+			return nil
+		}
+		select {
+		case <-s.stdout.grew:
+		case <-s.exited:
+			return fmt.Errorf("shelfd did not start: %w\n%s", s.exit, s.stderr)
+		case <-deadline:
+			return fmt.Errorf("shelfd printed no line\n%s", s.stderr)
+		}
+	}
+}
+
+// stop ends the server as a service manager does. It may be called again.
+func (s *server) stop() error {
+	// Signal fails when the process is gone already; its status tells why.
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		s.cmd.Process.Kill()
+		return fmt.Errorf("shelfd did not end on SIGTERM\n%s", s.stderr)
+	}
+	if s.exit != nil {
+		return fmt.Errorf("shelfd ended with %w\n%s", s.exit, s.stderr)
+	}
+	return nil
+}
+
+// writeConfig writes the ssh_config that stock clients are run with. The
+// person's own configuration, keys and known hosts have no part in a test.
+func (s *server) writeConfig(dir string) error {
+	host, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return err
+	}
+	config := fmt.Sprintf(`Host shelf
+HostName %s
+Port %s
+User %s
+IdentityFile "%s"
+IdentitiesOnly yes
+UserKnownHostsFile "%s"
+StrictHostKeyChecking accept-new
+BatchMode yes
+LogLevel ERROR
+`, host, port, user, s.identity, filepath.Join(dir, "known_hosts"))
+	return os.WriteFile(s.config, []byte(config), 0o600)
+}
+
+// put writes a file into the library from the server's side.
+func (s *server) put(t testing.TB, name string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.library, name), content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// get reads a file of the library from the server's side.
+func (s *server) get(t testing.TB, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.library, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// stages lists the uploads that wait in the library's hidden folder.
+func (s *server) stages(t testing.TB) []os.DirEntry {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(s.library, ".shelf"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return entries
+}
+
+// makeKey makes an ed25519 key pair: file and file.pub. It leaves one that is
+// there alone, so that a server can be started again.
+func makeKey(file string) error {
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(private, user)
+	if err != nil {
+		return err
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(file+".pub", ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644)
+}
+
+// output collects what a program prints and says when there is more.
+type output struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+	grew chan struct{}
+}
+
+func newOutput() *output { return &output{grew: make(chan struct{}, 1)} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.grew <- struct{}{}:
+	default:
+	}
+	return o.text.Write(p)
+}
+
+// line is the first line, once it is whole.
+func (o *output) line() (string, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	line, _, ok := bytes.Cut(o.text.Bytes(), []byte("\n"))
+	return string(line), ok
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// eventually polls until ok, and fails the test if that takes for ever.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not so: %s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
