@@ -1,0 +1,76 @@
+# make run    serve ./library on this machine
+# make test   every test, with the race detector
+#
+# All else is for those who work on Shelf; CONTRIBUTING.md says more.
+
+.PHONY: build run test check bench fuzz torture clean
+
+PORT     ?= 2222
+FUZZTIME ?= 10s
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The race detector needs a C compiler; Go says whether there is one.
+RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+build:
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./cmd/shelfd ./cmd/shelf
+
+# Who has the usual ed25519 key logs in with that; for others a pair is made
+# that is good for nothing but this.
+MINE := $(HOME)/.ssh/id_ed25519
+KEY  := $(if $(and $(wildcard $(MINE)),$(wildcard $(MINE).pub)),$(MINE),.shelf-demo/id_ed25519)
+
+run: build library $(KEY).pub
+	@echo
+	@echo 'In a second shell, from this folder:'
+	@echo
+	@echo '    sftp -i $(KEY) -P $(PORT) 127.0.0.1'
+	@echo '    scp -i $(KEY) -P $(PORT) README.md 127.0.0.1:'
+	@echo '    ./bin/shelf -i $(KEY) -p $(PORT) 127.0.0.1'
+	@echo
+	@exec ./bin/shelfd serve --listen 127.0.0.1:$(PORT) --authorized-keys $(KEY).pub
+
+library:
+	mkdir library
+	echo 'This file lies in the library. Replace it, or put others beside it.' > library/welcome.txt
+
+.shelf-demo/id_ed25519.pub: | build
+	@mkdir -p -m 700 .shelf-demo
+	@if command -v ssh-keygen > /dev/null; then \
+		ssh-keygen -q -t ed25519 -N '' -C 'shelf demo' -f .shelf-demo/id_ed25519; \
+	else \
+		./bin/shelfd keygen .shelf-demo/id_ed25519; \
+	fi
+
+test:
+	go test $(RACE) ./...
+
+check:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	GOOS=linux go build ./...
+	GOOS=darwin go build ./...
+	GOOS=freebsd go build ./...
+	GOOS=windows go build -o /dev/null ./cmd/shelf
+	go mod tidy -diff
+	go mod verify
+
+bench:
+	go test -run '^$$' -bench . ./...
+
+# Each fuzz target in turn, FUZZTIME each.
+fuzz:
+	@set -e; targets=$$(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' .); \
+	echo "$$targets" | while IFS=: read -r file func; do \
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	done
+
+# The long form of the end-to-end tests.
+torture:
+	go test $(RACE) -v -timeout 2h ./tests -torture
+
+# Leaves ./library and .shelf-demo alone: what is in them is yours.
+clean:
+	rm -rf bin
