@@ -1,0 +1,112 @@
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows says which package of the module may import which others: the design,
+// in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
+// may import the package, what it may import, and what is below those.
+var arrows = map[string][]string{
+	"cmd/shelfd":  {"sshd", "vfs", "keys"},
+	"cmd/shelf":   {}, // a client of the protocol, not of the code
+	"sshd":        {"vfs", "keys"},
+	"vfs":         {},
+	"vfs/vfstest": {"vfs"},
+	"keys":        {},
+	"tests":       {}, // judges the built programs
+}
+
+// vague are names that say nothing about what a package is for.
+var vague = []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "lib", "base", "internal"}
+
+// module is the path of the module; its packages are below it.
+const module = "shelf"
+
+type goPackage struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string // of the package's own tests
+	XTestImports []string // of tests in a package of their own
+}
+
+func TestArrows(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := relative(p.ImportPath)
+		allowed, known := arrows[name]
+		if !known {
+			t.Errorf("package %s is not in the design", name)
+			continue
+		}
+		for _, to := range ours(p.Imports) {
+			if !slices.Contains(allowed, to) {
+				t.Errorf("%s imports %s, which the design does not allow", name, to)
+			}
+		}
+		for _, to := range ours(slices.Concat(p.TestImports, p.XTestImports)) {
+			if !slices.ContainsFunc(append(allowed, name), func(a string) bool { return within(to, a) }) {
+				t.Errorf("a test of %s imports %s, which the design does not allow", name, to)
+			}
+		}
+	}
+}
+
+func TestPackageNamesSaySomething(t *testing.T) {
+	for _, p := range listPackages(t) {
+		for word := range strings.SplitSeq(relative(p.ImportPath), "/") {
+			if slices.Contains(vague, word) {
+				t.Errorf("%s: %q says nothing about what is in it", p.ImportPath, word)
+			}
+		}
+	}
+}
+
+// ours keeps the imports that are packages of the module.
+func ours(imports []string) []string {
+	var own []string
+	for _, to := range imports {
+		if strings.HasPrefix(to, module+"/") {
+			own = append(own, relative(to))
+		}
+	}
+	return own
+}
+
+// within tells whether a package is parent or below it.
+func within(name, parent string) bool {
+	return name == parent || strings.HasPrefix(name, parent+"/")
+}
+
+func relative(importPath string) string {
+	return strings.TrimPrefix(importPath, module+"/")
+}
+
+// listPackages asks the go command for every package of the module.
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", path.Join(module, "...")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) == 0 {
+		t.Fatal("go list found no package")
+	}
+	var all []goPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}

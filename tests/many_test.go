@@ -1,0 +1,215 @@
+package tests
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	manyClients = 50
+	maxContent  = 1 << 20 // bytes of a file that one of many copies
+
+	// maxGrowth bounds what a burst of clients may leave resident, in bytes:
+	// the runtime gives memory back late, but it does not keep a session's.
+	maxGrowth = 256 << 20
+)
+
+// TestManyClients has fifty people list, put and get files of their own at
+// once, each in a session kept open: for a few rounds, or with -torture for a
+// minute. When they have gone the server holds nothing more than before.
+func TestManyClients(t *testing.T) {
+	s := serve(t)
+	warmUp(t, s)
+	before := s.resources(t)
+
+	rounds, until := 3, time.Time{}
+	if *torture {
+		rounds, until = 1, time.Now().Add(time.Minute)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	var all sync.WaitGroup
+	for n := range manyClients {
+		all.Go(func() {
+			if err := s.oneOfMany(ctx, n, rounds, until); err != nil {
+				cancel(fmt.Errorf("client %d: %w", n, err))
+			}
+		})
+	}
+	all.Wait()
+	if err := context.Cause(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	if left := s.stages(t); len(left) != 0 {
+		t.Errorf("stages left when all is done: %v", left)
+	}
+	s.giveBack(t, before)
+}
+
+// warmUp lets the server open what it keeps open.
+func warmUp(t *testing.T, s *server) {
+	t.Helper()
+	c, err := s.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.roundTrip("warm-up", content(0, 1)), c.close()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server closes the connection of a client that left", func() bool {
+		return s.connections(t) == 0
+	})
+}
+
+// oneOfMany is one person's work: rounds of it, and on until the time given.
+func (s *server) oneOfMany(ctx context.Context, n, rounds int, until time.Time) error {
+	c, err := s.connect()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for round := 0; round < rounds || time.Now().Before(until); round++ {
+		if ctx.Err() != nil {
+			return nil // another one's error ended it
+		}
+		name := fmt.Sprintf("client %d file %d", n, round%4)
+		seed := uint64(n)<<32 | uint64(round)
+		size := int64(seed * 2654435761 % maxContent)
+		if err := c.roundTrip(name, content(seed, size)); err != nil {
+			return fmt.Errorf("round %d, %d bytes: %w", round, size, err)
+		}
+	}
+	return nil
+}
+
+// roundTrip puts a file, finds it in the listing and gets it again.
+func (c *client) roundTrip(name string, want []byte) error {
+	if err := c.upload(name, want); err != nil {
+		return fmt.Errorf("put: %w", err)
+	}
+	if err := c.findListed(name, int64(len(want))); err != nil {
+		return fmt.Errorf("list: %w", err)
+	}
+	got, err := c.download(name)
+	if err != nil {
+		return fmt.Errorf("get: %w", err)
+	}
+	if !bytes.Equal(got, want) {
+		return errors.New("get: the bytes are not those that were put")
+	}
+	return nil
+}
+
+func (c *client) findListed(name string, size int64) error {
+	files, err := c.ReadDir("/")
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.Name() == name && f.Size() == size {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q with %d bytes is not there", name, size)
+}
+
+// upload puts a file as clients do: create, truncate, write, close.
+func (c *client) upload(name string, content []byte) error {
+	f, err := c.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.ReadFrom(bytes.NewReader(content))
+	return errors.Join(err, f.Close())
+}
+
+func (c *client) download(name string) ([]byte, error) {
+	f, err := c.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// giveBack waits until the server holds no more than before; where the system
+// does not tell, there is nothing to see.
+func (s *server) giveBack(t *testing.T, before resources) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("the server is back to %d descriptors", before.descriptors), func() bool {
+		return s.resources(t).descriptors <= before.descriptors
+	})
+	after := s.resources(t)
+	t.Logf("resident: %d MiB before, %d MiB after", before.resident>>20, after.resident>>20)
+	if after.resident > before.resident+maxGrowth {
+		t.Errorf("%d MiB resident after %d clients left, %d MiB before they came",
+			after.resident>>20, manyClients, before.resident>>20)
+	}
+}
+
+// resources is what a server process holds.
+type resources struct {
+	descriptors int
+	resident    int64 // bytes
+}
+
+// resources looks into /proc; elsewhere than on Linux it is all zero.
+func (s *server) resources(t testing.TB) resources {
+	if runtime.GOOS != "linux" {
+		return resources{}
+	}
+	var pages, resident int64
+	if _, err := fmt.Sscan(s.proc(t, "statm"), &pages, &resident); err != nil {
+		t.Fatal(err)
+	}
+	return resources{len(s.descriptors(t)), resident * int64(os.Getpagesize())}
+}
+
+// connections counts the server's TCP connections, the listener not among them.
+func (s *server) connections(t testing.TB) int {
+	n := 0
+	for _, target := range s.descriptors(t) {
+		if strings.HasPrefix(target, "socket:") {
+			n++
+		}
+	}
+	return max(0, n-1)
+}
+
+// descriptors tells what the server's open descriptors stand for.
+func (s *server) descriptors(t testing.TB) []string {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	folder := fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var targets []string
+	for _, e := range entries {
+		// One that is closed meanwhile is no longer held.
+		if target, err := os.Readlink(folder + "/" + e.Name()); err == nil {
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
+
+func (s *server) proc(t testing.TB, file string) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
