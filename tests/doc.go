@@ -11,6 +11,7 @@
 //	many_test.go      fifty clients at once
 //	planted_test.go   what lies in a library and is not of it
 //	replace_test.go   a file replaced while it is read, an upload cut short
+//	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
 //
 // With CI or SHELF_CI set a missing client fails the test that needs it;
