@@ -1,0 +1,104 @@
+package keys
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+// maxAuthorizedKeys is the largest authorized_keys file that is read, in bytes:
+// some ten thousand keys. It is read at each login, and by strangers' asking.
+const maxAuthorizedKeys = 1 << 20
+
+// ErrNoKey is a file without a key that could log in.
+var ErrNoKey = errors.New("it lists no key that can log in")
+
+// AuthorizedKeys is a file of keys in OpenSSH's format (sshd(8), "AUTHORIZED_KEYS
+// FILE FORMAT"). It is read anew each time it is asked, so a change takes
+// effect at the next login. It is safe for concurrent use.
+type AuthorizedKeys struct {
+	path string
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	warned [sha256.Size]byte // of the content whose faults have been logged; mu
+}
+
+// NewAuthorizedKeys names a file of keys; log gets a warning for each line that
+// cannot be used, once for each content of the file.
+func NewAuthorizedKeys(path string, log *slog.Logger) *AuthorizedKeys {
+	return &AuthorizedKeys{path: path, log: log}
+}
+
+// Path is the name of the file.
+func (a *AuthorizedKeys) Path() string { return a.path }
+
+// Check is nil when at least one key of the file can log in now. The error says
+// what is wrong with the file.
+func (a *AuthorizedKeys) Check() error {
+	content, err := readSecure(a.path, maxAuthorizedKeys, sharedRead)
+	if err != nil {
+		return err
+	}
+	keys, faults := parseAuthorizedKeys(content)
+	if len(keys) > 0 {
+		return nil
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("%s: %w: %w", a.path, ErrNoKey, errors.Join(faults...))
+	}
+	return fmt.Errorf("%s: %w", a.path, ErrNoKey)
+}
+
+// read returns the keys that the file lists now.
+func (a *AuthorizedKeys) read() ([]authorizedKey, error) {
+	content, err := readSecure(a.path, maxAuthorizedKeys, sharedRead)
+	if err != nil {
+		return nil, err
+	}
+	keys, faults := parseAuthorizedKeys(content)
+	a.warn(content, faults)
+	return keys, nil
+}
+
+// warn logs the lines that are skipped, but not again at every login.
+func (a *AuthorizedKeys) warn(content []byte, faults []error) {
+	sum := sha256.Sum256(content)
+	a.mu.Lock()
+	news := a.warned != sum
+	a.warned = sum
+	a.mu.Unlock()
+	if !news {
+		return
+	}
+	for _, fault := range faults {
+		a.log.Warn("a line of authorized_keys is skipped", "file", a.path, "reason", fault)
+	}
+}
+
+// parseAuthorizedKeys returns the keys of the lines that can be used and, for
+// each that cannot, what is wrong with it. A line that is not understood whole
+// is not used at all: what was not understood may have been a restriction.
+func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) {
+	lines := bufio.NewReader(bytes.NewReader(content))
+	for number := 1; ; number++ {
+		text, err := lines.ReadString('\n')
+		if text = strings.TrimSpace(text); text != "" && text[0] != '#' {
+			key, fault := parseLine(text)
+			if fault != nil {
+				faults = append(faults, fmt.Errorf("line %d: %w", number, fault))
+			} else {
+				keys = append(keys, key)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return keys, faults
+		}
+	}
+}

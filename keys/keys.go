@@ -1,0 +1,48 @@
+// Package keys says who may enter: the host's own key, the keys that accounts
+// log in with, and the verdict on what a client offers.
+//
+// The way in is [Accounts], whose methods are the callbacks of an
+// [ssh.ServerConfig]:
+//
+//	keys.go        Identity, and how it leaves this package
+//	accounts.go    Accounts: the verdict on a login
+//	authorized.go  AuthorizedKeys: a file of keys, read anew at each login
+//	line.go        one line of it: a key and the options that restrict it
+//	source.go      from=: where a key may be used
+//	expiry.go      expiry-time=: until when
+//	policy.go      which keys are strong enough
+//	hostkey.go     the host key: made once, loaded ever after
+//	secure.go      opening files that nobody else may have touched
+//
+// Nothing here knows about libraries or what an account may do in one.
+package keys
+
+import "golang.org/x/crypto/ssh"
+
+// Identity is who logged in, and how that was proven.
+type Identity struct {
+	Account     string
+	Method      string // RFC 4252's name of the method, as "publickey"
+	Fingerprint string // of the key, "SHA256:..."; "" for a method without one
+}
+
+// identityKey is where an Identity lies in [ssh.Permissions.ExtraData].
+type identityKey struct{}
+
+// IdentityOf finds the identity in what the method that succeeded returned.
+//
+// There is no other way to learn it: a client may offer many keys before it
+// signs with one, so whatever a callback remembered on the side could be of a
+// key that was never proven (CVE-2024-45337).
+func IdentityOf(p *ssh.Permissions) (Identity, bool) {
+	if p == nil {
+		return Identity{}, false
+	}
+	id, ok := p.ExtraData[identityKey{}].(Identity)
+	return id, ok
+}
+
+// permissions carries an identity, and what else the next callback must know.
+func permissions(id Identity) *ssh.Permissions {
+	return &ssh.Permissions{ExtraData: map[any]any{identityKey{}: id}}
+}

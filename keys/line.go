@@ -1,0 +1,127 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// noTouchRequired is the option, and the name under which x/crypto looks for
+// it in [ssh.Permissions.Extensions].
+const noTouchRequired = "no-touch-required"
+
+// authorizedKey is one line of authorized_keys: a key, and what restricts it.
+type authorizedKey struct {
+	key     ssh.PublicKey
+	from    *sources  // nil is anywhere
+	expires time.Time // zero is never
+	noTouch bool      // a security key need not prove that it was touched
+}
+
+// usable is nil if the key may be used from there at that time. The reason is
+// a clause for the person who holds the key.
+func (k authorizedKey) usable(from net.Addr, now time.Time) error {
+	if k.from != nil && !k.from.allow(from) {
+		return errors.New("this key may not be used from your address")
+	}
+	if !k.expires.IsZero() && !now.Before(k.expires) {
+		return fmt.Errorf("this key expired on %s", k.expires.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return nil
+}
+
+// parseLine parses a line that is neither empty nor a comment.
+func parseLine(text string) (authorizedKey, error) {
+	key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(text))
+	if err != nil {
+		return authorizedKey{}, errors.New("it is not a public key, nor options and a public key")
+	}
+	if err := checkKey(key); err != nil {
+		return authorizedKey{}, err
+	}
+	k := authorizedKey{key: key}
+	for _, option := range options {
+		if err := k.restrict(option); err != nil {
+			return authorizedKey{}, err
+		}
+	}
+	return k, nil
+}
+
+// restrict applies one option. Their names are not case-sensitive (sshd(8)).
+func (k *authorizedKey) restrict(option string) error {
+	name, quoted, hasValue := strings.Cut(option, "=")
+	name = strings.ToLower(name)
+	switch name {
+	case "from", "expiry-time":
+		if !hasValue {
+			return fmt.Errorf("option %s has no value", name)
+		}
+		value, err := unquote(quoted)
+		if err != nil {
+			return fmt.Errorf("option %s: %w", name, err)
+		}
+		if name == "from" {
+			return k.restrictFrom(value)
+		}
+		return k.restrictExpiry(value)
+	}
+	if hasValue {
+		return fmt.Errorf("option %q is not supported", name)
+	}
+	return k.flag(name)
+}
+
+// flag applies an option without a value. All but one speak of things that do
+// not exist here at all, so to forbid or to allow them changes nothing.
+func (k *authorizedKey) flag(name string) error {
+	switch name {
+	case noTouchRequired:
+		k.noTouch = true
+	case "restrict",
+		"no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc", "no-x11-forwarding",
+		"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding":
+	default:
+		return fmt.Errorf("option %q is not supported", name)
+	}
+	return nil
+}
+
+func (k *authorizedKey) restrictFrom(value string) (err error) {
+	if k.from != nil {
+		return errors.New("option from is there twice")
+	}
+	if k.from, err = parseSources(value); err != nil {
+		return fmt.Errorf("option from: %w", err)
+	}
+	return nil
+}
+
+// restrictExpiry keeps the earliest of several times, as sshd does.
+func (k *authorizedKey) restrictExpiry(value string) error {
+	at, err := parseExpiry(value)
+	if err != nil {
+		return fmt.Errorf("option expiry-time: %w", err)
+	}
+	if k.expires.IsZero() || at.Before(k.expires) {
+		k.expires = at
+	}
+	return nil
+}
+
+// unquote takes the double quotes off an option's value, in which \" stands
+// for a quote and a backslash before anything else for itself.
+func unquote(s string) (string, error) {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return "", errors.New("its value is not in double quotes")
+	}
+	s = strings.ReplaceAll(s[1:len(s)-1], `\"`, "\x00")
+	if strings.Contains(s, `"`) {
+		return "", errors.New("its value has a quote within")
+	}
+	return strings.ReplaceAll(s, "\x00", `"`), nil
+}
