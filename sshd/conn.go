@@ -1,0 +1,117 @@
+package sshd
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"shelf/keys"
+	"shelf/vfs"
+)
+
+// conn is one client's connection. All but what mu guards belongs to the
+// goroutine of run, and does not change any more once there are others.
+type conn struct {
+	config Config
+	wire   *wire
+	pass   *pass
+	ctx    context.Context // of all that is done for the client
+	cancel context.CancelFunc
+	log    *slog.Logger
+
+	id       string
+	source   string
+	started  time.Time
+	loggedIn time.Time // zero until then
+	hello    hello
+	asked    string        // the account the client last asked for, unproven
+	identity keys.Identity // proven
+	client   *ssh.ServerConn
+
+	owned sync.WaitGroup // a count for each goroutine but run's
+
+	mu       sync.Mutex
+	channels int                       // open; mu
+	sessions map[*vfs.Session]struct{} // mu
+}
+
+func newConn(ctx context.Context, config Config, nc net.Conn, p *pass) *conn {
+	c := &conn{
+		config: config, wire: &wire{Conn: nc}, pass: p,
+		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
+		sessions: make(map[*vfs.Session]struct{}),
+	}
+	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.log = config.Log.With("conn", c.id)
+	return c
+}
+
+// run serves the connection to its end.
+func (c *conn) run() {
+	stop := context.AfterFunc(c.ctx, func() { c.wire.Close() })
+	defer stop()
+	c.guard(c.serve)
+	c.close()
+	c.owned.Wait()
+	if !c.loggedIn.IsZero() {
+		c.guard(func() { c.config.Report(c.event(OpLogout, c.loggedIn, nil)) })
+	}
+}
+
+// close ends the connection; run returns soon after. Anyone may call it.
+func (c *conn) close() {
+	c.cancel()
+	c.wire.Close()
+}
+
+// guard runs f, and should it panic ends the connection, and no more than that.
+func (c *conn) guard(f func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.log.Error("panic; the connection is closed", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			c.close()
+		}
+	}()
+	f()
+}
+
+// spawn runs f in a goroutine that the connection waits for.
+func (c *conn) spawn(f func()) {
+	c.owned.Go(func() { c.guard(f) })
+}
+
+func (c *conn) serve() {
+	channels, requests, err := c.handshake()
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	c.pass.login()
+	c.loggedIn = time.Now()
+	c.config.Report(c.event(OpLogin, c.started, nil))
+
+	// No global request is ours to grant (RFC 4254 sections 4 and 7): forwarding
+	// does not exist here. Keepalives want no more than any answer.
+	c.spawn(func() { ssh.DiscardRequests(requests) })
+	c.spawn(c.keepAlive)
+	c.serveChannels(channels)
+}
+
+// idle tells whether no session has anything open.
+func (c *conn) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.sessions {
+		if s.OpenHandles() > 0 {
+			return false
+		}
+	}
+	return true
+}

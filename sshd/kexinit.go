@@ -1,0 +1,59 @@
+package sshd
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// kexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1): what a client can do, in
+// the order it likes.
+type kexInit struct {
+	Cookie                  [16]byte `sshtype:"20"`
+	KexAlgos                []string
+	ServerHostKeyAlgos      []string
+	CiphersClientServer     []string
+	CiphersServerClient     []string
+	MACsClientServer        []string
+	MACsServerClient        []string
+	CompressionClientServer []string
+	CompressionServerClient []string
+	LanguagesClientServer   []string
+	LanguagesServerClient   []string
+	FirstKexFollows         bool
+	Reserved                uint32
+}
+
+// msgKexInit is the number of the message.
+const msgKexInit = 20
+
+// maxPacket is the longest packet that all must take, in bytes (RFC 4253
+// section 6.1).
+const maxPacket = 35000
+
+// parseKexInit parses the first packet that follows a client's version line. It
+// comes in clear and without a MAC (RFC 4253 section 6):
+//
+//	uint32  packet_length   of what follows
+//	byte    padding_length
+//	byte[]  payload, padding
+//
+// It is whole if no more bytes are needed to tell. What is not a KEXINIT gives
+// nil: to judge it is left to x/crypto, which reads it again.
+func parseKexInit(b []byte) (init *kexInit, whole bool) {
+	if len(b) < 6 {
+		return nil, false
+	}
+	length, padding := binary.BigEndian.Uint32(b), uint32(b[4])
+	if length > maxPacket || length < padding+2 || b[5] != msgKexInit {
+		return nil, true
+	}
+	if uint32(len(b)) < 4+length {
+		return nil, false
+	}
+	init = new(kexInit)
+	if ssh.Unmarshal(b[5:4+length-padding], init) != nil {
+		return nil, true
+	}
+	return init, true
+}

@@ -1,0 +1,151 @@
+// Package sshd speaks SSH to clients: it lets in whom keys lets in, and on a
+// connection serves the subsystem "sftp" from a library of vfs, and nothing
+// else.
+//
+// The way in is [Server]:
+//
+//	server.go      Server: accepts connections
+//	shutdown.go    ends them in good order
+//	config.go      what a Server is built from
+//	gate.go        how many connections may be there at a time
+//	conn.go        one connection, and what it owns
+//	wire.go        reads what the client says before the handshake
+//	kexinit.go     the packet it says it in (RFC 4253 section 7.1)
+//	negotiate.go   what it is offered for it
+//	algorithms.go  which algorithms there are
+//	login.go       the handshake, up to a login or a refusal
+//	channels.go    the channels it opens
+//	keepalive.go   whether the client is still there
+//	session.go     one channel: the sftp subsystem, or why not
+//	event.go       what is told to those who watch
+//
+// Every goroutine belongs to a connection, which waits for it, and a panic in
+// one ends that connection alone.
+package sshd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// Server serves SSH connections. Make one with [New].
+type Server struct {
+	config Config
+	gate   *gate
+	owned  sync.WaitGroup // a count for each connection's goroutine
+
+	mu       sync.Mutex
+	stopping bool               // mu
+	listener net.Listener       // mu
+	conns    map[*conn]struct{} // mu
+}
+
+// New makes a server.
+func New(c Config) (*Server, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Report == nil {
+		c.Report = func(Event) {}
+	}
+	return &Server{config: c, gate: newGate(c.Limits), conns: make(map[*conn]struct{})}, nil
+}
+
+// Serve accepts connections until [Server.Shutdown], then returns nil; it closes
+// the listener. What ctx carries goes to all that is done for a client, and
+// nothing is done any more when it ends. Serve is called once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	defer l.Close()
+	if !s.listen(l) {
+		return nil
+	}
+	for {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			s.start(ctx, nc)
+		case errors.Is(err, net.ErrClosed):
+			return s.stopped(err)
+		default:
+			// Out of descriptors, or a client gone before it was accepted.
+			s.config.Log.Warn("accept failed", "err", err)
+			time.Sleep(acceptPause)
+		}
+	}
+}
+
+// acceptPause keeps a server that is out of descriptors from spinning.
+const acceptPause = 50 * time.Millisecond
+
+// listen takes the listener, unless the server is to stop already.
+func (s *Server) listen(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listener = l
+	return !s.stopping
+}
+
+// stopped is nil if the listener was closed by Shutdown.
+func (s *Server) stopped(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return nil
+	}
+	return err
+}
+
+// start takes care of a connection: serves it, or turns it away.
+func (s *Server) start(ctx context.Context, nc net.Conn) {
+	pass, err := s.gate.enter()
+	if err != nil {
+		s.turnAway(nc, err)
+		return
+	}
+	c := newConn(ctx, s.config, nc, pass)
+	if !s.add(c) {
+		c.close()
+		pass.leave()
+		return
+	}
+	go func() {
+		defer s.owned.Done()
+		defer pass.leave()
+		defer s.remove(c)
+		c.run()
+	}()
+}
+
+// turnAway tells a client why it is not served. RFC 4253 section 4.2 allows
+// lines of text before the version, which clients show when they are verbose.
+// The few bytes go into the empty buffer of a new socket, so nothing waits.
+func (s *Server) turnAway(nc net.Conn, why error) {
+	s.config.Log.Warn("connection turned away", "source", nc.RemoteAddr().String(), "reason", why)
+	nc.SetDeadline(time.Now().Add(time.Second))
+	nc.Write([]byte("Not served: " + why.Error() + "; try again later.\r\n"))
+	nc.Close()
+}
+
+func (s *Server) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	s.owned.Add(1)
+	return true
+}
+
+func (s *Server) remove(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}

@@ -1,0 +1,142 @@
+package sshd
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+
+	"shelf/vfs"
+)
+
+// session is one channel of the type "session" (RFC 4254 section 6). It belongs
+// to the goroutine that takes its requests; a program runs in one of its own.
+type session struct {
+	conn    *conn
+	channel ssh.Channel
+	running bool           // a program has been started
+	program sync.WaitGroup // that program
+}
+
+// The exit statuses that shells have made customary.
+const (
+	exitOK       = 0
+	exitFailure  = 1
+	exitNotFound = 127
+)
+
+// serveSession takes a channel's requests until the client has closed it too:
+// only then x/crypto forgets the channel, and only then another may be opened.
+func (c *conn) serveSession(open ssh.NewChannel) {
+	channel, requests, err := open.Accept()
+	if err != nil {
+		return
+	}
+	s := &session{conn: c, channel: channel}
+	defer s.program.Wait()
+	defer ssh.DiscardRequests(requests)
+	defer channel.Close()
+	for r := range requests {
+		s.request(r)
+	}
+}
+
+// request grants or refuses one request (RFC 4254 section 6.2 to 6.7). What is
+// not named here, which is pty-req, env, x11-req, auth-agent-req@openssh.com
+// and all that is unknown, does not exist.
+func (s *session) request(r *ssh.Request) {
+	switch r.Type {
+	case "subsystem":
+		s.subsystem(r)
+	case "shell":
+		s.start(r, func() uint32 { return s.apologize("has no shell", "", exitFailure) })
+	case "exec":
+		command, _ := stringOf(r.Payload)
+		s.start(r, func() uint32 { return s.apologize("runs no commands", command, exitNotFound) })
+	default:
+		r.Reply(false, nil)
+	}
+}
+
+// stringOf parses a payload that is one string. It may be short of that.
+func stringOf(payload []byte) (string, bool) {
+	var p struct{ Value string }
+	if ssh.Unmarshal(payload, &p) != nil {
+		return "", false
+	}
+	return p.Value, true
+}
+
+func (s *session) subsystem(r *ssh.Request) {
+	name, ok := stringOf(r.Payload)
+	if ok && name == "sftp" {
+		s.start(r, s.sftp)
+		return
+	}
+	if ok && !s.running {
+		fmt.Fprintf(s.channel.Stderr(), "This is a file service; its only subsystem is sftp.\r\n")
+	}
+	r.Reply(false, nil)
+}
+
+// start runs a program on the channel, of which there can be only one (RFC 4254
+// section 6.5), then reports its status and closes the channel. scp takes a
+// missing status for a failure.
+func (s *session) start(r *ssh.Request, program func() (status uint32)) {
+	if s.running {
+		r.Reply(false, nil)
+		return
+	}
+	s.running = true
+	r.Reply(true, nil)
+	s.program.Go(func() {
+		s.conn.guard(func() {
+			defer s.channel.Close()
+			status := program()
+			s.channel.CloseWrite()
+			s.channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
+		})
+	})
+}
+
+// apologize says on stderr what this is instead of a shell.
+func (s *session) apologize(what, command string, status uint32) uint32 {
+	hint := "Connect with sftp, scp or shelf instead, with the same host, port and user."
+	if strings.HasPrefix(command, "scp ") {
+		hint = "Call scp without -O, so that it speaks the SFTP protocol."
+	}
+	fmt.Fprintf(s.channel.Stderr(), "This is a file service; it %s.\r\n%s\r\n", what, hint)
+	return status
+}
+
+// sftp serves the library.
+func (s *session) sftp() uint32 {
+	c := s.conn
+	options, err := c.config.Session(c.identity)
+	if err != nil {
+		fmt.Fprintf(s.channel.Stderr(), "%v.\r\n", err)
+		return exitFailure
+	}
+	options.Account, options.Report, options.Log = c.identity.Account, c.reportFile, c.log
+	session := vfs.NewSession(options)
+	c.addSession(session)
+	defer c.removeSession(session)
+	if err := session.Serve(c.ctx, s.channel, s.channel.Stderr()); err != nil {
+		c.log.Debug("sftp session failed", "err", err)
+		return exitFailure
+	}
+	return exitOK
+}
+
+func (c *conn) addSession(s *vfs.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions[s] = struct{}{}
+}
+
+func (c *conn) removeSession(s *vfs.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.sessions, s)
+}
