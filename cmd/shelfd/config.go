@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// loadConfig reads a configuration file over the settings. Paths in it start
+// from its own folder, so that they mean the same wherever the server is
+// started; "~/" is the home of who starts it.
+func (s *settings) loadConfig(path string) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	in := settings{}
+	if err := in.parse(path, content, s); err != nil {
+		return err
+	}
+	for _, p := range []*string{&in.Library, &in.State, &in.AuthorizedKeysFile} {
+		if *p, err = rebase(*p, filepath.Dir(path)); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if in.Library == "" {
+		in.Library = s.Library
+	}
+	*s = in
+	return nil
+}
+
+// parse decodes the file's content; what it does not name stays as in base,
+// but for paths, which stay empty.
+func (s *settings) parse(path string, content []byte, base *settings) error {
+	*s = *base
+	s.Library, s.State, s.AuthorizedKeysFile = "", "", ""
+	d := toml.NewDecoder(bytes.NewReader(content)).DisallowUnknownFields()
+	return explain(path, d.Decode(s))
+}
+
+func rebase(path, folder string) (string, error) {
+	if below, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := os.UserHomeDir()
+		return filepath.Join(home, below), err
+	}
+	if path == "" || filepath.IsAbs(path) {
+		return path, nil
+	}
+	return filepath.Join(folder, path), nil
+}
+
+// explain says where in the file each mistake is, and what may have been meant.
+func explain(path string, err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) {
+		var all []error
+		for _, e := range strict.Errors {
+			key := strings.Join(e.Key(), ".")
+			line, column := e.Position()
+			all = append(all, fmt.Errorf("%s:%d:%d: there is no setting %q; the nearest is %q",
+				path, line, column, key, nearest(key, settingNames())))
+		}
+		return errors.Join(all...)
+	}
+	var at *toml.DecodeError
+	if errors.As(err, &at) {
+		line, column := at.Position()
+		return fmt.Errorf("%s:%d:%d: %s", path, line, column, strings.TrimPrefix(at.Error(), "toml: "))
+	}
+	return err
+}
+
+// settingNames are the names that a configuration file may set.
+func settingNames() []string {
+	var names []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[settings]()) {
+		names = append(names, field.Tag.Get("toml"))
+	}
+	return names
+}
+
+// nearest is the name that takes the fewest edits to reach.
+func nearest(name string, names []string) string {
+	best := names[0]
+	for _, n := range names {
+		if edits(name, n) < edits(name, best) {
+			best = n
+		}
+	}
+	return best
+}
+
+// edits counts the letters to insert, remove or replace to make b of a
+// (Levenshtein's distance).
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range b {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"shelf/sshd"
+)
+
+// logFormat is how lines of the log are written.
+type logFormat string
+
+const (
+	logText logFormat = "text"
+	logJSON logFormat = "json"
+)
+
+func (f *logFormat) UnmarshalText(text []byte) error {
+	switch format := logFormat(text); format {
+	case logText, logJSON:
+		*f = format
+		return nil
+	}
+	return fmt.Errorf("%q is not text or json", text)
+}
+
+func (f logFormat) MarshalText() ([]byte, error) { return []byte(f), nil }
+
+// newLog makes the log. Much of what it is told came from strangers: no line
+// can be forged in it, and nothing in it can steer the terminal it is read on.
+// The text format quotes what is not printable; JSON as slog writes it lets
+// through what is beyond ASCII.
+func newLog(w io.Writer, format logFormat, level slog.Leveler) *slog.Logger {
+	if format == logJSON {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: printable}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// printable escapes an attribute's control characters as Go does in a literal,
+// and with them the backslash, so that one can tell.
+func printable(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.StringValue(err.Error())
+	}
+	if a.Value.Kind() != slog.KindString {
+		return a
+	}
+	s := a.Value.String()
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		quoted := strconv.Quote(s)
+		a.Value = slog.StringValue(strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`))
+	}
+	return a
+}
+
+// logEvent writes an event to the log: what was refused or failed as a warning.
+func logEvent(log *slog.Logger) func(sshd.Event) {
+	return func(e sshd.Event) {
+		level := slog.LevelInfo
+		if e.Err != nil {
+			level = slog.LevelWarn
+		}
+		log.LogAttrs(context.Background(), level, e.Op, eventAttrs(e)...)
+	}
+}
+
+func eventAttrs(e sshd.Event) []slog.Attr {
+	attrs := []slog.Attr{slog.String("conn", e.Conn), slog.String("source", e.Source)}
+	for _, a := range []slog.Attr{
+		slog.String("account", e.Account),
+		slog.String("method", e.Method),
+		slog.String("key", e.KeyFingerprint),
+		slog.String("client", e.ClientVersion),
+		slog.String("name", e.Name),
+		slog.String("target", e.Target),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	if e.Bytes > 0 {
+		attrs = append(attrs, slog.Int64("bytes", e.Bytes))
+	}
+	attrs = append(attrs, slog.Duration("duration", e.Duration))
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("reason", e.Err.Error()))
+	}
+	return attrs
+}

@@ -1,0 +1,93 @@
+// Command shelfd serves a library, a directory of regular files, over SFTP.
+//
+// It only turns flags and a configuration file into values, passes them to the
+// packages keys, vfs and sshd, and tells people what happens:
+//
+//	main.go      the command line, and exit statuses
+//	settings.go  what can be set, and the defaults
+//	config.go    the configuration file
+//	serve.go     shelfd serve: from settings to a running server, and its end
+//	checks.go    what must be right before anybody is served
+//	announce.go  the line that says how to connect
+//	log.go       the log, and events in it
+//	version.go   shelfd version
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// usageError is a command line that does not parse.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// From the first signal on, the next one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) (status int) {
+	root := rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, "shelfd: %v\n", err)
+	if errors.As(err, new(usageError)) {
+		fmt.Fprintln(os.Stderr, "Run 'shelfd help' to see what there is.")
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "shelfd",
+		Short:         "Serve a directory of files over SFTP, safely",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          unknownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(serveCommand(), versionCommand())
+	return root
+}
+
+// unknownCommand refuses what is not the name of a command.
+func unknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint)}
+}
+
+// noArgs refuses arguments after a command that takes none.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{fmt.Errorf("%s takes flags only, not %q", c.CommandPath(), args[0])}
+}

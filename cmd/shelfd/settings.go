@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"shelf/sshd"
+)
+
+// settings is what can be set, by the configuration file under the names
+// below, which are sshd_config's where it has them, or by flags.
+type settings struct {
+	Listen              string     `toml:"listen"`
+	Library             string     `toml:"library"`
+	State               string     `toml:"state"`
+	User                string     `toml:"user"`
+	AuthorizedKeysFile  string     `toml:"authorized_keys_file"`
+	LogFormat           logFormat  `toml:"log_format"`
+	LogLevel            slog.Level `toml:"log_level"`
+	Grace               duration   `toml:"grace"`
+	LoginGraceTime      duration   `toml:"login_grace_time"`
+	MaxAuthTries        int        `toml:"max_auth_tries"`
+	MaxStartups         startups   `toml:"max_startups"`
+	MaxConnections      int        `toml:"max_connections"`
+	MaxSessions         int        `toml:"max_sessions"`
+	ClientAliveInterval duration   `toml:"client_alive_interval"`
+	ClientAliveCountMax int        `toml:"client_alive_count_max"`
+}
+
+// defaults are the settings when nothing is said. Those that depend on who
+// starts the server are filled in by complete.
+func defaults() settings {
+	l := sshd.DefaultLimits()
+	return settings{
+		Listen:              ":2222",
+		Library:             "library",
+		LogFormat:           logText,
+		Grace:               duration(10 * time.Second),
+		LoginGraceTime:      duration(l.LoginGraceTime),
+		MaxAuthTries:        l.MaxAuthTries,
+		MaxStartups:         startups(l.MaxStartups),
+		MaxConnections:      l.MaxConnections,
+		MaxSessions:         l.MaxSessions,
+		ClientAliveInterval: duration(l.ClientAliveInterval),
+		ClientAliveCountMax: l.ClientAliveCountMax,
+	}
+}
+
+// bind makes flags of the settings that one wants at a prompt.
+func (s *settings) bind(f *pflag.FlagSet) {
+	f.StringVar(&s.Listen, "listen", s.Listen, "listen on `address`:port")
+	f.StringVar(&s.Library, "library", s.Library, "serve the files in this `directory`")
+	f.StringVar(&s.State, "state", s.State, "keep the host key in this `directory` (default $XDG_STATE_HOME/shelf)")
+	f.StringVar(&s.User, "user", s.User, "the account that may log in, by `name` (default who starts the server)")
+	f.StringVar(&s.AuthorizedKeysFile, "authorized-keys", s.AuthorizedKeysFile, "`file` of the keys it may log in with (default ~/.ssh/authorized_keys)")
+	f.TextVar(&s.LogFormat, "log-format", s.LogFormat, "write the log as `text` or json")
+	f.TextVar(&s.LogLevel, "log-level", s.LogLevel, "write what is of this `level` or above: debug, info, warn, error")
+	f.TextVar(&s.Grace, "grace", s.Grace, "`time` for transfers to end when the server is stopped")
+	f.TextVar(&s.LoginGraceTime, "login-grace-time", s.LoginGraceTime, "`time` for a client to log in; 0 is no limit")
+}
+
+// complete fills in what depends on who starts the server.
+func (s *settings) complete() error {
+	if s.User == "" {
+		me, err := user.Current()
+		if err != nil {
+			return fmt.Errorf("cannot tell who you are: %w; name the account with --user", err)
+		}
+		s.User = me.Username
+	}
+	if s.AuthorizedKeysFile == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return fmt.Errorf("no authorized keys: %w; name the file with --authorized-keys", err)
+		}
+		s.AuthorizedKeysFile = filepath.Join(home, ".ssh", "authorized_keys")
+	}
+	if s.State == "" {
+		var err error
+		if s.State, err = stateFolder(); err != nil {
+			return err
+		}
+	}
+	return s.absolute()
+}
+
+// stateFolder is where the XDG Base Directory Specification has a program keep
+// what it must not lose. A relative path there is to be ignored.
+func stateFolder() (string, error) {
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "shelf"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil || home == "" {
+		return "", errors.New("no place for the host key: neither XDG_STATE_HOME nor HOME is set; name a directory with --state")
+	}
+	return filepath.Join(home, ".local", "state", "shelf"), nil
+}
+
+// absolute makes paths say the same in messages as to the person who reads them.
+func (s *settings) absolute() error {
+	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile} {
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = abs
+	}
+	return nil
+}
+
+func (s settings) limits() sshd.Limits {
+	return sshd.Limits{
+		LoginGraceTime:      time.Duration(s.LoginGraceTime),
+		MaxAuthTries:        s.MaxAuthTries,
+		MaxStartups:         sshd.Startups(s.MaxStartups),
+		MaxConnections:      s.MaxConnections,
+		MaxSessions:         s.MaxSessions,
+		ClientAliveInterval: time.Duration(s.ClientAliveInterval),
+		ClientAliveCountMax: s.ClientAliveCountMax,
+	}
+}
+
+// duration is a time written "30s" or "2m", or 0.
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	t, err := time.ParseDuration(string(text))
+	if err != nil || t < 0 {
+		return fmt.Errorf("%q is not a time such as 30s, 5m or 2h", text)
+	}
+	*d = duration(t)
+	return nil
+}
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// startups is written "start:rate:full".
+type startups sshd.Startups
+
+func (s *startups) UnmarshalText(text []byte) error {
+	fields := strings.Split(string(text), ":")
+	if len(fields) == 3 {
+		start, err1 := strconv.Atoi(fields[0])
+		rate, err2 := strconv.Atoi(fields[1])
+		full, err3 := strconv.Atoi(fields[2])
+		if errors.Join(err1, err2, err3) == nil {
+			*s = startups{start, rate, full}
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not start:rate:full, as 100:30:200", text)
+}
+
+func (s startups) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%d:%d:%d", s.Start, s.Rate, s.Full), nil
+}
