@@ -1,0 +1,295 @@
+package sshd
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+func TestLoginRefused(t *testing.T) {
+	s := serve(t, nil)
+	for name, test := range map[string]struct {
+		user string
+		auth ssh.AuthMethod
+		want string // in the reason of the event
+	}{
+		"another key":         {"ana", ssh.PublicKeys(newKey(t)), "is not authorized"},
+		"no account":          {"bob\n\x1b", ssh.PublicKeys(s.key), "no account"},
+		"a password":          {"ana", ssh.Password("ana"), "no auth"},
+		"nothing":             {"ana", nil, "no auth"},
+		"another's signature": {"ana", ssh.PublicKeys(forger{s.key, newKey(t)}), "signature"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.events.mu.Lock()
+			s.events.all = nil
+			s.events.mu.Unlock()
+			c := s.clientConfig()
+			c.User, c.Auth = test.user, []ssh.AuthMethod{test.auth}
+			if test.auth == nil {
+				c.Auth = nil
+			}
+			if client, err := ssh.Dial("tcp", s.address, c); err == nil {
+				client.Close()
+				t.Fatal("logged in")
+			}
+			e := s.events.await(t, OpRefusal)
+			if e.Err == nil || !strings.Contains(e.Err.Error(), test.want) || e.Method != "" || e.KeyFingerprint != "" {
+				t.Errorf("reported as %+v, want a reason with %q and no identity", e, test.want)
+			}
+			if _, ok := s.events.find(OpLogin); ok {
+				t.Error("a login was reported")
+			}
+		})
+	}
+}
+
+// forger shows one key and signs with another.
+type forger struct {
+	ssh.Signer
+	other ssh.Signer
+}
+
+func (f forger) Sign(r io.Reader, data []byte) (*ssh.Signature, error) { return f.other.Sign(r, data) }
+
+// Who logged in is told by the key that was proven last, whatever was offered
+// and even proven before it.
+func TestIdentityIsTheProvenKey(t *testing.T) {
+	s := serve(t, nil)
+	expired, good := newKey(t), newKey(t)
+	s.authorize(t, good.PublicKey(), "\nexpiry-time=\"20200101\" "+
+		strings.TrimSpace(string(ssh.MarshalAuthorizedKey(expired.PublicKey())))+"\n")
+	c := s.clientConfig()
+	var banner string
+	c.BannerCallback = func(text string) error { banner += text; return nil }
+	c.Auth = []ssh.AuthMethod{ssh.PublicKeys(newKey(t), expired, good)}
+	client, err := ssh.Dial("tcp", s.address, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if e := s.events.await(t, OpLogin); e.KeyFingerprint != ssh.FingerprintSHA256(good.PublicKey()) {
+		t.Errorf("logged in by %s, want the key that was good", e.KeyFingerprint)
+	}
+	if !strings.Contains(banner, "this key expired on") {
+		t.Errorf("the owner of the other key was told %q", banner)
+	}
+}
+
+func TestTriesAreCapped(t *testing.T) {
+	s := serve(t, nil)
+	var many []ssh.Signer
+	for range DefaultLimits().MaxAuthTries {
+		many = append(many, newKey(t))
+	}
+	c := s.clientConfig()
+	c.Auth = []ssh.AuthMethod{ssh.PublicKeys(append(many, s.key)...)}
+	if client, err := ssh.Dial("tcp", s.address, c); err == nil {
+		client.Close()
+		t.Error("logged in after too many tries")
+	}
+}
+
+// Clients that take their time, in each way there is, are gone after the login
+// grace time.
+func TestLoginGraceTime(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.LoginGraceTime = 300 * time.Millisecond })
+	for name, say := range map[string]string{
+		"nothing":           "",
+		"half a version":    "SSH-2.0-",
+		"a version":         "SSH-2.0-Test\r\n",
+		"half a packet":     "SSH-2.0-Test\r\n\x00\x00\x05\xdc\x04\x14abc",
+		"a packet too soon": "SSH-2.0-Test\r\n\x00\x00\x00\x0c\x0a\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := s.dialTCP(t)
+			if _, err := io.WriteString(conn, say); err != nil {
+				t.Fatal(err)
+			}
+			conn.SetReadDeadline(time.Now().Add(patience))
+			if _, err := io.Copy(io.Discard, conn); isTimeout(err) {
+				t.Error("the connection is still there")
+			}
+		})
+	}
+	if e := s.events.await(t, OpRefusal); !strings.Contains(e.Err.Error(), "grace time") {
+		t.Errorf("the reason is %v", e.Err)
+	}
+	s.works(t)
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := err.(net.Error)
+	return ok && timeout.Timeout()
+}
+
+func (s *testServer) dialTCP(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// The grace time is over with the login.
+func TestLoginOutlivesGraceTime(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.LoginGraceTime = time.Second })
+	client := s.dial(t)
+	time.Sleep(1100 * time.Millisecond)
+	if _, _, err := client.SendRequest("still-there", true, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNotSSH(t *testing.T) {
+	s := serve(t, nil)
+	for name, say := range map[string]string{
+		"HTTP":         "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"SSH 1":        "SSH-1.5-Old\r\n",
+		"endless line": "SSH-2.0-" + strings.Repeat("x", 10<<10) + "\r\n",
+		"no line":      strings.Repeat("\x00", 64<<10),
+		"TLS":          "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\n\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := s.dialTCP(t)
+			io.WriteString(conn, say) // which may fail, once it has been refused
+			conn.SetReadDeadline(time.Now().Add(patience))
+			if _, err := io.Copy(io.Discard, conn); isTimeout(err) {
+				t.Error("the connection is still there")
+			}
+		})
+	}
+	s.works(t)
+}
+
+func TestStartupsAreCapped(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.MaxStartups = Startups{Start: 3, Rate: 100, Full: 3} })
+	for range 3 {
+		conn := s.dialTCP(t)
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	line, err := bufio.NewReader(s.dialTCP(t)).ReadString('\n')
+	if err != nil || !strings.Contains(line, "try again later") {
+		t.Errorf("one too many got %q (%v)", line, err)
+	}
+}
+
+// Who has logged in does not count among those who are about to.
+func TestLoginLeavesTheStartups(t *testing.T) {
+	s := serve(t, func(c *Config) {
+		c.Limits.MaxStartups = Startups{Start: 1, Rate: 100, Full: 1}
+		c.Limits.MaxConnections = 3
+	})
+	for n := range 3 {
+		s.dial(t)
+		s.awaitGate(t, n+1)
+	}
+	line, err := bufio.NewReader(s.dialTCP(t)).ReadString('\n')
+	if err != nil || !strings.Contains(line, "as many connections as it may") {
+		t.Errorf("one too many got %q (%v)", line, err)
+	}
+}
+
+// awaitGate waits until so many connections are there, all logged in.
+func (s *testServer) awaitGate(t *testing.T, all int) {
+	t.Helper()
+	eventually(t, "the count of connections", func() bool {
+		s.gate.mu.Lock()
+		defer s.gate.mu.Unlock()
+		return s.gate.startups == 0 && s.gate.all == all
+	})
+}
+
+func TestConnectionsGiveTheirPlaceBack(t *testing.T) {
+	s := serve(t, nil)
+	for range 5 {
+		s.dialTCP(t).Close()
+		s.dial(t).Close()
+	}
+	s.awaitGate(t, 0)
+}
+
+func TestStartupsDrop(t *testing.T) {
+	s := Startups{Start: 10, Rate: 30, Full: 100}
+	for _, test := range []struct {
+		n, draw int
+		want    bool
+	}{
+		{0, 0, false}, {9, 0, false}, {10, 29, true}, {10, 30, false}, {55, 64, true}, {55, 65, false}, {100, 99, true}, {500, 99, true},
+	} {
+		if got := s.drop(test.n, test.draw); got != test.want {
+			t.Errorf("%d connections and a draw of %d: dropped %v, want %v", test.n, test.draw, got, test.want)
+		}
+	}
+}
+
+// freezer is a client's connection that can stop reading, as a suspended
+// process does.
+type freezer struct {
+	net.Conn
+	frozen atomic.Bool
+	ended  chan struct{}
+}
+
+func (f *freezer) Read(p []byte) (int, error) {
+	n, err := f.Conn.Read(p)
+	if f.frozen.Load() {
+		<-f.ended
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func TestFrozenClientIsDropped(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.ClientAliveInterval, c.Limits.ClientAliveCountMax = 50*time.Millisecond, 2 })
+	f := &freezer{Conn: s.dialTCP(t), ended: make(chan struct{})}
+	conn, channels, requests, err := ssh.NewClientConn(f, s.address, s.clientConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := ssh.NewClient(conn, channels, requests)
+	f.frozen.Store(true)
+	s.events.await(t, OpLogout)
+	close(f.ended)
+	client.Close()
+	if !strings.Contains(s.log.String(), errFrozen.Error()) {
+		t.Errorf("the log does not say why:\n%s", s.log)
+	}
+}
+
+// A client that says nothing of itself but answers stays.
+func TestQuietClientStays(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.ClientAliveInterval, c.Limits.ClientAliveCountMax = 50*time.Millisecond, 2 })
+	conn, channels, requests, err := ssh.NewClientConn(s.dialTCP(t), s.address, s.clientConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	go func() {
+		for c := range channels {
+			c.Reject(ssh.Prohibited, "")
+		}
+	}()
+	for range 6 {
+		select {
+		case r, ok := <-requests:
+			if !ok {
+				t.Fatal("the connection was closed")
+			}
+			r.Reply(false, nil)
+		case <-time.After(patience):
+			t.Fatal("the client was not asked")
+		}
+	}
+	go ssh.DiscardRequests(requests)
+}

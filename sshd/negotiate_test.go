@@ -1,0 +1,253 @@
+package sshd
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/pem"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	gcm128, gcm256 = ssh.CipherAES128GCM, ssh.CipherAES256GCM
+	chacha         = ssh.CipherChaCha20Poly1305
+	ctr            = ssh.CipherAES128CTR
+)
+
+func TestNegotiate(t *testing.T) {
+	both := func(ciphers, macs string) *kexInit {
+		c, m := strings.Split(ciphers, ","), strings.Split(macs, ",")
+		return &kexInit{CiphersClientServer: c, CiphersServerClient: c, MACsClientServer: m, MACsServerClient: m}
+	}
+	oneWay := both(chacha+","+gcm128, "")
+	oneWay.CiphersServerClient = []string{chacha}
+	oneWayMAC := both(ctr, ssh.HMACSHA256ETM)
+	oneWayMAC.MACsClientServer = []string{ssh.HMACSHA256}
+	usual, plain := macs(), append(macs(), ssh.HMACSHA256)
+	for name, test := range map[string]struct {
+		client  *kexInit
+		aes     bool
+		ciphers []string
+		macs    []string
+	}{
+		"OpenSSH":              {both(chacha+",aes128-ctr,"+gcm128+","+gcm256, ssh.HMACSHA256ETM), true, aeadAES(), usual},
+		"OpenSSH, no AES":      {both(chacha+",aes128-ctr,"+gcm128, ssh.HMACSHA256ETM), false, ciphers(), usual},
+		"nothing known":        {nil, true, ciphers(), usual},
+		"no AES-GCM":           {both(chacha+","+ctr, ssh.HMACSHA256ETM), true, ciphers(), usual},
+		"AES-GCM one way only": {oneWay, true, ciphers(), usual},
+		"libssh2 1.10":         {both("aes256-ctr,"+ctr, ssh.HMACSHA256+",hmac-sha1"), true, ciphers(), plain},
+		"no ETM, but ChaCha":   {both(chacha+","+ctr, ssh.HMACSHA256), true, ciphers(), usual},
+		"ETM and plain":        {both(ctr, ssh.HMACSHA256+","+ssh.HMACSHA512ETM), true, ciphers(), usual},
+		"plain one way":        {oneWayMAC, true, ciphers(), plain},
+		"no AES-GCM of ours":   {both("aes128-cbc", "hmac-md5"), true, ciphers(), usual},
+		"empty":                {&kexInit{}, true, ciphers(), usual},
+	} {
+		got := negotiate(test.client, test.aes)
+		if !slices.Equal(got.ciphers, test.ciphers) || !slices.Equal(got.macs, test.macs) {
+			t.Errorf("%s: offered %v, want %v and %v", name, got, test.ciphers, test.macs)
+		}
+	}
+}
+
+// agreed connects with a client of that configuration and tells what it got.
+func (s *testServer) agreed(t *testing.T, conn net.Conn, config ssh.Config) ssh.NegotiatedAlgorithms {
+	t.Helper()
+	c := s.clientConfig()
+	c.Config = config
+	client, channels, requests, err := ssh.NewClientConn(conn, s.address, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ssh.NewClient(client, channels, requests).Close()
+	return client.(ssh.AlgorithmsConnMetadata).Algorithms()
+}
+
+func TestAgreement(t *testing.T) {
+	s := serve(t, nil)
+	fast := gcm256
+	if !hasAES() {
+		fast = chacha
+	}
+	for name, test := range map[string]struct {
+		config      ssh.Config
+		cipher, mac string
+	}{
+		"as OpenSSH asks":  {ssh.Config{Ciphers: []string{chacha, ctr, gcm256, gcm128}}, fast, ""},
+		"ChaCha20 alone":   {ssh.Config{Ciphers: []string{chacha}}, chacha, ""},
+		"as libssh2 asks":  {ssh.Config{Ciphers: []string{ctr}, MACs: []string{"hmac-sha1", ssh.HMACSHA256}}, ctr, ssh.HMACSHA256},
+		"encrypt-then-MAC": {ssh.Config{Ciphers: []string{ctr}, MACs: []string{ssh.HMACSHA256, ssh.HMACSHA512ETM}}, ctr, ssh.HMACSHA512ETM},
+		"of the old kex":   {ssh.Config{KeyExchanges: []string{ssh.KeyExchangeCurve25519}, Ciphers: []string{gcm128}}, gcm128, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := s.agreed(t, s.dialTCP(t), test.config)
+			for _, way := range []ssh.DirectionAlgorithms{got.Read, got.Write} {
+				if way.Cipher != test.cipher || way.MAC != test.mac {
+					t.Errorf("got %s with %q, want %s with %q", way.Cipher, way.MAC, test.cipher, test.mac)
+				}
+			}
+		})
+	}
+}
+
+func TestWeakAlgorithmsRefused(t *testing.T) {
+	s := serve(t, nil)
+	for name, config := range map[string]ssh.Config{
+		"SHA-1 exchange": {KeyExchanges: []string{ssh.InsecureKeyExchangeDH14SHA1}},
+		"NIST exchange":  {KeyExchanges: []string{ssh.KeyExchangeECDHP256}},
+		"CBC":            {Ciphers: []string{ssh.InsecureCipherAES128CBC}},
+		"SHA-1 MAC":      {Ciphers: []string{ctr}, MACs: []string{ssh.HMACSHA1}},
+	} {
+		c := s.clientConfig()
+		c.Config = config
+		if client, err := ssh.Dial("tcp", s.address, c); err == nil {
+			client.Close()
+			t.Errorf("%s: connected", name)
+		}
+	}
+}
+
+// Some clients want to see the server's KEXINIT before they send theirs.
+func TestClientHoldsItsKexInitBack(t *testing.T) {
+	s := serve(t, nil)
+	conn := s.dialTCP(t)
+	if _, err := io.WriteString(conn, "SSH-2.0-Late\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	conn.SetReadDeadline(time.Now().Add(patience))
+	for !bytes.Contains(got.Bytes(), []byte(chacha)) {
+		if _, err := io.CopyN(&got, conn, 1); err != nil {
+			t.Fatalf("after %q: %v", got.Bytes(), err)
+		}
+	}
+	if !strings.HasPrefix(got.String(), serverVersion+"\r\n") {
+		t.Errorf("the server began with %q", got.Bytes()[:32])
+	}
+	if n := strings.Count(got.String(), serverVersion); n != 1 {
+		t.Errorf("the server said its version %d times", n)
+	}
+	if !strings.Contains(got.String(), gcm128) {
+		t.Error("AES-GCM is not in the usual offer")
+	}
+}
+
+// trickle sends byte by byte.
+type trickle struct{ net.Conn }
+
+func (c trickle) Write(p []byte) (int, error) {
+	for i := range p {
+		if _, err := c.Conn.Write(p[i : i+1]); err != nil {
+			return i, err
+		}
+	}
+	return len(p), nil
+}
+
+func TestClientSendsByteByByte(t *testing.T) {
+	s := serve(t, nil)
+	got := s.agreed(t, trickle{s.dialTCP(t)}, ssh.Config{Ciphers: []string{chacha, gcm256}})
+	if hasAES() && got.Write.Cipher != gcm256 {
+		t.Errorf("got %s", got.Write.Cipher)
+	}
+}
+
+func packet(payload []byte, padding int) []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(1+len(payload)+padding))
+	b = append(append(b, byte(padding)), payload...)
+	return append(b, make([]byte, padding)...)
+}
+
+func TestParseKexInit(t *testing.T) {
+	want := &kexInit{KexAlgos: []string{"a", "b"}, CiphersClientServer: []string{gcm128}}
+	good := packet(ssh.Marshal(want), 7)
+	for n := range good {
+		if _, whole := parseKexInit(good[:n]); whole {
+			t.Fatalf("%d of %d bytes are taken for the whole", n, len(good))
+		}
+	}
+	got, whole := parseKexInit(append(good, "and more"...))
+	if !whole || got == nil || !slices.Equal(got.KexAlgos, want.KexAlgos) || !slices.Equal(got.CiphersClientServer, want.CiphersClientServer) {
+		t.Errorf("got %+v, %v", got, whole)
+	}
+	for name, b := range map[string][]byte{
+		"another message": packet([]byte{2, 0, 0, 0, 0}, 4),
+		"nothing in it":   packet([]byte{msgKexInit}, 4),
+		"too long":        {0, 1, 0, 0, 4, msgKexInit},
+		"longest":         {0xff, 0xff, 0xff, 0xff, 4, msgKexInit},
+		"all padding":     {0, 0, 0, 5, 200, msgKexInit, 0, 0, 0},
+		"zero":            {0, 0, 0, 0, 0, msgKexInit},
+	} {
+		if got, whole := parseKexInit(b); got != nil || !whole {
+			t.Errorf("%s: %+v, %v", name, got, whole)
+		}
+	}
+}
+
+func FuzzKexInit(f *testing.F) {
+	f.Add(packet(ssh.Marshal(&kexInit{KexAlgos: []string{"a"}}), 4))
+	f.Add([]byte{0, 0, 0, 5, 200, msgKexInit, 0, 0, 0})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		init, whole := parseKexInit(b)
+		if init != nil && !whole {
+			t.Error("a packet that is not whole was parsed")
+		}
+		if len(b) >= 4+maxPacket && !whole {
+			t.Error("more is asked for than any packet can have")
+		}
+		o := negotiate(init, true)
+		if len(o.ciphers) == 0 || len(o.macs) < len(macs()) {
+			t.Errorf("offered %v", o)
+		}
+	})
+}
+
+// The stock client asks for ChaCha20-Poly1305 first.
+func TestStockClientGetsAESGCM(t *testing.T) {
+	program, err := exec.LookPath("ssh")
+	if err != nil {
+		t.Skip("there is no ssh")
+	}
+	if !hasAES() {
+		t.Skip("the processor has no AES")
+	}
+	s := serve(t, nil)
+	identity := filepath.Join(t.TempDir(), "id")
+	s.writeIdentity(t, identity)
+	host, port, _ := net.SplitHostPort(s.address)
+	out, _ := exec.Command(program, "-v", "-F", "none", "-i", identity, "-p", port,
+		"-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes",
+		"ana@"+host).CombinedOutput()
+	for _, want := range []string{"server->client cipher: aes128-gcm", "client->server cipher: aes128-gcm", "has no shell", "Exit status 1"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+}
+
+// writeIdentity gives ana a new key that lies in a file.
+func (s *testServer) writeIdentity(t *testing.T, path string) {
+	t.Helper()
+	private := newPrivateKey(t)
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.authorize(t, signer.PublicKey(), "")
+}

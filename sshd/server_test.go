@@ -1,0 +1,400 @@
+package sshd
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pkg/sftp"
+	"go.uber.org/goleak"
+	"golang.org/x/crypto/ssh"
+
+	"shelf/keys"
+	"shelf/vfs"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// testServer is a server on the loopback interface with one account, ana.
+type testServer struct {
+	*Server
+	address string
+	key     ssh.Signer // ana's
+	file    string     // of ana's authorized keys
+	hostKey ssh.PublicKey
+	log     *buffer
+	events  *events
+}
+
+// serve starts a server, changed by edit, that is stopped when the test ends.
+func serve(t *testing.T, edit func(*Config)) *testServer {
+	t.Helper()
+	s := &testServer{key: newKey(t), log: new(buffer), events: new(events)}
+	s.file = filepath.Join(t.TempDir(), "authorized_keys")
+	s.authorize(t, s.key.PublicKey(), "")
+	hostKey := newKey(t)
+	s.hostKey = hostKey.PublicKey()
+	library := openLibrary(t)
+	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	accounts, err := keys.NewAccounts(keys.Account{Name: "ana", AuthorizedKeys: keys.NewAuthorizedKeys(s.file, log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := Config{
+		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: DefaultLimits(),
+		Session: func(keys.Identity) (vfs.SessionOptions, error) {
+			return vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions()}, nil
+		},
+		Report: s.events.add, Log: log,
+	}
+	if edit != nil {
+		edit(&config)
+	}
+	if s.Server, err = New(config); err != nil {
+		t.Fatal(err)
+	}
+	s.run(t)
+	return s
+}
+
+func openLibrary(t *testing.T) vfs.Library {
+	t.Helper()
+	library, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { library.Close() })
+	return library
+}
+
+func (s *testServer) run(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.address = l.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(context.Background(), l) }()
+	t.Cleanup(func() {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel() // no grace: what is still open is cut off
+		s.Shutdown(ended)
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// authorize writes ana's authorized keys: one, with options.
+func (s *testServer) authorize(t *testing.T, key ssh.PublicKey, options string) {
+	t.Helper()
+	line := options + " " + string(ssh.MarshalAuthorizedKey(key))
+	if err := os.WriteFile(s.file, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newPrivateKey(t testing.TB) ed25519.PrivateKey {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return private
+}
+
+func newKey(t testing.TB) ssh.Signer {
+	t.Helper()
+	signer, err := ssh.NewSignerFromKey(newPrivateKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// clientConfig logs in as ana.
+func (s *testServer) clientConfig() *ssh.ClientConfig {
+	return &ssh.ClientConfig{
+		User: "ana", Auth: []ssh.AuthMethod{ssh.PublicKeys(s.key)},
+		HostKeyCallback: ssh.FixedHostKey(s.hostKey), Timeout: patience,
+	}
+}
+
+func (s *testServer) dial(t *testing.T) *ssh.Client {
+	t.Helper()
+	client, err := ssh.Dial("tcp", s.address, s.clientConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// works tells whether a client of its own is served.
+func (s *testServer) works(t *testing.T) {
+	t.Helper()
+	client, err := sftp.NewClient(s.dial(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.ReadDir("/"); err != nil {
+		t.Error(err)
+	}
+}
+
+// buffer is a log that many write and a test reads.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// events are those a server reported.
+type events struct {
+	mu  sync.Mutex
+	all []Event
+}
+
+func (e *events) add(one Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, one)
+}
+
+// find returns the first event of an operation, if there is one yet.
+func (e *events) find(op string) (Event, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, one := range e.all {
+		if one.Op == op {
+			return one, true
+		}
+	}
+	return Event{}, false
+}
+
+// await waits for an event.
+func (e *events) await(t *testing.T, op string) Event {
+	t.Helper()
+	var found Event
+	eventually(t, "an event of "+op, func() (ok bool) {
+		found, ok = e.find(op)
+		return ok
+	})
+	return found
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s never came", what)
+		}
+	}
+}
+
+func TestPutAndGet(t *testing.T) {
+	s := serve(t, nil)
+	conn := s.dial(t)
+	client, err := sftp.NewClient(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := client.Create("/hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bytes.Repeat([]byte("hello "), 50000)
+	if _, err := f.Write(want); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if f, err = client.Open("hello"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteTo(&got); err != nil || !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("got %d bytes (%v), want the %d that were put", got.Len(), err, len(want))
+	}
+	client.Close()
+	conn.Close()
+	s.wantEvents(t, int64(len(want)))
+}
+
+func (s *testServer) wantEvents(t *testing.T, size int64) {
+	t.Helper()
+	login := s.events.await(t, OpLogin)
+	put := s.events.await(t, "put")
+	s.events.await(t, "get")
+	s.events.await(t, OpLogout)
+	if put.Name != "hello" && put.Name != "/hello" || put.Bytes != size {
+		t.Errorf("the put was reported as %+v", put)
+	}
+	for _, e := range []Event{login, put} {
+		if e.Account != "ana" || e.Method != "publickey" || e.Conn != login.Conn || e.Conn == "" ||
+			e.KeyFingerprint != ssh.FingerprintSHA256(s.key.PublicKey()) ||
+			e.ClientVersion != "SSH-2.0-Go" || !strings.HasPrefix(e.Source, "127.0.0.1:") {
+			t.Errorf("the event does not say who it was: %+v", e)
+		}
+	}
+	if last := s.events.all[len(s.events.all)-1]; last.Op != OpLogout {
+		t.Errorf("the last event is %s, want the logout", last.Op)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := func() Config {
+		accounts, err := keys.NewAccounts(keys.Account{Name: "ana", AuthorizedKeys: keys.NewAuthorizedKeys("x", nil)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Config{
+			HostKeys: []ssh.Signer{newKey(t)}, Accounts: accounts, Limits: DefaultLimits(),
+			Session: func(keys.Identity) (vfs.SessionOptions, error) { return vfs.SessionOptions{}, nil },
+		}
+	}
+	if _, err := New(good()); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Config){
+		"no host key":       func(c *Config) { c.HostKeys = nil },
+		"no accounts":       func(c *Config) { c.Accounts = nil },
+		"nothing to serve":  func(c *Config) { c.Session = nil },
+		"no limits":         func(c *Config) { c.Limits = Limits{} },
+		"no sessions":       func(c *Config) { c.Limits.MaxSessions = 0 },
+		"endless tries":     func(c *Config) { c.Limits.MaxAuthTries = -1 },
+		"a negative time":   func(c *Config) { c.Limits.LoginGraceTime = -1 },
+		"startups shrink":   func(c *Config) { c.Limits.MaxStartups = Startups{10, 30, 5} },
+		"startups past all": func(c *Config) { c.Limits.MaxStartups = Startups{10, 101, 50} },
+	} {
+		c := good()
+		spoil(&c)
+		if _, err := New(c); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// A fault in what is done for one client ends that client's connection alone.
+func TestPanicEndsOneConnection(t *testing.T) {
+	var faulty sync.Once
+	s := serve(t, func(c *Config) {
+		good := c.Session
+		c.Session = func(id keys.Identity) (vfs.SessionOptions, error) {
+			faulty.Do(func() { panic("a fault of the test") })
+			return good(id)
+		}
+	})
+	victim := s.dial(t)
+	if client, err := sftp.NewClient(victim); err == nil {
+		client.Close()
+		t.Error("a session began whose options were never made")
+	}
+	victim.Wait()
+	s.works(t)
+	if log := s.log.String(); !strings.Contains(log, "a fault of the test") || !strings.Contains(log, "server_test.go") {
+		t.Errorf("the log does not say what and where:\n%s", log)
+	}
+}
+
+func TestShutdownWaitsForOpenFiles(t *testing.T) {
+	s := serve(t, nil)
+	idle, busy := s.dial(t), s.dial(t)
+	client, err := sftp.NewClient(busy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := client.Create("/upload")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		done <- s.Shutdown(ctx)
+	}()
+	idle.Wait() // it had nothing open
+	if conn, err := net.Dial("tcp", s.address); err == nil {
+		conn.Close()
+		t.Error("a server that stops still accepts")
+	}
+	if _, err := f.Write([]byte("whole")); err != nil {
+		t.Errorf("an upload was cut off: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Errorf("an upload was cut off: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	busy.Wait()
+	if put, ok := s.events.find("put"); !ok || put.Err != nil {
+		t.Errorf("the upload was not published: %+v", put)
+	}
+}
+
+func TestShutdownCutsOffAtTheEndOfGrace(t *testing.T) {
+	s := serve(t, nil)
+	conn := s.dial(t)
+	client, err := sftp.NewClient(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Create("/upload"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); err == nil {
+		t.Error("Shutdown does not tell that it cut somebody off")
+	}
+	conn.Wait()
+	if put := s.events.await(t, "put"); put.Err == nil {
+		t.Errorf("half an upload was published: %+v", put)
+	}
+}
+
+func TestServeAfterShutdown(t *testing.T) {
+	s := serve(t, nil)
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(context.Background(), l); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := l.Accept(); err == nil {
+		t.Error("the listener is open")
+	}
+}
