@@ -12,6 +12,7 @@
 //	expiry.go      expiry-time=: until when
 //	policy.go      which keys are strong enough
 //	hostkey.go     the host key: made once, loaded ever after
+//	generate.go    making a key
 //	secure.go      opening files that nobody else may have touched
 //
 // Nothing here knows about libraries or what an account may do in one.

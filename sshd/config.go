@@ -40,7 +40,7 @@ func (c Config) check() error {
 }
 
 // Limits bound what clients can use up. Their names and meanings are those of
-// sshd_config(5), as far as it has them.
+// sshd_config(5), as far as it has them; messages write them in snake_case.
 type Limits struct {
 	LoginGraceTime      time.Duration // to be logged in; 0 is no limit
 	MaxAuthTries        int           // failures that end a connection
@@ -74,20 +74,20 @@ func (l Limits) check() error {
 		name  string
 		value int
 	}{
-		{"MaxAuthTries", l.MaxAuthTries}, {"MaxStartups", l.MaxStartups.Start},
-		{"MaxConnections", l.MaxConnections}, {"MaxSessions", l.MaxSessions},
-		{"ClientAliveCountMax", l.ClientAliveCountMax},
+		{"max_auth_tries", l.MaxAuthTries}, {"max_startups", l.MaxStartups.Start},
+		{"max_connections", l.MaxConnections}, {"max_sessions", l.MaxSessions},
+		{"client_alive_count_max", l.ClientAliveCountMax},
 	} {
 		if limit.value < 1 {
-			return fmt.Errorf("sshd: %s is %d; it must be 1 or more", limit.name, limit.value)
+			return fmt.Errorf("%s is %d; it must be 1 or more", limit.name, limit.value)
 		}
 	}
 	if s := l.MaxStartups; s.Full < s.Start || s.Rate < 0 || s.Rate > 100 {
-		return fmt.Errorf("sshd: MaxStartups is %d:%d:%d; it must be start:rate:full with start up to full and rate a percentage",
+		return fmt.Errorf("max_startups is %d:%d:%d; it must be start:rate:full with start up to full and rate a percentage",
 			s.Start, s.Rate, s.Full)
 	}
 	if l.LoginGraceTime < 0 || l.ClientAliveInterval < 0 {
-		return errors.New("sshd: a time is negative")
+		return errors.New("login_grace_time and client_alive_interval must not be negative")
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func openLibrary(path string, o vfs.DirOptions) (*vfs.Dir, error) {
 	dir, err := vfs.OpenDir(path, o)
 	if err != nil {
 		return nil, &problem{"The library cannot be served", err,
-			"It must be a directory that this user can read and write, and that no other server serves."}
+			path + " must be a directory that this user can read and write, and that no other server serves."}
 	}
 	return dir, nil
 }

@@ -74,7 +74,10 @@ func explain(path string, err error) error {
 		line, column := at.Position()
 		return fmt.Errorf("%s:%d:%d: %s", path, line, column, strings.TrimPrefix(at.Error(), "toml: "))
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // settingNames are the names that a configuration file may set.

@@ -12,34 +12,36 @@ import (
 	"shelf/sshd"
 )
 
-// logFormat is how lines of the log are written.
-type logFormat string
-
-const (
-	logText logFormat = "text"
-	logJSON logFormat = "json"
-)
+// logFormat is how lines of the log are written: as text, or as JSON.
+type logFormat struct{ json bool }
 
 func (f *logFormat) UnmarshalText(text []byte) error {
-	switch format := logFormat(text); format {
-	case logText, logJSON:
-		*f = format
-		return nil
+	if f.json = string(text) == "json"; !f.json && string(text) != "text" {
+		return fmt.Errorf("%q is not text or json", text)
 	}
-	return fmt.Errorf("%q is not text or json", text)
+	return nil
 }
 
-func (f logFormat) MarshalText() ([]byte, error) { return []byte(f), nil }
+func (f logFormat) MarshalText() ([]byte, error) {
+	if f.json {
+		return []byte("json"), nil
+	}
+	return []byte("text"), nil
+}
+
+// logLevel is the least level that is written.
+type logLevel struct{ slog.Level }
 
 // newLog makes the log. Much of what it is told came from strangers: no line
 // can be forged in it, and nothing in it can steer the terminal it is read on.
-// The text format quotes what is not printable; JSON as slog writes it lets
-// through what is beyond ASCII.
+// slog does not see to that alone: its text lets DEL through, and its JSON all
+// control characters beyond ASCII.
 func newLog(w io.Writer, format logFormat, level slog.Leveler) *slog.Logger {
-	if format == logJSON {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: printable}))
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: printable}
+	if format.json {
+		return slog.New(slog.NewJSONHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(w, o))
 }
 
 // printable escapes an attribute's control characters as Go does in a literal,

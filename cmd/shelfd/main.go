@@ -10,6 +10,7 @@
 //	checks.go    what must be right before anybody is served
 //	announce.go  the line that says how to connect
 //	log.go       the log, and events in it
+//	keygen.go    shelfd keygen
 //	version.go   shelfd version
 package main
 
@@ -68,7 +69,7 @@ func rootCommand() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), versionCommand())
+	root.AddCommand(serveCommand(), keygenCommand(), versionCommand())
 	return root
 }
 

@@ -69,7 +69,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		// is set, holds all the same.
 		debug.SetGCPercent(400)
 	}
-	log := newLog(stderr, s.LogFormat, s.LogLevel)
+	log := newLog(stderr, s.LogFormat, s.LogLevel.Level)
 	p, err := prepare(s, log)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKey.PublicKey()))
-	return serveUntil(ctx, server, p.listener, time.Duration(s.Grace), log)
+	return serveUntil(ctx, server, p.listener, s.Grace.Duration, log)
 }
 
 // parts are what a server is put together from.

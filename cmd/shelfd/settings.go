@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -19,21 +18,21 @@ import (
 // settings is what can be set, by the configuration file under the names
 // below, which are sshd_config's where it has them, or by flags.
 type settings struct {
-	Listen              string     `toml:"listen"`
-	Library             string     `toml:"library"`
-	State               string     `toml:"state"`
-	User                string     `toml:"user"`
-	AuthorizedKeysFile  string     `toml:"authorized_keys_file"`
-	LogFormat           logFormat  `toml:"log_format"`
-	LogLevel            slog.Level `toml:"log_level"`
-	Grace               duration   `toml:"grace"`
-	LoginGraceTime      duration   `toml:"login_grace_time"`
-	MaxAuthTries        int        `toml:"max_auth_tries"`
-	MaxStartups         startups   `toml:"max_startups"`
-	MaxConnections      int        `toml:"max_connections"`
-	MaxSessions         int        `toml:"max_sessions"`
-	ClientAliveInterval duration   `toml:"client_alive_interval"`
-	ClientAliveCountMax int        `toml:"client_alive_count_max"`
+	Listen              string    `toml:"listen"`
+	Library             string    `toml:"library"`
+	State               string    `toml:"state"`
+	User                string    `toml:"user"`
+	AuthorizedKeysFile  string    `toml:"authorized_keys_file"`
+	LogFormat           logFormat `toml:"log_format"`
+	LogLevel            logLevel  `toml:"log_level"`
+	Grace               duration  `toml:"grace"`
+	LoginGraceTime      duration  `toml:"login_grace_time"`
+	MaxAuthTries        int       `toml:"max_auth_tries"`
+	MaxStartups         startups  `toml:"max_startups"`
+	MaxConnections      int       `toml:"max_connections"`
+	MaxSessions         int       `toml:"max_sessions"`
+	ClientAliveInterval duration  `toml:"client_alive_interval"`
+	ClientAliveCountMax int       `toml:"client_alive_count_max"`
 }
 
 // defaults are the settings when nothing is said. Those that depend on who
@@ -43,14 +42,13 @@ func defaults() settings {
 	return settings{
 		Listen:              ":2222",
 		Library:             "library",
-		LogFormat:           logText,
-		Grace:               duration(10 * time.Second),
-		LoginGraceTime:      duration(l.LoginGraceTime),
+		Grace:               duration{10 * time.Second},
+		LoginGraceTime:      duration{l.LoginGraceTime},
 		MaxAuthTries:        l.MaxAuthTries,
 		MaxStartups:         startups(l.MaxStartups),
 		MaxConnections:      l.MaxConnections,
 		MaxSessions:         l.MaxSessions,
-		ClientAliveInterval: duration(l.ClientAliveInterval),
+		ClientAliveInterval: duration{l.ClientAliveInterval},
 		ClientAliveCountMax: l.ClientAliveCountMax,
 	}
 }
@@ -120,45 +118,59 @@ func (s *settings) absolute() error {
 
 func (s settings) limits() sshd.Limits {
 	return sshd.Limits{
-		LoginGraceTime:      time.Duration(s.LoginGraceTime),
+		LoginGraceTime:      s.LoginGraceTime.Duration,
 		MaxAuthTries:        s.MaxAuthTries,
 		MaxStartups:         sshd.Startups(s.MaxStartups),
 		MaxConnections:      s.MaxConnections,
 		MaxSessions:         s.MaxSessions,
-		ClientAliveInterval: time.Duration(s.ClientAliveInterval),
+		ClientAliveInterval: s.ClientAliveInterval.Duration,
 		ClientAliveCountMax: s.ClientAliveCountMax,
 	}
 }
 
-// duration is a time written "30s" or "2m", or 0.
-type duration time.Duration
+// Values have types that are structs: go-toml asks the others not how their
+// text is read.
+
+// duration is a time written "30s" or "2m", or a number of seconds.
+type duration struct{ time.Duration }
 
 func (d *duration) UnmarshalText(text []byte) error {
 	t, err := time.ParseDuration(string(text))
+	if seconds, e := strconv.ParseUint(string(text), 10, 31); e == nil {
+		t, err = time.Duration(seconds)*time.Second, nil
+	}
 	if err != nil || t < 0 {
 		return fmt.Errorf("%q is not a time such as 30s, 5m or 2h", text)
 	}
-	*d = duration(t)
+	d.Duration = t
 	return nil
 }
 
-func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+func (d duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// startups is written "start:rate:full".
+// startups is written "start:rate:full", or as one number at which all are
+// turned away.
 type startups sshd.Startups
 
 func (s *startups) UnmarshalText(text []byte) error {
-	fields := strings.Split(string(text), ":")
-	if len(fields) == 3 {
-		start, err1 := strconv.Atoi(fields[0])
-		rate, err2 := strconv.Atoi(fields[1])
-		full, err3 := strconv.Atoi(fields[2])
-		if errors.Join(err1, err2, err3) == nil {
-			*s = startups{start, rate, full}
-			return nil
+	var n []int
+	for _, field := range strings.Split(string(text), ":") {
+		i, err := strconv.Atoi(field)
+		if err != nil {
+			n = nil
+			break
 		}
+		n = append(n, i)
 	}
-	return fmt.Errorf("%q is not start:rate:full, as 100:30:200", text)
+	switch len(n) {
+	case 1:
+		*s = startups{n[0], 100, n[0]}
+	case 3:
+		*s = startups{n[0], n[1], n[2]}
+	default:
+		return fmt.Errorf("%q is not start:rate:full, as 100:30:200", text)
+	}
+	return nil
 }
 
 func (s startups) MarshalText() ([]byte, error) {

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// settleArgs settles what a command line and a configuration file say.
+func settleArgs(t *testing.T, toml string, args ...string) (settings, error) {
+	t.Helper()
+	config := ""
+	if toml != "" {
+		config = filepath.Join(t.TempDir(), "shelfd.toml")
+		if err := os.WriteFile(config, []byte(toml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var s settings
+	var err error
+	c := serveCommand()
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		s, err = settle(config, c.Flags())
+		return nil
+	}
+	c.SetArgs(args)
+	if err := c.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	return s, err
+}
+
+func TestDefaults(t *testing.T) {
+	t.Setenv("HOME", "/home/ana")
+	t.Setenv("XDG_STATE_HOME", "")
+	s, err := settleArgs(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, _ := os.Getwd()
+	for what, pair := range map[string][2]string{
+		"library": {s.Library, filepath.Join(here, "library")},
+		"state":   {s.State, "/home/ana/.local/state/shelf"},
+		"keys":    {s.AuthorizedKeysFile, "/home/ana/.ssh/authorized_keys"},
+		"listen":  {s.Listen, ":2222"},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s is %q, want %q", what, pair[0], pair[1])
+		}
+	}
+	if s.User == "" || s.Grace.Duration != 10*time.Second || s.limits().LoginGraceTime != 30*time.Second {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestStateFolder(t *testing.T) {
+	for _, test := range []struct{ home, xdg, want string }{
+		{"/home/ana", "/var/state", "/var/state/shelf"},
+		{"/home/ana", "relative", "/home/ana/.local/state/shelf"},
+		{"", "/var/state", "/var/state/shelf"},
+		{"", "", ""},
+	} {
+		t.Setenv("HOME", test.home)
+		t.Setenv("XDG_STATE_HOME", test.xdg)
+		got, err := stateFolder()
+		if got != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%+v: got %q (%v)", test, got, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "--state") {
+			t.Errorf("%v does not say what to do", err)
+		}
+	}
+}
+
+func TestFlagsWinOverTheFile(t *testing.T) {
+	s, err := settleArgs(t, `
+listen = "127.0.0.1:1"
+user = "bob"
+login_grace_time = "5s"
+log_format = "json"
+log_level = "warn"
+max_startups = "5:50:10"
+client_alive_count_max = 7
+`, "--user", "ana", "--log-level=debug", "--listen", ":2222")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.User != "ana" || s.LogLevel.Level != slog.LevelDebug || s.Listen != ":2222" {
+		t.Errorf("a flag lost: %+v", s)
+	}
+	l := s.limits()
+	if l.LoginGraceTime != 5*time.Second || !s.LogFormat.json || l.MaxStartups.Start != 5 || l.MaxStartups.Full != 10 ||
+		l.ClientAliveCountMax != 7 || l.MaxAuthTries != defaults().MaxAuthTries {
+		t.Errorf("the file lost: %+v", s)
+	}
+}
+
+// As in sshd_config, a number alone is seconds, and a limit without a chance.
+func TestNumbersAlone(t *testing.T) {
+	s, err := settleArgs(t, "login_grace_time = 20\nmax_startups = 9\n", "--grace", "5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := s.limits(); l.LoginGraceTime != 20*time.Second || s.Grace.Duration != 5*time.Second ||
+		l.MaxStartups.Start != 9 || l.MaxStartups.Full != 9 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestPathsOfTheFileStartFromItsFolder(t *testing.T) {
+	t.Setenv("HOME", "/home/ana")
+	s, err := settleArgs(t, "library = \"files\"\nstate = \"/var/shelf\"\nauthorized_keys_file = \"~/keys\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !filepath.IsAbs(s.Library) || filepath.Base(s.Library) != "files" || strings.HasPrefix(s.Library, mustGetwd(t)) ||
+		s.State != "/var/shelf" || s.AuthorizedKeysFile != "/home/ana/keys" {
+		t.Errorf("got %q, %q, %q", s.Library, s.State, s.AuthorizedKeysFile)
+	}
+	s, err = settleArgs(t, `user = "bob"`)
+	if err != nil || s.Library != filepath.Join(mustGetwd(t), "library") {
+		t.Errorf("a library that is not named is %q (%v)", s.Library, err)
+	}
+}
+
+func mustGetwd(t *testing.T) string {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return here
+}
+
+func TestMistakesInTheFile(t *testing.T) {
+	for toml, want := range map[string]string{
+		"user = \"ana\"\nlibary = \"x\"\n":    `shelfd.toml:2:1: there is no setting "libary"; the nearest is "library"`,
+		"[limits]\nmax_sessions = 3\n":        `there is no setting "limits"`,
+		"a = 1\nmax_session = 3\n":            `:2:1: there is no setting "max_session"; the nearest is "max_sessions"`,
+		"max_sessions = \"ten\"\n":            "shelfd.toml:1:16: ",
+		"max_sessions = 99999999999999999999": "shelfd.toml:1:16: ",
+		"\nlogin_grace_time = \"soon\"":       `shelfd.toml:2:20: `,
+		"login_grace_time = \"-5s\"":          "is not a time such as 30s",
+		"log_format = \"xml\"":                "is not text or json",
+		"log_level = \"loud\"":                "shelfd.toml:1:13: ",
+		"user = \"ana\nlisten = 1":            "shelfd.toml:1:",
+		"user = \"ana\"\nuser = \"bob\"":      "shelfd.toml:2:",
+		"user":                                "shelfd.toml:1:",
+	} {
+		_, err := settleArgs(t, toml)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", toml, err, want)
+		}
+	}
+}
+
+func TestEdits(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"list", "listen", 2}, {"same", "same", 0}} {
+		if got := edits(test.a, test.b); got != test.want {
+			t.Errorf("%q to %q takes %d edits, want %d", test.a, test.b, got, test.want)
+		}
+	}
+}

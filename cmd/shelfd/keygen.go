@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"shelf/keys"
+)
+
+func keygenCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "keygen FILE",
+		Short: "Make a key pair to log in with",
+		Long: "Make an ed25519 key pair: FILE is the private key, without a passphrase, and\n" +
+			"FILE.pub the public one, which goes into an account's authorized keys.\n\n" +
+			"Where there is ssh-keygen, use that: it can protect the key by a passphrase.",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return nil
+			}
+			return usageError{fmt.Errorf("%s takes one file", c.CommandPath())}
+		},
+		RunE: func(c *cobra.Command, args []string) error { return keygen(args[0]) },
+	}
+}
+
+func keygen(path string) error {
+	comment := "shelf"
+	if me, err := user.Current(); err == nil {
+		comment = me.Username
+	}
+	// The public half first: should its name be taken, no private one is made.
+	public, err := os.OpenFile(path+".pub", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	defer public.Close()
+	key, err := keys.Generate(path, comment)
+	if err != nil {
+		os.Remove(public.Name())
+		return fmt.Errorf("make a key: %w", err)
+	}
+	line := ssh.MarshalAuthorizedKey(key)
+	_, err = fmt.Fprintf(public, "%s %s\n", line[:len(line)-1], comment)
+	return err
+}

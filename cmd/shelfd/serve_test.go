@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pkg/sftp"
+	"go.uber.org/goleak"
+	"golang.org/x/crypto/ssh"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// setup makes all that a server needs in a folder: library, state, id, id.pub.
+func setup(t *testing.T) (string, settings) {
+	t.Helper()
+	dir := t.TempDir()
+	id := filepath.Join(dir, "id")
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), keygen(id)); err != nil {
+		t.Fatal(err)
+	}
+	s := defaults()
+	s.Listen, s.User, s.AuthorizedKeysFile = "127.0.0.1:0", "ana", id+".pub"
+	s.Library, s.State = filepath.Join(dir, "library"), filepath.Join(dir, "state")
+	return dir, s
+}
+
+// A server is started, used as its first line says, and stopped.
+func TestServe(t *testing.T) {
+	dir, s := setup(t)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	out, in := io.Pipe()
+	var log bytes.Buffer
+	served := make(chan error, 1)
+	go func() {
+		served <- serve(ctx, s, in, &log)
+		in.Close()
+	}()
+	line := make([]byte, 1000)
+	n, err := out.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	useServer(t, dir, string(line[:n]))
+	stop()
+	if rest, _ := io.ReadAll(out); len(bytes.TrimSpace(rest)) > 0 {
+		t.Errorf("a second line was printed: %q", rest)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	for _, want := range []string{"msg=login", "account=ana", "msg=list", "msg=logout", "msg=stopping"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %s in the log:\n%s", want, log.String())
+		}
+	}
+}
+
+// useServer connects as the line tells.
+func useServer(t *testing.T, dir, line string) {
+	t.Helper()
+	m := regexp.MustCompile(`\(host key (SHA256:\S+)\)\. Connect with: sftp -P (\d+) (\S+)@(\S+)  or: shelf -p `).FindStringSubmatch(line)
+	if m == nil {
+		t.Fatalf("the line does not tell how to connect: %q", line)
+	}
+	private, err := os.ReadFile(filepath.Join(dir, "id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.ParsePrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := ssh.Dial("tcp", net.JoinHostPort(m[4], m[2]), &ssh.ClientConfig{
+		User: m[3], Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, Timeout: 20 * time.Second,
+		HostKeyCallback: func(_ string, _ net.Addr, host ssh.PublicKey) error {
+			if ssh.FingerprintSHA256(host) != m[1] {
+				t.Errorf("the host key is not the one in %q", line)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client, err := sftp.NewClient(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.ReadDir("/"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Each thing that would make a server useless or unsafe is found before it
+// serves, and said with what to do.
+func TestStartRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(dir string, s *settings) error
+		want  []string
+	}{
+		"no keys": {func(_ string, s *settings) error { return os.Remove(s.AuthorizedKeysFile) },
+			[]string{"Nobody could log in", "no such file", "ssh-keygen", "--authorized-keys"}},
+		"empty keys": {func(_ string, s *settings) error { return os.WriteFile(s.AuthorizedKeysFile, nil, 0o600) },
+			[]string{"Nobody could log in", "lists no key"}},
+		"keys for all to write": {func(_ string, s *settings) error { return os.Chmod(s.AuthorizedKeysFile, 0o666) },
+			[]string{"others may write it", "chmod go-w"}},
+		"no library": {func(_ string, s *settings) error { return os.Remove(s.Library) },
+			[]string{"There is no library", "mkdir -p", "--library"}},
+		"a file as library": {func(dir string, s *settings) error { s.Library = filepath.Join(dir, "id"); return nil },
+			[]string{"not a directory", "--library"}},
+		"state in the library": {func(_ string, s *settings) error { s.State = filepath.Join(s.Library, "a", "b"); return nil },
+			[]string{"not safe", "--state"}},
+		"library as state": {func(_ string, s *settings) error { s.State = s.Library; return nil },
+			[]string{"not safe", "--state"}},
+		"state in the library by a link": {func(dir string, s *settings) error {
+			s.State = filepath.Join(dir, "link", "state")
+			return os.Symlink(s.Library, filepath.Join(dir, "link"))
+		}, []string{"not safe", "--state"}},
+		"keys in the library": {func(_ string, s *settings) error {
+			in := filepath.Join(s.Library, "keys")
+			err := os.Rename(s.AuthorizedKeysFile, in)
+			s.AuthorizedKeysFile = in
+			return err
+		}, []string{"not safe", "--authorized-keys"}},
+		"a host key for all to read": {func(_ string, s *settings) error {
+			if err := os.Mkdir(s.State, 0o700); err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(s.State, "ssh_host_ed25519_key"), nil, 0o644)
+		}, []string{"host key", "others may read it", "chmod 600"}},
+		"no address": {func(_ string, s *settings) error { s.Listen = "nonsense"; return nil },
+			[]string{"Cannot listen on nonsense", "--listen"}},
+		"no user":     {func(_ string, s *settings) error { s.User = ""; return nil }, []string{"--user"}},
+		"an odd user": {func(_ string, s *settings) error { s.User = "a\x1b"; return nil }, []string{`"a\x1b"`, "--user"}},
+		"no sessions": {func(_ string, s *settings) error { s.MaxSessions = 0; return nil }, []string{"max_sessions"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, s := setup(t)
+			if err := test.spoil(dir, &s); err != nil {
+				t.Fatal(err)
+			}
+			var out, log bytes.Buffer
+			ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+			defer stop()
+			err := serve(ctx, s, &out, &log)
+			if err == nil {
+				t.Fatal("it serves")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("no %q in: %v", want, err)
+				}
+			}
+			if out.Len() > 0 {
+				t.Errorf("it prints %q", out.String())
+			}
+		})
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, s := setup(t)
+	s.Listen = l.Addr().String()
+	err = serve(context.Background(), s, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "Another program has that port") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		want int
+	}{
+		{"version", 0}, {"help", 0}, {"", 0},
+		{"nonsense", exitUsage}, {"serve nonsense", exitUsage}, {"serve --nonsense", exitUsage},
+		{"serve --grace soon", exitUsage}, {"version --nonsense", exitUsage}, {"keygen", exitUsage},
+		{"serve --config /nonexistent/file", exitFailure},
+	} {
+		if got := run(context.Background(), strings.Fields(test.args)); got != test.want {
+			t.Errorf("shelfd %s: status %d, want %d", test.args, got, test.want)
+		}
+	}
+}
+
+func TestKeygenLeavesFilesAlone(t *testing.T) {
+	dir, _ := setup(t)
+	id := filepath.Join(dir, "id")
+	before, _ := os.ReadFile(id)
+	if err := keygen(id); err == nil {
+		t.Error("a pair was replaced")
+	}
+	if err := os.Remove(id + ".pub"); err != nil {
+		t.Fatal(err)
+	}
+	if err := keygen(id); err == nil {
+		t.Error("a private key was replaced")
+	}
+	if after, _ := os.ReadFile(id); !bytes.Equal(before, after) {
+		t.Error("the private key changed")
+	}
+	if _, err := os.Stat(id + ".pub"); err == nil {
+		t.Error("a public key is there that belongs to no private one")
+	}
+}
+
+func TestConnectTo(t *testing.T) {
+	for at, want := range map[string]string{
+		"[::]:2222":          "localhost",
+		"0.0.0.0:2222":       "127.0.0.1",
+		"127.0.0.1:2222":     "127.0.0.1",
+		"[::1]:2222":         "[::1]",
+		"192.0.2.1:2222":     "192.0.2.1",
+		"[2001:db8::1]:2222": "[2001:db8::1]",
+	} {
+		tcp, err := net.ResolveTCPAddr("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host, port := connectTo(tcp); host != want || port != "2222" {
+			t.Errorf("%s is reached at %s, port %s; want %s", at, host, port, want)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Generate makes an ed25519 key and writes its private half to path, in
+// OpenSSH's format, without a passphrase, for its owner alone. A file that is
+// there is left alone; the error is then [fs.ErrExist].
+//
+// The key is written to a file of its own, synced, and only then given its
+// name, so that no crash leaves half a key.
+func Generate(path, comment string) (ssh.PublicKey, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, comment)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-key-*") // with mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	err = pem.Encode(f, block)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	if err := publish(f.Name(), path); err != nil {
+		return nil, err
+	}
+	return ssh.NewPublicKey(public)
+}
+
+// publish gives a file its name without replacing another, and makes the name
+// durable. Where there are no hard links it is renamed.
+func publish(temporary, path string) error {
+	err := os.Link(temporary, path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
