@@ -37,11 +37,7 @@ library:
 
 .shelf-demo/id_ed25519.pub: | build
 	@mkdir -p -m 700 .shelf-demo
-	@if command -v ssh-keygen > /dev/null; then \
-		ssh-keygen -q -t ed25519 -N '' -C 'shelf demo' -f .shelf-demo/id_ed25519; \
-	else \
-		./bin/shelfd keygen .shelf-demo/id_ed25519; \
-	fi
+	@./bin/shelfd keygen .shelf-demo/id_ed25519
 
 test:
 	go test $(RACE) ./...

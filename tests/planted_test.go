@@ -178,10 +178,10 @@ var folderOps = []op{
 // fail, at once, and change nothing.
 func TestPlantedIsOutOfReach(t *testing.T) {
 	s, outside := servePlanted(t)
-	c := s.dial(t)
 	before := [2]map[string]string{snapshot(t, s.library), snapshot(t, outside)}
 	for _, name := range planted {
 		t.Run(fmt.Sprintf("%q", name), func(t *testing.T) {
+			c := s.dial(t)
 			for _, path := range spellings(name) {
 				for _, o := range slices.Concat(readOps, createOps, folderOps) {
 					mustRefuse(t, c, o, path)
@@ -197,8 +197,7 @@ func TestPlantedIsOutOfReach(t *testing.T) {
 	}
 }
 
-// servePlanted starts a server on a planted library, with every permission:
-// what is out of reach is so for all.
+// servePlanted starts a server on a planted library.
 func servePlanted(t *testing.T) (s *server, outside string) {
 	t.Helper()
 	s, outside = serve(t), t.TempDir()

@@ -28,6 +28,7 @@ const user = "ada"
 
 // server is a shelfd under test, with one account, user.
 type server struct {
+	dir      string // where it was started, and where the following lie
 	library  string // folder
 	state    string // folder
 	identity string // file of user's private key; ".pub" is added for the public one
@@ -62,6 +63,7 @@ func serve(t testing.TB, args ...string) *server {
 // listens. A library that is there already is served as it is.
 func startServer(dir string, args ...string) (*server, error) {
 	s := &server{
+		dir:      dir,
 		library:  filepath.Join(dir, "library"),
 		state:    filepath.Join(dir, "state"),
 		identity: filepath.Join(dir, "id"),
@@ -79,7 +81,7 @@ func startServer(dir string, args ...string) (*server, error) {
 	if err := s.start(args); err != nil {
 		return nil, err
 	}
-	return s, s.writeConfig(dir)
+	return s, s.writeConfig()
 }
 
 // start runs the program and waits for the line that says where it listens.
@@ -87,6 +89,7 @@ func (s *server) start(args []string) error {
 	s.cmd = exec.Command("shelfd", append([]string{"serve",
 		"--listen", "127.0.0.1:0", "--library", s.library, "--state", s.state,
 		"--user", user, "--authorized-keys", s.identity + ".pub"}, args...)...)
+	s.cmd.Dir = s.dir
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -142,7 +145,7 @@ func (s *server) stop() error {
 
 // writeConfig writes the ssh_config that stock clients are run with. The
 // person's own configuration, keys and known hosts have no part in a test.
-func (s *server) writeConfig(dir string) error {
+func (s *server) writeConfig() error {
 	host, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
 		return err
@@ -157,7 +160,7 @@ UserKnownHostsFile "%s"
 StrictHostKeyChecking accept-new
 BatchMode yes
 LogLevel ERROR
-`, host, port, user, s.identity, filepath.Join(dir, "known_hosts"))
+`, host, port, user, s.identity, filepath.Join(s.dir, "known_hosts"))
 	return os.WriteFile(s.config, []byte(config), 0o600)
 }
 

@@ -49,9 +49,9 @@ func sftpBatch(s *server, text string) *exec.Cmd {
 	return cmd
 }
 
-// The sizes at which a copy can go wrong: nothing, the least, and around the
-// 32 KiB that stock clients ask for at a time.
-var edgeSizes = []int64{0, 1, 32767, 32768, 32769}
+// The sizes at which a copy can go wrong: nothing, the least, and around what
+// stock clients ask for at a time: 32 KiB, or what the server offers them.
+var edgeSizes = []int64{0, 1, 32767, 32768, 32769, 261119, 261120, 261121}
 
 func TestStockClientsCopyEverySize(t *testing.T) {
 	s := serve(t)
