@@ -32,6 +32,9 @@ func TestReplacedWhileRead(t *testing.T) {
 	if err := writer.upload("file", new); err != nil {
 		t.Fatal(err)
 	}
+	if !bytes.Equal(s.get(t, "file"), new) {
+		t.Fatal("the new content is not there")
+	}
 	if _, err := io.ReadFull(f, got[half:]); err != nil {
 		t.Fatal(err)
 	}
