@@ -10,6 +10,7 @@
 //	stock_test.go     sizes and big files with sftp, scp and shelf
 //	many_test.go      fifty clients at once
 //	planted_test.go   what lies in a library and is not of it
+//	stop_test.go      a server that is told to stop
 //	replace_test.go   a file replaced while it is read, an upload cut short
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
