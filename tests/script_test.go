@@ -13,7 +13,8 @@ import (
 //
 //	need PROGRAM...   skip, or fail in CI, when a program is not installed
 //	serve [ARG...]    start a shelfd with these flags more; it serves
-//	                  ./library, and ./ssh_config has it as the host "shelf"
+//	                  ./library, ./ssh_config has it as the host "shelf", and
+//	                  ./announced is what it printed
 //	shutdown          stop that shelfd, which must exit with status 0
 //
 // After serve, $ADDR, $HOST and $PORT say where it listens; $USER is the
@@ -73,6 +74,7 @@ func serveCmd(t *testing.T, ts *testscript.TestScript, args []string) {
 		}
 	})
 	stateOf(ts).server = s
+	ts.Check(os.WriteFile(ts.MkAbs("announced"), []byte(s.stdout.String()), 0o644))
 	host, port, err := net.SplitHostPort(s.addr)
 	ts.Check(err)
 	ts.Setenv("ADDR", s.addr)
