@@ -115,12 +115,13 @@ func prepare(s settings, log *slog.Logger) (p parts, err error) {
 }
 
 func (p parts) config(s settings, log *slog.Logger) sshd.Config {
+	buffers := new(vfs.Buffers)
 	return sshd.Config{
 		HostKeys: []ssh.Signer{p.hostKey},
 		Accounts: p.accounts,
 		Limits:   s.limits(),
 		Session: func(keys.Identity) (vfs.SessionOptions, error) {
-			return vfs.SessionOptions{Library: p.library, Permissions: vfs.DefaultPermissions()}, nil
+			return vfs.SessionOptions{Library: p.library, Permissions: vfs.DefaultPermissions(), Buffers: buffers}, nil
 		},
 		Report: logEvent(log),
 		Log:    log,

@@ -1,0 +1,50 @@
+package vfs
+
+import (
+	"strings"
+	"time"
+)
+
+// operation is a request by name on its way: it becomes one Event.
+type operation struct {
+	h     *handlers
+	event Event
+}
+
+func (h *handlers) begin(op, path string) *operation {
+	return &operation{h, Event{Op: op, Name: strings.TrimPrefix(path, "/"), Start: time.Now()}}
+}
+
+// end is deferred by what opens a handle, whose closing reports: only a refusal
+// is reported now. It turns a panic into an error, and an error into what
+// pkg/sftp sends.
+func (op *operation) end(err *error) {
+	op.recovered(recover(), err)
+	if *err != nil {
+		op.report(*err)
+		*err = op.h.refuse(op.event.Op, op.event.Name, *err)
+	}
+}
+
+// finish is deferred by what is done at once.
+func (op *operation) finish(err *error) {
+	op.recovered(recover(), err)
+	op.report(*err)
+	*err = op.h.refuse(op.event.Op, op.event.Name, *err)
+}
+
+func (op *operation) recovered(p any, err *error) {
+	if p != nil {
+		op.h.logPanic(p)
+		*err = errPanic()
+	}
+}
+
+func (op *operation) report(err error) {
+	e := op.event
+	if e.Op == "stat" || e.Op == "statvfs" {
+		return // questions, not deeds
+	}
+	e.Duration, e.Err = time.Since(e.Start), err
+	op.h.o.Report(e)
+}

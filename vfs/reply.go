@@ -1,0 +1,96 @@
+package vfs
+
+import (
+	"encoding/binary"
+	"io/fs"
+)
+
+// reply is one answer, built in a pooled buffer and sent with one Write.
+// The buffer is taken when the size is known.
+type reply struct {
+	buffer
+	pool *Buffers
+}
+
+// start makes room for a packet of n bytes after the id and writes its head.
+func (r *reply) start(k kind, id uint32, n int) []byte {
+	r.release()
+	r.buffer = r.pool.get(headerLen + n)
+	binary.BigEndian.PutUint32(r.b, uint32(headerLen-4+n))
+	r.b[4] = byte(k)
+	binary.BigEndian.PutUint32(r.b[5:], id)
+	return r.b[headerLen:]
+}
+
+// status is SSH_FXP_STATUS: uint32 code, string message, string language.
+func (r *reply) status(id uint32, code uint32, msg string) {
+	b := r.start(fxpStatus, id, 4+4+len(msg)+4)
+	binary.BigEndian.PutUint32(b, code)
+	binary.BigEndian.PutUint32(b[4:], uint32(len(msg)))
+	copy(b[8:], msg)
+	binary.BigEndian.PutUint32(b[8+len(msg):], 0)
+}
+
+// data starts an SSH_FXP_DATA of up to n bytes and returns where they go; trim
+// must follow.
+func (r *reply) data(id uint32, n int) []byte {
+	return r.start(fxpData, id, 4+n)[4:]
+}
+
+// trim ends an SSH_FXP_DATA that carries n bytes.
+func (r *reply) trim(n int) {
+	r.b = r.b[:headerLen+4+n]
+	binary.BigEndian.PutUint32(r.b, uint32(len(r.b)-4))
+	binary.BigEndian.PutUint32(r.b[headerLen:], uint32(n))
+}
+
+// attrs is SSH_FXP_ATTRS with size, permissions and times.
+func (r *reply) attrs(id uint32, i fs.FileInfo) {
+	b := r.start(fxpAttrs, id, 4+8+4+8)
+	mtime := uint32(i.ModTime().Unix())
+	binary.BigEndian.PutUint32(b, attrSize|attrMode|attrTimes)
+	binary.BigEndian.PutUint64(b[4:], uint64(i.Size()))
+	binary.BigEndian.PutUint32(b[12:], wireMode(i.Mode()))
+	binary.BigEndian.PutUint32(b[16:], mtime)
+	binary.BigEndian.PutUint32(b[20:], mtime)
+}
+
+// wireMode is a mode as POSIX has it: a directory or a regular file.
+func wireMode(m fs.FileMode) uint32 {
+	const dir, regular = 0o040000, 0o100000
+	if m.IsDir() {
+		return dir | uint32(m.Perm())
+	}
+	return regular | uint32(m.Perm())
+}
+
+// version is SSH_FXP_VERSION 3 with exactly the extensions that work.
+func (r *reply) version() {
+	var b []byte
+	for _, ext := range [][2]string{{extPosixRename, "1"}, {extStatVFS, "2"}, {extFsync, "1"}, {extLimits, "1"}} {
+		b = appendString(appendString(b, ext[0]), ext[1])
+	}
+	copy(r.start(fxpVersion, 3, len(b)), b)
+}
+
+// limits answers limits@openssh.com: the longest packet, READ and WRITE, and
+// the number of handles.
+func (r *reply) limits(id uint32, handles int) {
+	b := r.start(fxpExtReply, id, 4*8)
+	for i, v := range []uint64{maxPacket, maxData, maxData, uint64(handles)} {
+		binary.BigEndian.PutUint64(b[8*i:], v)
+	}
+}
+
+// handle is the handle string of an SSH_FXP_HANDLE; ok is false for others.
+func (r *reply) handle() (id string, ok bool) {
+	if len(r.b) < headerLen || kind(r.b[4]) != fxpHandle {
+		return "", false
+	}
+	s, _, err := cutString(r.b[headerLen:])
+	return string(s), err == nil
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
+}
