@@ -67,7 +67,7 @@ func dsaText() string {
 	wire := ssh.Marshal(struct {
 		Type       string
 		P, Q, G, Y *big.Int
-	//lint:ignore SA1019 that the algorithm is refused is what is tested
+		//lint:ignore SA1019 that the algorithm is refused is what is tested
 	}{ssh.InsecureKeyAlgoDSA, one, new(big.Int).SetBit(new(big.Int), 159, 1), big.NewInt(2), big.NewInt(4)})
 	return "ssh-dss " + base64.StdEncoding.EncodeToString(wire)
 }
