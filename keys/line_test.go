@@ -64,11 +64,12 @@ func skKey(t testing.TB) ssh.PublicKey {
 
 func dsaText() string {
 	one := new(big.Int).SetBit(new(big.Int), 1023, 1)
+	//lint:ignore SA1019 that the algorithm is refused is what is tested
+	name := ssh.InsecureKeyAlgoDSA
 	wire := ssh.Marshal(struct {
 		Type       string
 		P, Q, G, Y *big.Int
-		//lint:ignore SA1019 that the algorithm is refused is what is tested
-	}{ssh.InsecureKeyAlgoDSA, one, new(big.Int).SetBit(new(big.Int), 159, 1), big.NewInt(2), big.NewInt(4)})
+	}{name, one, new(big.Int).SetBit(new(big.Int), 159, 1), big.NewInt(2), big.NewInt(4)})
 	return "ssh-dss " + base64.StdEncoding.EncodeToString(wire)
 }
 

@@ -16,7 +16,7 @@ func (s *shell) get(args []string) error {
 		dir, args = args[n-1], args[:n-2]
 	}
 	if len(args) == 0 {
-		return &exitError{exitUsage, errors.New("name the files to get, as in: get NAME... [to DIR]")}
+		return &exitError{exitUsage, errors.New("name the files to get, as in: get a.txt b.txt to DIR")}
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {

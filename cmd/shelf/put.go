@@ -10,7 +10,7 @@ import (
 
 func (s *shell) put(args []string) error {
 	if len(args) == 0 {
-		return &exitError{exitUsage, errors.New("name the files to put, as in: put FILE...")}
+		return &exitError{exitUsage, errors.New("name the files to put, as in: put a.txt b.txt")}
 	}
 	return s.each(args, s.upload)
 }
