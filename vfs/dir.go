@@ -13,9 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Durability is what Commit waits for.
+type Durability string
+
+const (
+	// Fsync is the default: what Commit acknowledged survives a power cut.
+	Fsync Durability = "fsync"
+	// NoFsync survives a crash of the server, not one of the machine.
+	NoFsync Durability = "none"
+)
+
 // DirOptions configures a local library; the zero value is the default.
 type DirOptions struct {
-	Log *slog.Logger // warnings and faults; nil discards
+	Durability   Durability
+	Quota        int64        // bytes of all files, stages and partials; 0 is no quota
+	MinFreeSpace int64        // bytes of the file system that uploads leave free
+	Partials     PartialRules // what is kept of uploads that were cut
+	Log          *slog.Logger // warnings and faults; nil discards
 }
 
 // Dir is the Library in a local directory, on Unix.
@@ -25,8 +39,10 @@ type DirOptions struct {
 // what was opened is a regular file that lies in this directory or it is
 // closed again unread. O_NONBLOCK keeps a FIFO from holding us up.
 type Dir struct {
+	o      DirOptions
 	dir    *os.File // the library
 	stages *stages
+	usage  *usage
 }
 
 // OpenDir opens the directory path as a library and takes it for this process:
@@ -41,12 +57,14 @@ func OpenDir(path string, o DirOptions) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open library: %w", err)
 	}
-	stages, err := openStages(dir, o.Log)
+	stages, err := openStages(dir, o)
 	if err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
-	return &Dir{dir: dir, stages: stages}, nil
+	d := &Dir{o: o, dir: dir, stages: stages}
+	d.usage = &usage{quota: o.Quota, count: d.count}
+	return d, nil
 }
 
 // Close gives the library back. Uploads that are open fail.
@@ -150,18 +168,7 @@ const listBatch = 256
 // files cost no more memory than a batch.
 func (d *Dir) List(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
-		fd, err := unix.Openat(d.fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			yield(nil, storeError("list", err))
-			return
-		}
-		folder := os.NewFile(uintptr(fd), ".")
-		defer folder.Close()
-		for {
-			names, err := folder.Readdirnames(listBatch)
-			if err == io.EOF {
-				return
-			}
+		for name, err := range folderNames(d.fd()) {
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -169,9 +176,35 @@ func (d *Dir) List(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
 				yield(nil, storeError("list", err))
 				return
 			}
+			// What cannot be described does not exist for clients.
+			if i, err := d.stat(name); err == nil && !yield(i, nil) {
+				return
+			}
+		}
+	}
+}
+
+// folderNames yields the names in an open folder, reading it anew.
+func folderNames(fd int) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		again, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		folder := os.NewFile(uintptr(again), ".")
+		defer folder.Close()
+		for {
+			names, err := folder.Readdirnames(listBatch)
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield("", err)
+				return
+			}
 			for _, name := range names {
-				// What cannot be described does not exist for clients.
-				if i, err := d.stat(name); err == nil && !yield(i, nil) {
+				if !yield(name, nil) {
 					return
 				}
 			}
@@ -191,7 +224,7 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) error {
 	if old == new {
 		return nil
 	}
-	if err := d.place(d.fd(), old, new, replace); err != nil {
+	if err := d.usage.replacing(d, new, func() error { return d.place(d.fd(), old, new, replace) }); err != nil {
 		return err
 	}
 	return d.sync()
@@ -231,8 +264,9 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 	if _, err := d.stat(name); err != nil {
 		return err
 	}
-	if err := unix.Unlinkat(d.fd(), name, 0); err != nil {
-		return storeError("remove", err)
+	remove := func() error { return storeError("remove", unix.Unlinkat(d.fd(), name, 0)) }
+	if err := d.usage.replacing(d, name, remove); err != nil {
+		return err
 	}
 	return d.sync()
 }
@@ -278,7 +312,12 @@ func setAttr(folder int, name string, f *os.File, old fs.FileMode, a Attr) error
 }
 
 // sync makes the folder's names durable.
-func (d *Dir) sync() error { return storeError("fsync", d.dir.Sync()) }
+func (d *Dir) sync() error {
+	if d.o.Durability == NoFsync {
+		return nil
+	}
+	return storeError("fsync", d.dir.Sync())
+}
 
 // Space implements [Space].
 func (d *Dir) Space(context.Context) (SpaceInfo, error) {

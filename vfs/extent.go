@@ -43,6 +43,14 @@ func (x *extents) truncate(size int64) {
 	*x = s[:n]
 }
 
+// prefix is how many bytes from the start are written without a gap.
+func (x extents) prefix() int64 {
+	if len(x) == 0 || x[0].off != 0 {
+		return 0
+	}
+	return x[0].end
+}
+
 // spans yields [from, to) in pieces that are wholly written or wholly a hole.
 func (x extents) spans(from, to int64) iter.Seq2[extent, bool] {
 	return func(yield func(extent, bool) bool) {

@@ -1,7 +1,7 @@
 package vfs
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"io/fs"
 	"iter"
@@ -133,6 +133,9 @@ func checkAttr(a Attr) error {
 	return nil
 }
 
+// errCut is the end of an upload that was not closed.
+var errCut = errors.New("cut short: the session ended before CLOSE")
+
 // TransferError is called before Close when the session ended without CLOSE.
 func (p *putting) TransferError(err error) { p.cut = err }
 
@@ -147,11 +150,20 @@ func (p *putting) Close() (err error) {
 	if p.cut == nil && !p.torn {
 		return p.commit()
 	}
-	p.up.Abort()
 	if p.torn {
+		p.up.Abort()
 		return errPanic()
 	}
-	return fmt.Errorf("cut short: %w", p.cut)
+	return p.keep()
+}
+
+// keep ends an upload that was cut so that it can be resumed, where it can.
+func (p *putting) keep() error {
+	end := p.up.Abort
+	if k, ok := p.up.(Keeper); ok {
+		end = k.Keep
+	}
+	return &Error{Kind: errCut, Err: end()}
 }
 
 // commit publishes and remembers the version as this session's own.

@@ -307,6 +307,9 @@ func (h *handlers) stat(n string) (fs.FileInfo, error) {
 		return p.up.Stat()
 	}
 	i, err := h.o.Library.Stat(h.ctx, n)
+	if errors.Is(err, fs.ErrNotExist) {
+		return h.partial(n)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -314,6 +317,16 @@ func (h *handlers) stat(n string) (fs.FileInfo, error) {
 		return nil, notExist() // as if it were not there
 	}
 	return i, nil
+}
+
+// partial describes what this account can resume; that is how clients learn
+// where to go on.
+func (h *handlers) partial(n string) (fs.FileInfo, error) {
+	lib, ok := h.o.Library.(Resume)
+	if !ok || !h.o.Permissions.Write {
+		return nil, notExist()
+	}
+	return lib.Partial(h.ctx, h.o.Account, n)
 }
 
 // root describes the library itself.

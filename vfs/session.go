@@ -102,8 +102,7 @@ func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Wr
 	s.channel = channel
 	s.h = newHandlers(ctx, &s.o, &reasons{w: stderr})
 	s.names = startNameServer(s.h, s.o.Buffers)
-	defer s.count.Store(0)
-	defer s.names.stop()
+	defer s.end()
 	for {
 		if err := s.serveOne(); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -112,6 +111,14 @@ func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Wr
 			return err
 		}
 	}
+}
+
+// end aborts what is open. The client is gone: there is nobody to tell why, and
+// a write to it might wait for ever.
+func (s *Session) end() {
+	s.h.reasons.w = nil
+	s.names.stop()
+	s.count.Store(0)
 }
 
 // serveOne takes a packet and answers it.
@@ -163,9 +170,22 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 	case fxpReaddir, fxpStat, fxpLstat, fxpSetstat, fxpRename, fxpRemove, fxpRealpath:
 		return s.names.ask(f, r)
 	default:
-		s.status(r, f, nil, unsupported(f.kind))
+		s.unsupported(f, r)
 	}
 	return nil
+}
+
+// unsupported answers what does not exist here, naming the path where there is
+// one.
+func (s *Session) unsupported(f *frame, r *reply) {
+	name := ""
+	switch f.kind {
+	case fxpMkdir, fxpRmdir, fxpSymlink, fxpReadlink:
+		path, _, _ := cutString(f.body)
+		name = string(path)
+	}
+	code, msg := s.h.status(f.kind.String(), name, unsupported(f.kind))
+	r.status(f.id, code, msg)
 }
 
 // status answers f, on the handle h if there is one, with what err means.

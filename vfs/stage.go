@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 
@@ -16,16 +15,18 @@ import (
 // starts with a dot, so that no client can reach it.
 const stageFolder = ".shelf"
 
-// stages is the open stage folder. It is flat: every entry is one stage.
+// stages is the open stage folder. It is flat: every entry is one stage or, as
+// its name says, one partial.
 type stages struct {
 	folder *os.File
+	rules  PartialRules
 	log    *slog.Logger
 }
 
 // openStages makes the stage folder of a library if need be, takes it for this
 // process, and discards what a crash left: which parts of such a stage were
 // written is not known.
-func openStages(library *os.File, log *slog.Logger) (*stages, error) {
+func openStages(library *os.File, o DirOptions) (*stages, error) {
 	lib := int(library.Fd())
 	if err := unix.Mkdirat(lib, stageFolder, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("make the stage folder %s: %w (the library must be writable by the server)", stageFolder, err)
@@ -34,7 +35,7 @@ func openStages(library *os.File, log *slog.Logger) (*stages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
 	}
-	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), log: log}
+	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), rules: o.Partials.orDefault(), log: o.Log}
 	if err := s.take(); err != nil {
 		s.folder.Close()
 		return nil, err
@@ -60,23 +61,21 @@ func (s *stages) take() error {
 	return s.probe()
 }
 
-// discard removes every stage.
+// discard removes every stage, and the partials whose time has come.
 func (s *stages) discard() error {
-	for {
-		names, err := s.folder.Readdirnames(listBatch)
-		if err == io.EOF {
-			return nil
-		}
+	for name, err := range folderNames(s.fd()) {
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			if err := unix.Unlinkat(s.fd(), name, 0); err != nil {
-				return fmt.Errorf("%q: %w", name, err)
-			}
-			s.log.Info("discarded the stage of an upload that was cut short", "stage", name)
+		if isPartial(name) && !s.expired(name) {
+			continue
 		}
+		if err := unix.Unlinkat(s.fd(), name, 0); err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		s.log.Info("discarded what was left of an upload", "stage", name)
 	}
+	return nil
 }
 
 // probe fails where no stage can be made.
@@ -110,7 +109,8 @@ func (s *stages) create() (*stage, error) {
 }
 
 // discard closes and removes the stage.
-func (st *stage) discard() error {
-	err := unix.Unlinkat(st.in.fd(), st.name, 0)
-	return errors.Join(st.File.Close(), storeError("remove a stage", err))
+func (st *stage) discard() error { return errors.Join(st.unlink(), st.File.Close()) }
+
+func (st *stage) unlink() error {
+	return storeError("remove a stage", unix.Unlinkat(st.in.fd(), st.name, 0))
 }

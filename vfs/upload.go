@@ -3,6 +3,7 @@ package vfs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -29,6 +30,8 @@ type upload struct {
 	mode      fs.FileMode
 	attr      Attr  // mode and times to set at Commit
 	roomUntil int64 // offset up to which the disk was found to have room
+	charged   int64 // bytes of the quota it holds
+	settled   bool  // written no longer tells where the holes were
 	err       error // the first that left the content in doubt
 	done      bool
 }
@@ -40,34 +43,58 @@ func (d *Dir) Create(_ context.Context, name string, o CreateOptions) (Upload, e
 	}
 	base, i, err := d.open(name)
 	switch {
-	case err == nil && o.Create && o.Exclusive, err == nil && o.NoReplace:
+	case err == nil && (o.Create && o.Exclusive || o.NoReplace):
 		base.Close()
 		return nil, &Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case err == nil:
+		return d.replace(name, base, i, o)
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
-	case err != nil && !o.Create:
-		return nil, err
-	case err != nil:
-		if err := d.checkTarget(name, true); err != nil {
-			return nil, err
-		}
 	}
-	return d.newUpload(name, base, i, o)
+	if err := d.checkTarget(name, true); err != nil {
+		return nil, err
+	}
+	return d.createNew(name, o)
 }
 
-func (d *Dir) newUpload(name string, base *os.File, i info, o CreateOptions) (Upload, error) {
-	st, err := d.stages.create()
-	if err != nil {
-		if base != nil {
-			base.Close()
-		}
+// createNew begins an upload under a name that stands for nothing: from the
+// owner's partial, if there is one and it is wanted.
+func (d *Dir) createNew(name string, o CreateOptions) (Upload, error) {
+	u := &upload{d: d, name: name, o: o, changed: true, mode: newMode(o.Mode)}
+	var err error
+	if o.Truncate || o.Exclusive {
+		err = d.stages.dropPartial(o.Owner, name)
+	} else {
+		u.stage, u.size, err = d.stages.takePartial(o.Owner, name)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	u := &upload{d: d, name: name, o: o, stage: st, changed: true, mode: newMode(o.Mode)}
-	if base == nil {
+	if u.stage != nil {
+		// The quota counts it already.
+		u.written.add(0, u.size)
+		u.charged = u.size
+		d.usage.pledge(u.size)
 		return u, nil
 	}
-	u.mode = FileMode(i.mode)
+	if !o.Create {
+		return nil, notExist()
+	}
+	u.stage, err = d.stages.create()
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// replace begins an upload that will replace the file base.
+func (d *Dir) replace(name string, base *os.File, i info, o CreateOptions) (Upload, error) {
+	st, err := d.stages.create()
+	if err != nil {
+		base.Close()
+		return nil, err
+	}
+	u := &upload{d: d, name: name, o: o, stage: st, changed: true, mode: FileMode(i.mode)}
 	if o.Truncate {
 		base.Close()
 		return u, nil
@@ -120,41 +147,55 @@ func (u *upload) settle() error {
 	if err := u.setLength(); err != nil {
 		return err
 	}
-	u.written = extents{{0, u.size}}
+	u.written, u.settled = extents{{0, u.size}}, true
 	return nil
 }
 
 // roomStep is how far ahead of the writes room is looked for, in bytes, so that
 // the file system is asked once in a while and not at every packet.
-const roomStep = 16 << 20
+const roomStep = 1 << 20
 
 // grow refuses an end past a limit or past the room there is: early, so that a
 // client learns it before it has sent everything, and no sparse file passes.
 func (u *upload) grow(end int64) error {
 	if u.o.MaxSize > 0 && end > u.o.MaxSize {
-		return &Error{Kind: ErrTooLarge, Why: "the file is larger than this account may upload"}
+		return &Error{Kind: ErrTooLarge, Why: fmt.Sprintf("files are limited to %d bytes here", u.o.MaxSize)}
 	}
-	if end <= max(u.size, u.roomUntil) {
+	if end > max(u.size, u.roomUntil) {
+		room, err := u.d.room()
+		if err != nil {
+			return err
+		}
+		if end-u.size > room {
+			return &Error{Kind: ErrNoSpace, Why: "the server's disk has no room for a file of that size"}
+		}
+		u.roomUntil = min(u.size+room, end+roomStep)
+	}
+	return u.charge(end)
+}
+
+// charge takes what the upload will hold of the library's quota. The base is
+// charged too once something is written: until Commit there are two files.
+func (u *upload) charge(end int64) error {
+	need := max(end, u.size) - u.charged
+	if need <= 0 {
 		return nil
 	}
-	room, err := u.d.room()
-	if err != nil {
+	if err := u.d.usage.take(need); err != nil {
 		return err
 	}
-	if end-u.size > room {
-		return &Error{Kind: ErrNoSpace, Why: "the server's disk has no room for a file of that size"}
-	}
-	u.roomUntil = min(u.size+room, end+roomStep)
+	u.charged += need
 	return nil
 }
 
-// room is how many bytes uploads can still take.
+// room is how many bytes uploads can still take of the disk.
 func (d *Dir) room() (int64, error) {
 	s, err := d.Space(context.Background())
 	if err != nil {
 		return 0, err
 	}
-	return int64(min(s.Available*s.BlockSize, math.MaxInt64)), nil
+	free := int64(min(s.Available*s.BlockSize, math.MaxInt64))
+	return max(0, free-d.o.MinFreeSpace), nil
 }
 
 // ReadAt implements [Upload].
@@ -272,6 +313,14 @@ func (u *upload) Sync() error {
 	return u.fail(storeError("fsync", u.stage.Sync()))
 }
 
+// sync is Commit's: what the library promises, not what the client asked.
+func (u *upload) sync() error {
+	if u.d.o.Durability == NoFsync {
+		return nil
+	}
+	return u.Sync()
+}
+
 // Commit implements [Upload]. The order of the system calls is the promise:
 //
 //	copy_file_range  holes from the base, so the stage is the whole file
@@ -291,7 +340,7 @@ func (u *upload) Commit(ctx context.Context) error {
 	if !u.changed {
 		return errors.Join(u.commitAttr(ctx), u.Abort())
 	}
-	for _, step := range []func() error{u.fill, u.setLength, u.setAttr, u.Sync, u.publish} {
+	for _, step := range []func() error{u.fill, u.setLength, u.setAttr, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
 			return err
@@ -357,7 +406,13 @@ func (u *upload) setAttr() error {
 
 func (u *upload) publish() error {
 	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
-	return u.d.place(u.d.stages.fd(), u.stage.name, u.name, replace)
+	err := u.d.usage.replacing(u.d, u.name, func() error {
+		return u.d.place(u.d.stages.fd(), u.stage.name, u.name, replace)
+	})
+	if err == nil {
+		u.settleUsage(u.size)
+	}
+	return err
 }
 
 // Abort implements [Upload].
@@ -365,16 +420,36 @@ func (u *upload) Abort() error {
 	if u.done {
 		return nil
 	}
-	return errors.Join(unlinkStage(u.stage), u.close())
+	return errors.Join(u.stage.unlink(), u.close())
 }
 
-func unlinkStage(st *stage) error {
-	return storeError("remove a stage", unix.Unlinkat(st.in.fd(), st.name, 0))
+// Keep implements [Keeper]. A partial is kept where it can be resumed: nothing
+// is published under the name, and no write failed.
+func (u *upload) Keep() error {
+	size := u.written.prefix()
+	if u.done || u.err != nil || u.settled || u.base != nil || !u.d.stages.rules.worth(u.o.Owner, size) {
+		return u.Abort()
+	}
+	if _, err := u.d.stat(u.name); err == nil {
+		return u.Abort()
+	}
+	if err := u.stage.keep(u.o.Owner, u.name, size); err != nil {
+		return errors.Join(err, u.Abort())
+	}
+	u.settleUsage(size)
+	return u.close()
 }
 
-// close ends the upload and gives back its descriptors.
+// settleUsage hands the quota that the upload holds on to what it became.
+func (u *upload) settleUsage(size int64) {
+	u.d.usage.settle(u.charged, size)
+	u.charged = 0
+}
+
+// close ends the upload and gives back its descriptors and its quota.
 func (u *upload) close() error {
 	u.done = true
+	u.d.usage.give(u.charged)
 	err := u.stage.File.Close()
 	if u.base != nil {
 		u.base.Close()

@@ -11,9 +11,13 @@
 //	stage.go     the hidden folder where uploads wait until they are whole
 //	upload.go    an upload: written to a stage, published at Commit
 //	extent.go    which bytes of a stage have been written
+//	partial.go   the beginnings of cut uploads, kept to be resumed
+//	usage.go     what a library may hold
 //	session.go   Session: takes an sftp channel's packets in order
-//	frame.go     the packets answered by handle, and their bytes
-//	handlers.go  the packets answered by name, and all policy
+//	frame.go reply.go buffer.go  packets and their bytes
+//	names.go     the RequestServer that answers packets by name
+//	handlers.go  its handlers, and all policy
+//	operation.go handle.go  a request or open handle that becomes an Event
 //	status.go    errors to SSH_FX codes and reasons
 //
 // Paths never reach a Library: a name is one path element, checked by
@@ -103,9 +107,25 @@ type Upload interface {
 	// if the name has been taken meanwhile.
 	Commit(ctx context.Context) error
 
-	// Abort ends the upload without publishing. A store that implements
-	// partials keeps what can be resumed. After Commit it does nothing.
+	// Abort ends the upload and leaves nothing of it. After Commit it does
+	// nothing.
 	Abort() error
+}
+
+// Resume is implemented by a Library that keeps partials: the beginning of an
+// upload whose session was cut. A partial is private to its owner and name, is
+// in no list, and counts only while nothing is published under the name: then
+// it is the base of a Create without Truncate.
+type Resume interface {
+	// Partial describes the partial of owner and name, or fs.ErrNotExist.
+	Partial(ctx context.Context, owner, name string) (fs.FileInfo, error)
+}
+
+// Keeper is implemented by an Upload of such a Library.
+type Keeper interface {
+	// Keep ends the upload like Abort, but keeps what was written from the
+	// start without a gap as a partial, if it is worth it.
+	Keep() error
 }
 
 // CreateOptions says what an upload starts from (draft-ietf-secsh-filexfer-02
@@ -114,8 +134,9 @@ type CreateOptions struct {
 	// Create allows a name that does not exist; without it that is
 	// fs.ErrNotExist.
 	Create bool
-	// Truncate starts from nothing. Without it the upload starts with the
-	// content of the file as it is now, its base.
+	// Truncate starts from nothing and drops a partial. Without it the upload
+	// starts with the content of the file as it is now, its base, or with its
+	// owner's partial.
 	Truncate bool
 	// Exclusive refuses a name that exists with fs.ErrExist, now and at
 	// Commit. It has no meaning without Create.
