@@ -2,23 +2,29 @@
 // list, read and write over SFTP, and nothing else.
 //
 // The way in is [Library], the contract of a store, and [Session], which
-// serves one sftp channel on top of a Library:
+// serves one sftp channel on top of a Library.
 //
-//	vfs.go       Library, File, Upload and what passes between them
-//	name.go      which names exist
-//	errors.go    Error, the one error type a client's reason comes from
-//	dir.go       Dir, the Library in a local directory
-//	stage.go     the hidden folder where uploads wait until they are whole
-//	upload.go    an upload: written to a stage, published at Commit
-//	extent.go    which bytes of a stage have been written
-//	partial.go   the beginnings of cut uploads, kept to be resumed
-//	usage.go     what a library may hold
-//	session.go   Session: takes an sftp channel's packets in order
-//	frame.go reply.go buffer.go  packets and their bytes
-//	names.go     the RequestServer that answers packets by name
-//	handlers.go  its handlers, and all policy
-//	operation.go handle.go  a request or open handle that becomes an Event
-//	status.go    errors to SSH_FX codes and reasons
+//	vfs.go name.go errors.go  the contract: Library, File, Upload; names; Error
+//
+// [Dir] is the Library in a local directory:
+//
+//	dir.go list.go change.go  open, list, rename, remove, set attributes
+//	create.go upload.go extent.go  an upload, and which bytes it has
+//	commit.go                 how it is published: the promise
+//	stage.go partial.go       the hidden folder: stages, and what can be resumed
+//	room.go usage.go          how much there may be
+//	fault.go info.go          what the system says, as the contract puts it
+//
+// A session is one conversation:
+//
+//	session.go options.go     takes the channel's packets in order
+//	packets.go handle.go      those on an open handle, answered at once
+//	names.go                  those by name, through pkg/sftp's RequestServer
+//	handlers*.go              its handlers, and all policy
+//	putting.go listing.go     an upload and a listing under way
+//	operation.go              a request that becomes an Event
+//	frame.go reply.go buffer.go  the bytes
+//	status.go                 errors to SSH_FX codes and reasons
 //
 // Paths never reach a Library: a name is one path element, checked by
 // [CheckName], so there is nothing to climb out of.

@@ -1,0 +1,44 @@
+package vfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// storeError turns an error of the operating system into an *Error whose
+// reason names no path.
+func storeError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return err
+	}
+	cause := fmt.Errorf("%s: %w", op, err)
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EMLINK),
+		errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENOTDIR):
+		// O_NOFOLLOW says ELOOP (EMLINK on FreeBSD) of a link, and a socket
+		// cannot be opened (ENXIO): neither exists for clients.
+		return notExist()
+	case errors.Is(err, fs.ErrExist):
+		return &Error{Kind: fs.ErrExist, Why: "a file of that name exists", Err: cause}
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return &Error{Kind: ErrNoSpace, Why: "no space left on the server's disk", Err: cause}
+	case errors.Is(err, unix.EFBIG):
+		return &Error{Kind: ErrTooLarge, Why: "the file would be larger than the server's disk allows", Err: cause}
+	case errors.Is(err, unix.EISDIR):
+		return &Error{Kind: ErrName, Why: "the name is taken by something that is not a file of the library", Err: cause}
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{Kind: fs.ErrPermission, Why: "the server may not access that file", Err: cause}
+	case errors.Is(err, unix.EROFS):
+		return &Error{Kind: fs.ErrPermission, Why: "the server's disk is read-only", Err: cause}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return cause
+	}
+	return &Error{Kind: ErrIO, Why: "the server's disk failed", Err: cause}
+}

@@ -1,0 +1,64 @@
+package vfs
+
+import (
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/pkg/sftp"
+)
+
+// list answers OPENDIR.
+func (h *handlers) list(r *sftp.Request) (_ sftp.ListerAt, err error) {
+	op := h.begin("list", r.Filepath)
+	defer op.end(&err)
+	n, err := name(r.Filepath)
+	switch {
+	case err != nil:
+		return nil, err
+	case n != "":
+		return nil, &Error{Kind: fs.ErrNotExist, Why: "no such folder; the library has none"}
+	case !h.o.Permissions.List:
+		return nil, denied("this account may not list files")
+	}
+	next, stop := iter.Pull2(h.o.Library.List(h.ctx))
+	return &listing{op: op, next: next, stop: stop}, nil
+}
+
+// listing is an open folder, read a batch at a time.
+type listing struct {
+	op   *operation
+	next func() (fs.FileInfo, error, bool)
+	stop func()
+}
+
+// ListAt implements [sftp.ListerAt]; batches are asked for in order.
+func (l *listing) ListAt(to []os.FileInfo, _ int64) (n int, err error) {
+	defer func() {
+		op := *l.op
+		op.recovered(recover(), &err)
+		if err != nil && err != io.EOF {
+			err = op.h.refuse("list", "", err)
+		}
+	}()
+	for n < len(to) {
+		i, err, ok := l.next()
+		if !ok {
+			return n, io.EOF
+		}
+		if err != nil {
+			return n, err
+		}
+		to[n] = i
+		n++
+	}
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (l *listing) Close() error {
+	l.stop()
+	l.op.report(nil)
+	return nil
+}

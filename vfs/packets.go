@@ -1,0 +1,149 @@
+package vfs
+
+import (
+	"encoding/binary"
+	"io"
+	"io/fs"
+)
+
+// unsupported answers what does not exist here, naming the path where there is
+// one.
+func (s *Session) unsupported(f *frame, r *reply) {
+	name := ""
+	switch f.kind {
+	case fxpMkdir, fxpRmdir, fxpSymlink, fxpReadlink:
+		path, _, _ := cutString(f.body)
+		name = string(path)
+	}
+	code, msg := s.h.status(f.kind.String(), name, unsupported(f.kind))
+	r.status(f.id, code, msg)
+}
+
+// status answers f, on the handle h if there is one, with what err means.
+func (s *Session) status(r *reply, f *frame, h *handle, err error) {
+	if err == nil {
+		r.status(f.id, fxOK, "OK")
+		return
+	}
+	code, msg := s.h.status(f.kind.String(), h.name(), err)
+	r.status(f.id, code, msg)
+}
+
+// handleOf reads the handle that a packet starts with; at least least bytes
+// must follow it.
+func (s *Session) handleOf(body []byte, least int) (h *handle, rest []byte, err error) {
+	id, rest, err := cutString(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, ok := s.open[string(id)]
+	switch {
+	case !ok:
+		return nil, nil, &Error{Kind: ErrBadHandle, Why: "that handle is not open"}
+	case len(rest) < least:
+		return h, nil, &Error{Kind: ErrBadMessage, Why: "the packet is too short"}
+	}
+	return h, rest, nil
+}
+
+// maxData is the most bytes a READ or WRITE carries: OpenSSH's packet limit
+// less 1 KiB for everything around the data.
+const maxData = maxPacket - 1024
+
+// read answers READ: handle, uint64 offset, uint32 length.
+func (s *Session) read(f *frame, r *reply) {
+	h, rest, err := s.handleOf(f.body, 12)
+	if err != nil {
+		s.status(r, f, h, err)
+		return
+	}
+	off := int64(binary.BigEndian.Uint64(rest))
+	data := r.data(f.id, int(min(binary.BigEndian.Uint32(rest[8:]), maxData)))
+	n, err := h.readAt(data, off)
+	if err != nil && (err != io.EOF || n == 0) {
+		s.status(r, f, h, err)
+		return
+	}
+	r.trim(n)
+}
+
+// write answers WRITE: handle, uint64 offset, string data.
+func (s *Session) write(f *frame, r *reply) {
+	h, rest, err := s.handleOf(f.body, 8)
+	var data []byte
+	if err == nil {
+		data, _, err = cutString(rest[8:])
+	}
+	var p *putting
+	if err == nil {
+		p, err = h.upload()
+	}
+	if err == nil {
+		_, err = p.WriteAt(data, int64(binary.BigEndian.Uint64(rest)))
+	}
+	s.status(r, f, h, err)
+}
+
+// fstat answers FSTAT: handle.
+func (s *Session) fstat(f *frame, r *reply) {
+	h, _, err := s.handleOf(f.body, 0)
+	var i fs.FileInfo
+	if err == nil {
+		i, err = h.stat()
+	}
+	if err != nil {
+		s.status(r, f, h, err)
+		return
+	}
+	r.attrs(f.id, i)
+}
+
+// fsetstat answers FSETSTAT: handle, ATTRS.
+func (s *Session) fsetstat(f *frame, r *reply) {
+	h, rest, err := s.handleOf(f.body, 0)
+	var a Attr
+	if err == nil {
+		a, err = parseAttr(rest)
+	}
+	var p *putting
+	if err == nil {
+		p, err = h.upload()
+	}
+	if err == nil {
+		err = p.setAttr(a)
+	}
+	s.status(r, f, h, err)
+}
+
+// fsync answers fsync@openssh.com: handle.
+func (s *Session) fsync(f *frame, r *reply, body []byte) {
+	h, _, err := s.handleOf(body, 0)
+	var p *putting
+	if err == nil {
+		p, err = h.upload()
+	}
+	if err == nil {
+		err = p.up.Sync()
+	}
+	s.status(r, f, h, err)
+}
+
+// extended answers SSH_FXP_EXTENDED (PROTOCOL of OpenSSH, sections 4.3 to 4.10).
+// An unknown one is unsupported, as the draft says.
+func (s *Session) extended(f *frame, r *reply) error {
+	name, rest, err := cutString(f.body)
+	if err != nil {
+		return err
+	}
+	switch string(name) {
+	case extPosixRename, extStatVFS:
+		return s.names.ask(f, r)
+	case extLimits:
+		r.limits(f.id, s.o.MaxOpenFiles)
+	case extFsync:
+		s.fsync(f, r, rest)
+	default:
+		s.status(r, f, nil, unsupported(f.kind))
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package vfs
+
+import (
+	"errors"
+
+	"github.com/pkg/sftp"
+)
+
+// putting is an upload under way.
+type putting struct {
+	op       *operation
+	name     string
+	up       Upload
+	readable bool
+	append   bool  // every WRITE goes to the end, whatever its offset says
+	end      int64 // where that is
+	torn     bool  // a call into up has not returned: it panicked
+	cut      error // the session ended first
+}
+
+func newPutting(op *operation, name string, up Upload, f sftp.FileOpenFlags) (*putting, error) {
+	i, err := up.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return &putting{op: op, name: name, up: up, readable: f.Read, append: f.Append, end: i.Size()}, nil
+}
+
+// WriteAt implements io.WriterAt.
+func (p *putting) WriteAt(b []byte, off int64) (int, error) {
+	if p.append {
+		off = p.end
+	}
+	p.torn = true
+	n, err := p.up.WriteAt(b, off)
+	p.torn = false
+	p.end = max(p.end, off+int64(n))
+	p.op.event.Bytes += int64(n)
+	return n, err
+}
+
+// ReadAt implements io.ReaderAt.
+func (p *putting) ReadAt(b []byte, off int64) (int, error) { return p.up.ReadAt(b, off) }
+
+func (p *putting) setAttr(a Attr) error {
+	if err := checkAttr(a); err != nil {
+		return err
+	}
+	p.torn = true
+	err := p.up.SetAttr(a)
+	p.torn = false
+	if err == nil && a.HasSize {
+		p.end = a.Size
+	}
+	return err
+}
+
+// checkAttr refuses what no account may set.
+func checkAttr(a Attr) error {
+	if a.HasOwner {
+		return denied("files here have no owner to change")
+	}
+	return nil
+}
+
+// errCut is the end of an upload that was not closed.
+var errCut = errors.New("cut short: the session ended before CLOSE")
+
+// TransferError is called before Close when the session ended without CLOSE.
+func (p *putting) TransferError(err error) { p.cut = err }
+
+// Close is called by CLOSE, and publishes; and at the end of the session, where
+// an upload that nobody closed is aborted.
+func (p *putting) Close() (err error) {
+	h := p.op.h
+	if h.pending[p.name] == p {
+		delete(h.pending, p.name)
+	}
+	defer p.op.finish(&err)
+	if p.cut == nil && !p.torn {
+		return p.commit()
+	}
+	if p.torn {
+		p.up.Abort()
+		return errPanic()
+	}
+	return p.keep()
+}
+
+// keep ends an upload that was cut so that it can be resumed, where it can.
+func (p *putting) keep() error {
+	end := p.up.Abort
+	if k, ok := p.up.(Keeper); ok {
+		end = k.Keep
+	}
+	return &Error{Kind: errCut, Err: end()}
+}
+
+// commit publishes and remembers the version as this session's own.
+func (p *putting) commit() error {
+	i, err := p.up.Stat()
+	if err != nil {
+		p.up.Abort()
+		return err
+	}
+	if err := p.up.Commit(p.op.h.ctx); err != nil {
+		return err
+	}
+	p.op.h.own(p.name, i)
+	return nil
+}

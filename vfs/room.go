@@ -1,0 +1,72 @@
+package vfs
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// roomStep is how far ahead of the writes room is looked for, in bytes, so that
+// the file system is asked once in a while and not at every packet.
+const roomStep = 1 << 20
+
+// grow refuses an end past a limit or past the room there is: early, so that a
+// client learns it before it has sent everything, and no sparse file passes.
+func (u *upload) grow(end int64) error {
+	if u.o.MaxSize > 0 && end > u.o.MaxSize {
+		return &Error{Kind: ErrTooLarge, Why: fmt.Sprintf("files are limited to %d bytes here", u.o.MaxSize)}
+	}
+	if end > max(u.size, u.roomUntil) {
+		room, err := u.d.room()
+		if err != nil {
+			return err
+		}
+		if end-u.size > room {
+			return &Error{Kind: ErrNoSpace, Why: "the server's disk has no room for a file of that size"}
+		}
+		u.roomUntil = min(u.size+room, end+roomStep)
+	}
+	return u.charge(end)
+}
+
+// charge takes what the upload will hold of the library's quota. The base is
+// charged too once something is written: until Commit there are two files.
+func (u *upload) charge(end int64) error {
+	need := max(end, u.size) - u.charged
+	if need <= 0 {
+		return nil
+	}
+	if err := u.d.usage.take(need); err != nil {
+		return err
+	}
+	u.charged += need
+	return nil
+}
+
+// room is how many bytes uploads can still take of the disk.
+func (d *Dir) room() (int64, error) {
+	s, err := d.Space(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	free := int64(min(s.Available*s.BlockSize, math.MaxInt64))
+	return max(0, free-d.o.MinFreeSpace), nil
+}
+
+// Space implements [Space].
+func (d *Dir) Space(context.Context) (SpaceInfo, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(d.fd(), &st); err != nil {
+		return SpaceInfo{}, storeError("statfs", err)
+	}
+	return SpaceInfo{
+		BlockSize: uint64(st.Bsize),
+		Blocks:    st.Blocks,
+		Free:      st.Bfree,
+		Available: uint64(st.Bavail),
+		Files:     st.Files,
+		FreeFiles: uint64(st.Ffree),
+	}, nil
+}
