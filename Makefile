@@ -60,7 +60,7 @@ bench:
 fuzz:
 	@set -e; targets=$$(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' .); \
 	echo "$$targets" | while IFS=: read -r file func; do \
-		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname "$$file")"; \
 	done
 
 # The long form of the end-to-end tests.

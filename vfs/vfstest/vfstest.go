@@ -1,0 +1,455 @@
+// Package vfstest holds what a store needs to show that it is a vfs.Library:
+// the conformance suite [Test], a Library in memory that is simple enough to be
+// believed ([Memory]), and one that fails on cue ([Faulty]).
+package vfstest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"shelf/vfs"
+)
+
+// Test runs the suite; open makes an empty Library for each part.
+func Test(t *testing.T, open func(t *testing.T) vfs.Library) {
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, suite)
+	}{
+		{"Open flags", testFlags},
+		{"Names", testNames},
+		{"List", testList},
+		{"Replace while reading", testReplaceWhileReading},
+		{"Overlay", testOverlay},
+		{"Truncate", testTruncate},
+		{"Abort", testAbort},
+		{"Attributes", testAttributes},
+		{"Exclusive", testExclusive},
+		{"Last commit wins", testLastCommitWins},
+		{"Rename", testRename},
+		{"Remove", testRemove},
+		{"Limits", testLimits},
+		{"Races", testRaces},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.run(t, suite{t, open(t)}) })
+	}
+}
+
+// suite is a Library under test.
+type suite struct {
+	t *testing.T
+	vfs.Library
+}
+
+func (s suite) ok(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s suite) is(err, want error) {
+	s.t.Helper()
+	if !errors.Is(err, want) {
+		s.t.Fatalf("error %v, want %v", err, want)
+	}
+}
+
+func (s suite) create(name string, o vfs.CreateOptions) vfs.Upload {
+	s.t.Helper()
+	u, err := s.Create(s.t.Context(), name, o)
+	s.ok(err)
+	return u
+}
+
+func (s suite) write(u vfs.Upload, off int64, text string) {
+	s.t.Helper()
+	n, err := u.WriteAt([]byte(text), off)
+	s.ok(err)
+	if n != len(text) {
+		s.t.Fatalf("wrote %d bytes of %d", n, len(text))
+	}
+}
+
+// put publishes a file.
+func (s suite) put(name, text string) {
+	s.t.Helper()
+	u := s.create(name, vfs.CreateOptions{Create: true, Truncate: true})
+	s.write(u, 0, text)
+	s.ok(u.Commit(s.t.Context()))
+}
+
+// has checks what is published.
+func (s suite) has(name, want string) {
+	s.t.Helper()
+	f, err := s.Open(s.t.Context(), name)
+	s.ok(err)
+	defer f.Close()
+	if got := readAll(s.t, f); got != want {
+		s.t.Fatalf("%s holds %q, want %q", name, got, want)
+	}
+	i, err := s.Stat(s.t.Context(), name)
+	s.ok(err)
+	if i.Size() != int64(len(want)) || i.Name() != name || !i.Mode().IsRegular() {
+		s.t.Fatalf("%s is %s, %d bytes, %v", name, i.Name(), i.Size(), i.Mode())
+	}
+}
+
+func (s suite) hasNot(name string) {
+	s.t.Helper()
+	_, err := s.Stat(s.t.Context(), name)
+	s.is(err, fs.ErrNotExist)
+	_, err = s.Open(s.t.Context(), name)
+	s.is(err, fs.ErrNotExist)
+}
+
+func (s suite) names() (names []string) {
+	s.t.Helper()
+	for i, err := range s.List(s.t.Context()) {
+		s.ok(err)
+		names = append(names, i.Name())
+	}
+	slices.Sort(names)
+	return names
+}
+
+func readAll(t *testing.T, r io.ReaderAt) string {
+	t.Helper()
+	b, err := io.ReadAll(io.NewSectionReader(r, 0, 1<<30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// testFlags is the table of the design: what an OPEN for writing starts from.
+func testFlags(t *testing.T, s suite) {
+	type o = vfs.CreateOptions
+	for _, row := range []struct {
+		name   string
+		o      o
+		absent error  // of Create where nothing is there; nil if it works
+		there  error  // of Create where a file is there
+		want   string // published after writing "XY" at 1 over "abcdef"
+	}{
+		{"create truncate", o{Create: true, Truncate: true}, nil, nil, "\x00XY"},
+		{"create", o{Create: true}, nil, nil, "aXYdef"},
+		{"create exclusive", o{Create: true, Exclusive: true}, nil, fs.ErrExist, ""},
+		{"create exclusive truncate", o{Create: true, Exclusive: true, Truncate: true}, nil, fs.ErrExist, ""},
+		{"create no replace", o{Create: true, NoReplace: true}, nil, fs.ErrExist, ""},
+		{"none", o{}, fs.ErrNotExist, nil, "aXYdef"},
+		{"truncate", o{Truncate: true}, fs.ErrNotExist, nil, "\x00XY"},
+	} {
+		row.o.Owner = "ada"
+		u, err := s.Create(t.Context(), "absent "+row.name, row.o)
+		s.is(err, row.absent)
+		if err == nil {
+			s.hasNot("absent " + row.name)
+			s.write(u, 1, "XY")
+			s.hasNot("absent " + row.name)
+			s.ok(u.Commit(t.Context()))
+			s.has("absent "+row.name, "\x00XY")
+		}
+		s.put("there "+row.name, "abcdef")
+		u, err = s.Create(t.Context(), "there "+row.name, row.o)
+		s.is(err, row.there)
+		if err == nil {
+			s.write(u, 1, "XY")
+			s.has("there "+row.name, "abcdef")
+			s.ok(u.Commit(t.Context()))
+			s.has("there "+row.name, row.want)
+		} else {
+			s.has("there "+row.name, "abcdef")
+		}
+	}
+}
+
+// BadNames are names that no file can have.
+func BadNames() []string {
+	return []string{
+		"", ".", "..", ".hidden", "a/b", "/a", "a/", "a\x00", "a\nb", "\x1b[2J", "a\x7f", "a\u0085b",
+		"bad\xffutf8", strings.Repeat("n", 256), ".shelf",
+	}
+}
+
+func testNames(t *testing.T, s suite) {
+	for _, name := range BadNames() {
+		s.hasNot(name)
+		_, err := s.Create(t.Context(), name, vfs.CreateOptions{Create: true})
+		s.is(err, vfs.ErrName)
+		s.is(s.Remove(t.Context(), name), fs.ErrNotExist)
+		s.is(s.SetAttr(t.Context(), name, vfs.Attr{HasMode: true}), fs.ErrNotExist)
+		s.put("good", "x")
+		s.is(s.Rename(t.Context(), "good", name, true), vfs.ErrName)
+		s.is(s.Rename(t.Context(), name, "other", true), fs.ErrNotExist)
+	}
+	for _, name := range []string{"a", "-rf", "with space", `quote"'`, "ünïcödé", "日本", strings.Repeat("n", 255), "a.", "~"} {
+		s.put(name, name)
+		s.has(name, name)
+	}
+}
+
+func testList(t *testing.T, s suite) {
+	if got := s.names(); len(got) != 0 {
+		t.Fatalf("an empty library lists %q", got)
+	}
+	for _, name := range []string{"b", "a", "c"} {
+		s.put(name, name)
+	}
+	pending := s.create("pending", vfs.CreateOptions{Create: true, Owner: "ada"})
+	defer pending.Abort()
+	if got := s.names(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Fatalf("listed %q", got)
+	}
+	for range s.List(t.Context()) {
+		break // a listing may be left early
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range s.List(ctx) {
+		s.is(err, context.Canceled)
+	}
+}
+
+func testReplaceWhileReading(t *testing.T, s suite) {
+	s.put("f", "old content")
+	f, err := s.Open(t.Context(), "f")
+	s.ok(err)
+	defer f.Close()
+	s.put("f", "new")
+	s.ok(s.Rename(t.Context(), "f", "g", false))
+	s.ok(s.Remove(t.Context(), "g"))
+	if got := readAll(t, f); got != "old content" {
+		t.Fatalf("the reader got %q", got)
+	}
+	if i, err := f.Stat(); err != nil || i.Size() != 11 {
+		t.Fatalf("the reader's Stat: %v, %v", i, err)
+	}
+	if n, err := f.ReadAt(make([]byte, 1), 11); n != 0 || err != io.EOF {
+		t.Fatalf("read at the end: %d, %v", n, err)
+	}
+}
+
+// testOverlay: an upload reads as what a Commit would publish.
+func testOverlay(t *testing.T, s suite) {
+	s.put("f", "0123456789")
+	u := s.create("f", vfs.CreateOptions{})
+	if got := readAll(t, u); got != "0123456789" {
+		t.Fatalf("before a write: %q", got)
+	}
+	s.write(u, 2, "XX")
+	s.write(u, 8, "YYYY")
+	s.write(u, 14, "Z")
+	const want = "01XX4567YYYY\x00\x00Z"
+	if got := readAll(t, u); got != want {
+		t.Fatalf("read %q", got)
+	}
+	if i, err := u.Stat(); err != nil || i.Size() != int64(len(want)) || i.Name() != "f" {
+		t.Fatalf("Stat: %v, %v", i, err)
+	}
+	s.ok(u.Sync())
+	s.ok(u.Commit(t.Context()))
+	s.has("f", want)
+}
+
+func testTruncate(t *testing.T, s suite) {
+	s.put("f", "0123456789")
+	u := s.create("f", vfs.CreateOptions{})
+	resize := func(n int64) { t.Helper(); s.ok(u.SetAttr(vfs.Attr{HasSize: true, Size: n})) }
+	reads := func(want string) {
+		t.Helper()
+		if got := readAll(t, u); got != want {
+			t.Fatalf("it reads %q, want %q", got, want)
+		}
+	}
+	s.write(u, 6, "abcdefgh")
+	resize(8)
+	reads("012345ab")
+	resize(12) // what was cut off must not come back
+	reads("012345ab\x00\x00\x00\x00")
+	resize(4)
+	resize(6)
+	reads("0123\x00\x00")
+	s.write(u, 9, "Q")
+	s.ok(u.Commit(t.Context()))
+	s.has("f", "0123\x00\x00\x00\x00\x00Q")
+	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasSize: true, Size: 2}))
+	s.has("f", "01")
+	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasSize: true, Size: 3}))
+	s.has("f", "01\x00")
+}
+
+func testAbort(t *testing.T, s suite) {
+	s.put("f", "old")
+	for _, name := range []string{"f", "new"} {
+		u := s.create(name, vfs.CreateOptions{Create: true, Truncate: true})
+		s.write(u, 0, "lost")
+		s.ok(u.Abort())
+		s.ok(u.Abort())
+		if _, err := u.WriteAt([]byte("x"), 0); err == nil {
+			t.Fatal("an aborted upload takes a write")
+		}
+		if u.Commit(t.Context()) == nil {
+			t.Fatal("an aborted upload commits")
+		}
+	}
+	s.has("f", "old")
+	s.hasNot("new")
+}
+
+func testAttributes(t *testing.T, s suite) {
+	when := time.Unix(1234567890, 0)
+	u := s.create("f", vfs.CreateOptions{Create: true, Mode: 0o4640})
+	s.write(u, 0, "x")
+	s.ok(u.SetAttr(vfs.Attr{HasTimes: true, Atime: when, Mtime: when}))
+	s.ok(u.Commit(t.Context()))
+	s.looks("f", 0o640, when)
+	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasMode: true, Mode: 0o7111}))
+	s.looks("f", 0o711, when)
+
+	// Who replaces a file keeps its mode; who only looks at it changes nothing.
+	s.ok(s.create("f", vfs.CreateOptions{}).Commit(t.Context()))
+	s.looks("f", 0o711, when)
+	u = s.create("f", vfs.CreateOptions{Create: true, Truncate: true, Mode: 0o600})
+	s.ok(u.Commit(t.Context()))
+	i, err := s.Stat(t.Context(), "f")
+	s.ok(err)
+	if i.Mode() != 0o711 || i.Size() != 0 {
+		t.Fatalf("replaced: %v, %d bytes", i.Mode(), i.Size())
+	}
+	u = s.create("f", vfs.CreateOptions{})
+	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o644, HasTimes: true, Atime: when, Mtime: when}))
+	s.ok(u.Commit(t.Context()))
+	s.looks("f", 0o644, when)
+}
+
+func (s suite) looks(name string, mode fs.FileMode, mtime time.Time) {
+	s.t.Helper()
+	i, err := s.Stat(s.t.Context(), name)
+	s.ok(err)
+	if i.Mode() != mode || !i.ModTime().Equal(mtime) {
+		s.t.Fatalf("%s: mode %v, mtime %v; want %v, %v", name, i.Mode(), i.ModTime(), mode, mtime)
+	}
+}
+
+func testExclusive(t *testing.T, s suite) {
+	for _, o := range []vfs.CreateOptions{{Create: true, Exclusive: true}, {Create: true, NoReplace: true}} {
+		name := map[bool]string{true: "excl", false: "noreplace"}[o.Exclusive]
+		first, second := s.create(name, o), s.create(name, o)
+		s.write(first, 0, "first")
+		s.write(second, 0, "second")
+		s.ok(first.Commit(t.Context()))
+		s.is(second.Commit(t.Context()), fs.ErrExist)
+		s.has(name, "first")
+	}
+}
+
+func testLastCommitWins(t *testing.T, s suite) {
+	o := vfs.CreateOptions{Create: true, Truncate: true}
+	a, b := s.create("f", o), s.create("f", o)
+	s.write(a, 0, "aaaaaa")
+	s.write(b, 0, "bbb")
+	s.ok(b.Commit(t.Context()))
+	s.has("f", "bbb")
+	s.ok(a.Commit(t.Context()))
+	s.has("f", "aaaaaa")
+}
+
+func testRename(t *testing.T, s suite) {
+	s.put("a", "A")
+	s.put("b", "B")
+	s.is(s.Rename(t.Context(), "a", "b", false), fs.ErrExist)
+	s.has("a", "A")
+	s.has("b", "B")
+	s.ok(s.Rename(t.Context(), "a", "b", true))
+	s.hasNot("a")
+	s.has("b", "A")
+	s.ok(s.Rename(t.Context(), "b", "c", false))
+	s.has("c", "A")
+	s.is(s.Rename(t.Context(), "gone", "d", true), fs.ErrNotExist)
+	s.hasNot("d")
+}
+
+func testRemove(t *testing.T, s suite) {
+	s.put("a", "A")
+	s.ok(s.Remove(t.Context(), "a"))
+	s.hasNot("a")
+	s.is(s.Remove(t.Context(), "a"), fs.ErrNotExist)
+}
+
+// testLimits: a refused write spoils the upload, so that no hole is published.
+func testLimits(t *testing.T, s suite) {
+	s.put("f", "old")
+	for _, off := range []int64{5, 1 << 62, -1, -1 << 63, 1<<63 - 1} {
+		u := s.create("f", vfs.CreateOptions{Create: true, Truncate: true, MaxSize: 8})
+		s.write(u, 0, "12345678")
+		if n, err := u.WriteAt([]byte("abcd"), off); n != 0 || err == nil {
+			t.Fatalf("a write at %d: %d, %v", off, n, err)
+		}
+		if u.Commit(t.Context()) == nil {
+			t.Fatalf("committed after a refused write at %d", off)
+		}
+		s.has("f", "old")
+	}
+	u := s.create("f", vfs.CreateOptions{Create: true})
+	if u.SetAttr(vfs.Attr{HasSize: true, Size: -1}) == nil {
+		t.Fatal("a negative size was accepted")
+	}
+	s.ok(u.Abort())
+}
+
+// testRaces: whatever happens at once, a file is one version, whole.
+func testRaces(t *testing.T, s suite) {
+	const writers, rounds = 4, 20
+	version := func(w int) string { return strings.Repeat(string(rune('a'+w)), 1000+w) }
+	s.put("f", version(0))
+	var writing, reading sync.WaitGroup
+	for w := range writers {
+		writing.Go(func() {
+			for range rounds {
+				u, err := s.Create(t.Context(), "f", vfs.CreateOptions{Create: true, Truncate: true})
+				if err == nil {
+					_, err = u.WriteAt([]byte(version(w)), 0)
+				}
+				if err == nil {
+					err = u.Commit(t.Context())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	reading.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			f, err := s.Open(t.Context(), "f")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<20))
+			f.Close()
+			if err != nil || len(b) == 0 || len(b) != 1000+int(b[0]-'a') || bytes.Count(b, b[:1]) != len(b) {
+				t.Errorf("torn: %d bytes, %v", len(b), err)
+				return
+			}
+		}
+	})
+	writing.Wait()
+	close(done)
+	reading.Wait()
+}
