@@ -74,7 +74,7 @@ func (h *handlers) mayCreate(n string, f sftp.FileOpenFlags) error {
 		return nil // the library refuses it
 	case !p.Overwrite:
 		return denied("a file of that name exists, and this account may not replace files")
-	case f.Read && !p.Read:
+	case f.Read && !f.Trunc && !p.Read:
 		return denied("this account may not read files")
 	}
 	return nil

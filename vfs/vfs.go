@@ -51,7 +51,8 @@ type Library interface {
 	// error of the store, which it yields last with a nil FileInfo.
 	List(ctx context.Context) iter.Seq2[fs.FileInfo, error]
 
-	// Stat describes a file. Its ModTime counts whole seconds at least.
+	// Stat describes a file. Sys is comparable and tells versions apart: it is
+	// that of the Upload which published the file.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
 
 	// Open opens a file for reading. What is read is the version that was

@@ -105,7 +105,7 @@ func (f *Faulty) Create(ctx context.Context, name string, o vfs.CreateOptions) (
 		return nil, err
 	}
 	u, err := f.Library.Create(ctx, name, o)
-	return faultyUpload{u, f}, err
+	return &faultyUpload{Upload: u, f: f}, err
 }
 
 // Rename implements [vfs.Library].
@@ -145,21 +145,31 @@ func (x faultyFile) ReadAt(p []byte, off int64) (int, error) {
 	return x.File.ReadAt(p, off)
 }
 
+// faultyUpload keeps the first error that leaves its content in doubt, as the
+// contract says.
 type faultyUpload struct {
 	vfs.Upload
-	f *Faulty
+	f   *Faulty
+	err error
+}
+
+func (x *faultyUpload) call(c Call) error {
+	if x.err == nil {
+		x.err = x.f.call(c)
+	}
+	return x.err
 }
 
 // WriteAt implements [vfs.Upload].
-func (x faultyUpload) WriteAt(p []byte, off int64) (int, error) {
-	if err := x.f.call(WriteAt); err != nil {
+func (x *faultyUpload) WriteAt(p []byte, off int64) (int, error) {
+	if err := x.call(WriteAt); err != nil {
 		return 0, err
 	}
 	return x.Upload.WriteAt(p, off)
 }
 
 // ReadAt implements [vfs.Upload].
-func (x faultyUpload) ReadAt(p []byte, off int64) (int, error) {
+func (x *faultyUpload) ReadAt(p []byte, off int64) (int, error) {
 	if err := x.f.call(ReadAt); err != nil {
 		return 0, err
 	}
@@ -167,25 +177,24 @@ func (x faultyUpload) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // SetAttr implements [vfs.Upload].
-func (x faultyUpload) SetAttr(a vfs.Attr) error {
-	if err := x.f.call(SetAttr); err != nil {
+func (x *faultyUpload) SetAttr(a vfs.Attr) error {
+	if err := x.call(SetAttr); err != nil {
 		return err
 	}
 	return x.Upload.SetAttr(a)
 }
 
 // Sync implements [vfs.Upload].
-func (x faultyUpload) Sync() error {
-	if err := x.f.call(Sync); err != nil {
+func (x *faultyUpload) Sync() error {
+	if err := x.call(Sync); err != nil {
 		return err
 	}
 	return x.Upload.Sync()
 }
 
-// Commit implements [vfs.Upload]. One that fails on cue aborts, as the contract
-// of a failed Commit says.
-func (x faultyUpload) Commit(ctx context.Context) error {
-	if err := x.f.call(Commit); err != nil {
+// Commit implements [vfs.Upload].
+func (x *faultyUpload) Commit(ctx context.Context) error {
+	if err := x.call(Commit); err != nil {
 		x.Upload.Abort()
 		return err
 	}

@@ -28,6 +28,7 @@ type version struct {
 	data  []byte
 	mode  fs.FileMode
 	mtime time.Time
+	id    *byte // tells versions apart; attributes make no new one
 }
 
 func notExist() error { return &vfs.Error{Kind: fs.ErrNotExist} }
@@ -119,8 +120,14 @@ func (m *Memory) Remove(_ context.Context, name string) error {
 
 // SetAttr implements [vfs.Library].
 func (m *Memory) SetAttr(ctx context.Context, name string, a vfs.Attr) error {
-	if _, err := m.get(name); err != nil {
+	v, err := m.get(name)
+	if err != nil {
 		return err
+	}
+	if !a.HasSize {
+		changed := *v
+		changed.set(a)
+		return m.publish(name, &changed, true)
 	}
 	u, err := m.Create(ctx, name, vfs.CreateOptions{})
 	if err == nil {
@@ -144,7 +151,7 @@ func (m *Memory) Create(_ context.Context, name string, o vfs.CreateOptions) (vf
 	case err == nil && (o.Create && o.Exclusive || o.NoReplace):
 		return nil, exists()
 	}
-	u := &upload{m: m, name: name, o: o, v: version{mode: 0o644, mtime: time.Now()}}
+	u := &upload{m: m, name: name, o: o, v: version{mode: 0o644, mtime: time.Now(), id: new(byte)}}
 	if o.Mode != 0 {
 		u.v.mode = vfs.FileMode(o.Mode)
 	}
@@ -152,7 +159,7 @@ func (m *Memory) Create(_ context.Context, name string, o vfs.CreateOptions) (vf
 		u.v.mode = v.mode
 	}
 	if err == nil && !o.Truncate {
-		u.v = version{slices.Clone(v.data), v.mode, v.mtime}
+		u.v.data, u.v.mtime = slices.Clone(v.data), v.mtime
 	}
 	return u, nil
 }
@@ -220,13 +227,18 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 		}
 		u.v.data = append(u.v.data, make([]byte, max(0, a.Size-int64(len(u.v.data))))...)[:a.Size]
 	}
+	u.v.set(a)
+	return u.err
+}
+
+// set changes mode and times.
+func (v *version) set(a vfs.Attr) {
 	if a.HasMode {
-		u.v.mode = vfs.FileMode(a.Mode)
+		v.mode = vfs.FileMode(a.Mode)
 	}
 	if a.HasTimes {
-		u.v.mtime = a.Mtime
+		v.mtime = a.Mtime
 	}
-	return u.err
 }
 
 // Sync implements [vfs.Upload].
@@ -269,4 +281,4 @@ func (i info) Size() int64        { return int64(len(i.v.data)) }
 func (i info) Mode() fs.FileMode  { return i.v.mode }
 func (i info) ModTime() time.Time { return i.v.mtime }
 func (i info) IsDir() bool        { return false }
-func (i info) Sys() any           { return i.v }
+func (i info) Sys() any           { return i.v.id }
