@@ -1,63 +1,105 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// command is one thing the prompt takes.
-type verb struct {
+// command is one thing that the prompt takes.
+type command struct {
 	name    string
 	aliases []string
 	usage   string
 	summary string
-	run     func(s *shell, args []string) error
+	more    string // for help NAME
+	run     func(s *shell, ctx context.Context, args []string) error
 }
 
-// verbs is the table of commands, in the order that help prints.
-func verbs() []verb {
-	return []verb{
-		{"list", []string{"ls", "dir"}, "list [PATTERN]", "list the files, or those that match", (*shell).list},
-		{"get", nil, "get NAME... [to DIR]", "download files", (*shell).get},
-		{"put", nil, "put FILE...", "upload files", (*shell).put},
-		{"help", []string{"?"}, "help [COMMAND]", "say what can be done", (*shell).help},
-		{"quit", []string{"exit", "bye", "q"}, "quit", "end (Ctrl-D does, too)", (*shell).quit},
+// commands is the table, in the order that help prints.
+func commands() []command {
+	return []command{
+		{"list", []string{"ls", "dir"}, "list [PATTERN]", "list the files, or those that match, such as '*.pdf'",
+			"Size, time and name, sorted by name.", (*shell).list},
+		{"get", []string{"download"}, "get NAME... [to DIR]", "download files",
+			"A file appears under its name when all of it is here; one of that name is replaced.", (*shell).get},
+		{"put", []string{"upload"}, "put FILE...", "upload files",
+			"Each is stored under its last name. A file of that name is replaced when all of the new one is there.", (*shell).put},
+		{"help", []string{"?"}, "help [COMMAND]", "say what can be done", "", (*shell).help},
+		{"quit", []string{"exit", "bye", "q"}, "quit", "end; Ctrl-D does, too", "", (*shell).quit},
 	}
 }
 
-func find(word string) (verb, error) {
-	for _, v := range verbs() {
-		if v.name == word || slices.Contains(v.aliases, word) {
-			return v, nil
+// find looks a command up by its name or alias.
+func find(word string) (command, error) {
+	best, distance := "", 3 // further is no typing error
+	for _, c := range commands() {
+		for _, name := range append([]string{c.name}, c.aliases...) {
+			if name == word {
+				return c, nil
+			}
+			if d := editDistance(word, name); d < distance && d < len(name) {
+				best, distance = name, d
+			}
 		}
 	}
-	return verb{}, fmt.Errorf("there is no command %s; help lists them", printable(word))
+	if best != "" {
+		return command{}, usageErrorf("there is no command %s; did you mean %s?", printable(word), best)
+	}
+	return command{}, usageErrorf("there is no command %s; help lists them", printable(word))
+}
+
+// editDistance is how many letters must be added, removed or replaced to make
+// b of a (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range b {
+			replace := corner
+			if a[i] != b[j] {
+				replace++
+			}
+			corner = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // help is the table as text.
 func help() string {
 	var b strings.Builder
-	for _, v := range verbs() {
-		fmt.Fprintf(&b, "  %-22s %s\n", v.usage, v.summary)
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-22s%s\n", c.usage, c.summary)
 	}
 	return b.String()
 }
 
-func (s *shell) help(args []string) error {
+func (s *shell) help(_ context.Context, args []string) error {
 	if len(args) == 0 {
 		fmt.Fprint(s.out, help())
 		return nil
 	}
-	v, err := find(args[0])
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.out, "%s: %s\n", v.usage, v.summary)
-	if len(v.aliases) > 0 {
-		fmt.Fprintf(s.out, "also: %s\n", strings.Join(v.aliases, ", "))
+	for _, word := range args {
+		c, err := find(word)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "%s: %s\n", c.usage, c.summary)
+		if c.more != "" {
+			fmt.Fprintln(s.out, c.more)
+		}
+		if len(c.aliases) > 0 {
+			fmt.Fprintf(s.out, "Also: %s\n", strings.Join(slices.Sorted(slices.Values(c.aliases)), ", "))
+		}
 	}
 	return nil
 }
 
-func (s *shell) quit([]string) error { return errQuit }
+func (s *shell) quit(context.Context, []string) error { return errQuit }

@@ -1,237 +1,161 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"os/user"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pkg/sftp"
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
-	"golang.org/x/term"
 )
 
-// options are the flags.
-type options struct {
-	port       int
-	identity   string
-	acceptNew  bool
-	knownHosts string
+// dialTimeout bounds the wait for a server, login included but for the time
+// that a person takes to answer.
+const dialTimeout = 30 * time.Second
+
+// remote is a connection. It has one channel for questions, and each transfer
+// gets one of its own: a transfer that is broken off is ended by closing its
+// channel. To CLOSE its handle would publish half a file.
+type remote struct {
+	ssh    *ssh.Client
+	to     destination
+	ask    *channel
+	packet int // bytes of data in a packet
 }
 
-// destination is who to be and where.
-type destination struct{ user, addr string }
+// Data in a packet, in bytes: what every server takes, and what those take that
+// announce limits@openssh.com (OpenSSH from 8.5 on, Shelf).
+const (
+	smallPacket = 32 << 10
+	largePacket = 255 << 10
+)
 
-// parseDestination reads [user@]host[:port]; an IPv6 address with a port is in
-// brackets.
-func parseDestination(s string, port int) (destination, error) {
-	var d destination
-	if i := strings.LastIndex(s, "@"); i >= 0 {
-		d.user, s = s[:i], s[i+1:]
-	} else if u, err := user.Current(); err == nil {
-		d.user = u.Username
-	}
-	host, p, err := net.SplitHostPort(s)
-	if err != nil {
-		host, p = strings.Trim(s, "[]"), strconv.Itoa(port)
-	}
-	if host == "" || d.user == "" {
-		return d, fmt.Errorf("%q is no destination; write [user@]host[:port]", s)
-	}
-	if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-		return d, fmt.Errorf("port %q is not a number from 1 to 65535", p)
-	}
-	d.addr = net.JoinHostPort(host, p)
-	return d, nil
-}
-
-// connection is one SFTP session.
-type connection struct {
+// channel is one sftp session and what the server says beside it.
+type channel struct {
 	*sftp.Client
-	ssh *ssh.Client
-	to  destination
+	reasons *reasons
+	session *ssh.Session
 }
 
-// Close ends the session and the connection.
-func (c *connection) Close() error { return c.ssh.Close() }
+// Close ends the channel. Uploads that are open are not published.
+func (c *channel) Close() error { return c.session.Close() }
 
-func connect(o options, to destination) (*connection, error) {
-	hosts, err := openHosts(o)
+// Close ends the connection.
+func (r *remote) Close() error { return r.ssh.Close() }
+
+func connect(ctx context.Context, o options, to destination, std streams) (*remote, error) {
+	hosts, err := openHosts(o, std.err)
 	if err != nil {
 		return nil, &exitError{exitHostKey, err}
 	}
-	client, err := ssh.Dial("tcp", to.addr, &ssh.ClientConfig{
+	config := &ssh.ClientConfig{
 		User:              to.user,
-		Auth:              authMethods(o, to),
+		Auth:              newAuth(o, to, std.err).methods(),
 		HostKeyCallback:   hosts.check,
-		HostKeyAlgorithms: hosts.db.HostKeyAlgorithms(to.addr),
-		BannerCallback: func(m string) error {
-			for line := range strings.Lines(m) {
-				fmt.Fprintln(os.Stderr, printable(strings.TrimRight(line, "\r\n")))
+		HostKeyAlgorithms: hosts.algorithms(to.addr),
+		BannerCallback: func(text string) error {
+			for line := range strings.Lines(text) {
+				fmt.Fprintln(std.err, printable(strings.TrimRight(line, "\r\n")))
 			}
 			return nil
 		},
-		Timeout: 30 * time.Second,
-	})
-	if err != nil {
-		return nil, dialError(to, err)
 	}
-	c, err := sftp.NewClient(client, sftp.UseConcurrentReads(true), sftp.MaxConcurrentRequestsPerFile(64))
+	client, err := dial(ctx, to, config)
 	if err != nil {
+		return nil, err
+	}
+	r := &remote{ssh: client, to: to, packet: smallPacket}
+	if r.ask, err = r.channel(); err != nil {
 		client.Close()
-		return nil, &exitError{exitConnect, fmt.Errorf("%s offers no sftp: %w", to.addr, err)}
+		return nil, &exitError{exitConnect, fmt.Errorf("%s offers no files: %w", to.addr, err)}
 	}
-	return &connection{c, client, to}, nil
+	if _, ok := r.ask.HasExtension("limits@openssh.com"); ok {
+		r.packet = largePacket
+	}
+	return r, nil
 }
 
-func dialError(to destination, err error) error {
+func dial(ctx context.Context, to destination, config *ssh.ClientConfig) (*ssh.Client, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	nc, err := d.DialContext(ctx, "tcp", to.addr)
+	if err != nil {
+		return nil, &exitError{exitConnect, fmt.Errorf("no connection to %s: %w", to.addr, err)}
+	}
+	conn, channels, requests, err := ssh.NewClientConn(nc, to.addr, config)
+	if err != nil {
+		return nil, handshakeError(to, err)
+	}
+	return ssh.NewClient(conn, channels, requests), nil
+}
+
+func handshakeError(to destination, err error) error {
 	if e := (*exitError)(nil); errors.As(err, &e) {
 		return e
 	}
+	// x/crypto has no error of its own for this on the client's side.
 	if strings.Contains(err.Error(), "unable to authenticate") {
-		return &exitError{exitRefused, fmt.Errorf("%s does not let %s in; try another key with -i", to.addr, to.user)}
+		return &exitError{exitRefused, fmt.Errorf("%s does not let %s in with the keys and passwords given; -i names a key", to.addr, to.user)}
 	}
-	return &exitError{exitConnect, fmt.Errorf("connect to %s: %w", to.addr, err)}
+	return &exitError{exitConnect, fmt.Errorf("no connection to %s: %w", to.addr, err)}
 }
 
-// authMethods are the agent and key files, then a password.
-func authMethods(o options, to destination) []ssh.AuthMethod {
-	methods := []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return signers(o), nil })}
-	if term.IsTerminal(int(os.Stdin.Fd())) {
-		methods = append(methods, ssh.PasswordCallback(func() (string, error) {
-			return askSecret(fmt.Sprintf("%s@%s's password: ", to.user, to.addr))
-		}))
-	}
-	return methods
-}
-
-// signers are the keys to try: the one given, or the agent's and the usual.
-func signers(o options) []ssh.Signer {
-	var all []ssh.Signer
-	if o.identity != "" {
-		return appendKey(all, o.identity, true)
-	}
-	if sock := os.Getenv("SSH_AUTH_SOCK"); sock != "" {
-		if c, err := net.Dial("unix", sock); err == nil {
-			if held, err := agent.NewClient(c).Signers(); err == nil {
-				all = held
-			}
-		}
-	}
-	home, _ := os.UserHomeDir()
-	for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
-		all = appendKey(all, filepath.Join(home, ".ssh", name), false)
-	}
-	return all
-}
-
-// appendKey adds a key file. One that was asked for and cannot be read is said.
-func appendKey(all []ssh.Signer, file string, asked bool) []ssh.Signer {
-	pem, err := os.ReadFile(file)
-	var key ssh.Signer
-	if err == nil {
-		key, err = ssh.ParsePrivateKey(pem)
-	}
-	if locked := (*ssh.PassphraseMissingError)(nil); errors.As(err, &locked) && term.IsTerminal(int(os.Stdin.Fd())) {
-		var secret string
-		if secret, err = askSecret("passphrase of " + file + ": "); err == nil {
-			key, err = ssh.ParsePrivateKeyWithPassphrase(pem, []byte(secret))
-		}
-	}
-	if err != nil {
-		if asked {
-			fmt.Fprintf(os.Stderr, "shelf: key %s is not used: %v\n", file, err)
-		}
-		return all
-	}
-	return append(all, key)
-}
-
-func askSecret(prompt string) (string, error) {
-	fmt.Fprint(os.Stderr, prompt)
-	b, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
-	return string(b), err
-}
-
-// hosts are the host keys that are trusted.
-type hosts struct {
-	db        *knownhosts.HostKeyDB
-	file      string
-	acceptNew bool
-}
-
-func openHosts(o options) (*hosts, error) {
-	file := o.knownHosts
-	if file == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("no home folder for known_hosts: %w; give --known-hosts FILE", err)
-		}
-		file = filepath.Join(home, ".ssh", "known_hosts")
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDONLY, 0o600)
+// channel opens an sftp session.
+func (r *remote) channel() (*channel, error) {
+	s, err := r.ssh.NewSession()
 	if err != nil {
 		return nil, err
 	}
-	f.Close()
-	db, err := knownhosts.NewDB(file)
+	c, err := startSFTP(s, r.packet)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		s.Close()
+		return nil, err
 	}
-	return &hosts{db, file, o.acceptNew}, nil
+	return c, nil
 }
 
-// check is the ssh.HostKeyCallback: a known key passes, a changed one never
-// does, an unknown one is asked about and recorded.
-func (h *hosts) check(host string, addr net.Addr, key ssh.PublicKey) error {
-	err := h.db.HostKeyCallback()(host, addr, key)
-	print := ssh.FingerprintSHA256(key)
-	switch {
-	case err == nil:
-		return nil
-	case knownhosts.IsHostKeyChanged(err):
-		return &exitError{exitHostKey, fmt.Errorf("the key of %s has CHANGED to %s: somebody may be in between. "+
-			"If the server was given a new key, remove its old line from %s", host, print, h.file)}
-	case !knownhosts.IsHostUnknown(err):
-		return &exitError{exitHostKey, err}
-	case !h.acceptNew:
-		if err := askHost(host, print); err != nil {
-			return &exitError{exitHostKey, err}
-		}
-	}
-	return h.record(host, addr, key)
-}
+// inFlight is how many packets are under way at once: with large ones 16 MiB,
+// enough for 1 Gbit/s at a round trip of 100 ms.
+const inFlight = 64
 
-func askHost(host, print string) error {
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return fmt.Errorf("the key of %s, %s, is not known; connect once from a terminal or give --accept-new", host, print)
-	}
-	fmt.Fprintf(os.Stderr, "The key of %s is not known: %s\nTrust it? (yes/no) ", host, print)
-	answer, _ := bufio.NewReader(io.LimitReader(os.Stdin, 16)).ReadString('\n')
-	if strings.TrimSpace(answer) != "yes" {
-		return errors.New("the host's key is not trusted")
-	}
-	return nil
-}
-
-func (h *hosts) record(host string, addr net.Addr, key ssh.PublicKey) error {
-	f, err := os.OpenFile(h.file, os.O_APPEND|os.O_WRONLY, 0o600)
+func startSFTP(s *ssh.Session, packet int) (*channel, error) {
+	in, err := s.StdinPipe()
 	if err != nil {
-		return &exitError{exitHostKey, err}
+		return nil, err
 	}
-	defer f.Close()
-	return knownhosts.WriteKnownHost(f, host, addr, key)
+	out, err := s.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	said, err := s.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.RequestSubsystem("sftp"); err != nil {
+		return nil, err
+	}
+	reasons := readReasons(said)
+	c, err := sftp.NewClientPipe(out, in, sftp.MaxPacketUnchecked(packet),
+		sftp.MaxConcurrentRequestsPerFile(inFlight), sftp.UseConcurrentWrites(true))
+	if err != nil {
+		return nil, err
+	}
+	return &channel{c, reasons, s}, nil
+}
+
+// transfer runs f on a channel of its own, which ends with ctx.
+func (r *remote) transfer(ctx context.Context, f func(*channel) error) error {
+	c, err := r.channel()
+	if err != nil {
+		return fmt.Errorf("the connection is lost: %w", err)
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	err = f(c)
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return c.explain(err)
 }

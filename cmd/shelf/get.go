@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -8,93 +10,84 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/pkg/sftp"
 )
 
-func (s *shell) get(args []string) error {
+func (s *shell) get(ctx context.Context, args []string) error {
 	dir := "."
 	if n := len(args); n > 2 && args[n-2] == "to" {
 		dir, args = args[n-1], args[:n-2]
 	}
 	if len(args) == 0 {
-		return &exitError{exitUsage, errors.New("name the files to get, as in: get a.txt b.txt to DIR")}
+		return usageErrorf("which files? get NAME... [to DIR]")
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	return s.each(args, func(name string) error { return s.download(root, name) })
+	return s.each(ctx, args, func(ctx context.Context, name string) error { return s.getOne(ctx, root, name) })
 }
 
-// each does one file after the other: one that fails does not stop the rest.
-func (s *shell) each(names []string, do func(string) error) error {
-	failed := 0
-	for _, name := range names {
-		if err := do(name); err != nil {
-			failed++
-			fmt.Fprintf(s.err, "%s: %v\n", printable(name), reason(err))
+// checkLocal refuses a name that is not plainly one of a file in a folder. The
+// server's names are data: none may choose where we write.
+func checkLocal(name string) error {
+	bad := func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }
+	if name == "" || name == "." || name == ".." || strings.ContainsFunc(name, bad) {
+		return errors.New("that cannot be the name of a file here")
+	}
+	return nil
+}
+
+// getOne downloads to a temporary file, which takes the name when it is whole.
+func (s *shell) getOne(ctx context.Context, root *os.Root, name string) error {
+	if err := checkLocal(name); err != nil {
+		return err
+	}
+	return s.transfer(ctx, func(c *channel) error {
+		remote, err := c.Open("/" + name)
+		if err != nil {
+			return err
 		}
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d files failed", failed, len(names))
-	}
-	return nil
+		defer remote.Close()
+		part := fmt.Sprintf(".shelf-%s.part", rand.Text())
+		local, err := root.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		age, err := s.download(remote, local, name)
+		err = errors.Join(err, local.Close())
+		if err == nil {
+			err = root.Chtimes(part, age, age)
+		}
+		if err == nil {
+			err = root.Rename(part, name)
+		}
+		if err != nil {
+			root.Remove(part)
+		}
+		return err
+	})
 }
 
-// localName refuses a name that is no plain file name here.
-func localName(name string) error {
-	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`) || strings.ContainsFunc(name, unicode.IsControl) {
-		return errors.New("that is not a name for a local file")
-	}
-	return nil
-}
-
-// download writes to a temporary file that takes the name once it is whole.
-func (s *shell) download(root *os.Root, name string) (err error) {
-	if err := localName(name); err != nil {
-		return err
-	}
-	remote, err := s.conn.Open("/" + name)
-	if err != nil {
-		return err
-	}
-	defer remote.Close()
+// download fills local, makes it durable, and tells when remote was changed.
+func (s *shell) download(remote *sftp.File, local *os.File, name string) (time.Time, error) {
 	info, err := remote.Stat()
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
-	tmp := fmt.Sprintf(".shelf-%d.part", os.Getpid())
-	local, err := root.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
+	if !info.Mode().IsRegular() {
+		return time.Time{}, errors.New("that is not a regular file")
 	}
-	defer func() {
-		local.Close()
-		if err != nil {
-			root.Remove(tmp)
-		}
-	}()
-	start := time.Now()
-	n, err := remote.WriteTo(local)
-	if err == nil && n != info.Size() {
-		err = io.ErrUnexpectedEOF
+	p := s.progress("got", name, info.Size())
+	n, err := remote.WriteTo(p.writer(local))
+	if err == nil && n < info.Size() {
+		err = fmt.Errorf("it ended after %d of %d bytes: %w", n, info.Size(), io.ErrUnexpectedEOF)
 	}
-	if err = errors.Join(err, local.Sync(), local.Close()); err != nil {
-		return err
+	if err == nil {
+		err = local.Sync()
 	}
-	if err := root.Chtimes(tmp, info.ModTime(), info.ModTime()); err != nil {
-		return err
-	}
-	if err := root.Rename(tmp, name); err != nil {
-		return err
-	}
-	s.done("got", name, n, start)
-	return nil
-}
-
-// done says one line a file.
-func (s *shell) done(what, name string, n int64, start time.Time) {
-	took := time.Since(start)
-	rate := int64(float64(n) / max(took.Seconds(), 0.001))
-	fmt.Fprintf(s.out, "%s %s: %s in %s (%s/s)\n", what, printable(name), size(n), took.Round(time.Millisecond), size(rate))
+	p.end(n, err)
+	return info.ModTime(), err
 }

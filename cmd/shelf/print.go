@@ -1,20 +1,30 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-
-	"github.com/pkg/sftp"
+	"unicode"
+	"unicode/utf8"
 )
 
-// printable shows a text from the server with all that a terminal could act on
-// escaped.
+// printable shows a text with all that a terminal could act on, or that could
+// make it look like another text, escaped: control and format characters and
+// bytes that are not UTF-8.
 func printable(s string) string {
-	q := strconv.QuoteToGraphic(s)
-	q = q[1 : len(q)-1]
-	return strings.ReplaceAll(q, `\"`, `"`)
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1, r < 0x80 && !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+		s = s[n:]
+	}
+	return b.String()
 }
 
 // size is a count of bytes for people.
@@ -27,12 +37,4 @@ func size(n int64) string {
 		f, unit = f/1024, unit+1
 	}
 	return fmt.Sprintf("%.1f %ciB", f, "KMGTPE"[unit])
-}
-
-// reason is an error with the server's own words made safe to print.
-func reason(err error) error {
-	if e := (*sftp.StatusError)(nil); errors.As(err, &e) {
-		return errors.New(printable(err.Error()))
-	}
-	return err
 }
