@@ -22,13 +22,6 @@ MINE := $(HOME)/.ssh/id_ed25519
 KEY  := $(if $(and $(wildcard $(MINE)),$(wildcard $(MINE).pub)),$(MINE),.shelf-demo/id_ed25519)
 
 run: build library $(KEY).pub
-	@echo
-	@echo 'In a second shell, from this folder:'
-	@echo
-	@echo '    sftp -i $(KEY) -P $(PORT) 127.0.0.1'
-	@echo '    scp -i $(KEY) -P $(PORT) README.md 127.0.0.1:'
-	@echo '    ./bin/shelf -i $(KEY) -p $(PORT) 127.0.0.1'
-	@echo
 	@exec ./bin/shelfd serve --listen 127.0.0.1:$(PORT) --authorized-keys $(KEY).pub
 
 library:

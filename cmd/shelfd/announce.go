@@ -4,18 +4,57 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/kballard/go-shellquote"
 	"golang.org/x/crypto/ssh"
 )
 
 // announce is the one line that tells how to connect, with commands that work
-// when they are pasted on this machine.
+// when they are pasted on this machine, into the shell the server was started
+// from.
 func announce(s settings, at net.Addr, hostKey ssh.PublicKey) string {
 	host, port := connectTo(at)
-	login := s.User + "@" + host
-	return fmt.Sprintf("Serving %s on %s (host key %s). Connect with: sftp -P %s %s  or: shelf -p %s %s",
-		s.Library, at, ssh.FingerprintSHA256(hostKey), port, login, port, login)
+	var identity []string
+	if key := identityBeside(s.givenKeys); key != "" {
+		identity = []string{"-i", key}
+	}
+	command := func(program, portFlag string) string {
+		words := append([]string{program}, identity...)
+		return shellquote.Join(append(words, portFlag, port, s.User+"@"+host)...)
+	}
+	return fmt.Sprintf("Serving %s on %s (host key %s). Connect with: %s  or: %s",
+		s.Library, at, ssh.FingerprintSHA256(hostKey), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
+}
+
+// identityBeside is the private key that belongs to the public one in a file
+// of authorized keys, if it lies beside it as ssh-keygen puts it. Without it
+// the clients try the keys they have by themselves.
+func identityBeside(authorizedKeys string) string {
+	key, is := strings.CutSuffix(authorizedKeys, ".pub")
+	if _, err := os.Stat(key); !is || err != nil {
+		return ""
+	}
+	return key
+}
+
+// clientBeside is how to start the client: by its name, or by its path if the
+// server was started by its own and the client lies beside it.
+func clientBeside(server string) string {
+	const name = "shelf"
+	if !strings.ContainsRune(server, filepath.Separator) {
+		return name
+	}
+	client := filepath.Join(filepath.Dir(server), name)
+	if _, err := os.Stat(client); err != nil {
+		return name
+	}
+	if !strings.ContainsRune(client, filepath.Separator) {
+		return "./" + client
+	}
+	return client
 }
 
 // connectTo is the host and port to connect to. A server that listens on all

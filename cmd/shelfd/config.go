@@ -84,7 +84,9 @@ func explain(path string, err error) error {
 func settingNames() []string {
 	var names []string
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[settings]()) {
-		names = append(names, field.Tag.Get("toml"))
+		if name, ok := field.Tag.Lookup("toml"); ok {
+			names = append(names, name)
+		}
 	}
 	return names
 }

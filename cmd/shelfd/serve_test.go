@@ -16,6 +16,8 @@ import (
 	"github.com/pkg/sftp"
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
+
+	"shelf/keys"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -29,7 +31,7 @@ func setup(t *testing.T) (string, settings) {
 		t.Fatal(err)
 	}
 	s := defaults()
-	s.Listen, s.User, s.AuthorizedKeysFile = "127.0.0.1:0", "ana", id+".pub"
+	s.Listen, s.User, s.AuthorizedKeysFile, s.givenKeys = "127.0.0.1:0", "ana", id+".pub", id+".pub"
 	s.Library, s.State = filepath.Join(dir, "library"), filepath.Join(dir, "state")
 	return dir, s
 }
@@ -69,7 +71,7 @@ func TestServe(t *testing.T) {
 // useServer connects as the line tells.
 func useServer(t *testing.T, dir, line string) {
 	t.Helper()
-	m := regexp.MustCompile(`\(host key (SHA256:\S+)\)\. Connect with: sftp -P (\d+) (\S+)@(\S+)  or: shelf -p `).FindStringSubmatch(line)
+	m := regexp.MustCompile(`\(host key (SHA256:\S+)\)\. Connect with: sftp -i \S+/id -P (\d+) (\S+)@(\S+)  or: shelf -i \S+/id -p `).FindStringSubmatch(line)
 	if m == nil {
 		t.Fatalf("the line does not tell how to connect: %q", line)
 	}
@@ -237,6 +239,46 @@ func TestConnectTo(t *testing.T) {
 		}
 		if host, port := connectTo(tcp); host != want || port != "2222" {
 			t.Errorf("%s is reached at %s, port %s; want %s", at, host, port, want)
+		}
+	}
+}
+
+// The commands work when they are pasted: with the key that lies beside the
+// public one, by the path that was given, quoted where it must be.
+func TestAnnounceNamesTheKey(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := errors.Join(os.Mkdir("a b", 0o700), keygen("a b/id"), os.WriteFile("alone.pub", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, host := setup(t)
+	key, err := keys.HostKey(host.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2222}
+	for given, want := range map[string]string{
+		"a b/id.pub":      "Connect with: sftp -i 'a b/id' -P 2222 ana@127.0.0.1  or: shelf -i 'a b/id' -p 2222 ana@127.0.0.1",
+		"alone.pub":       "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
+		"authorized_keys": "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
+	} {
+		line := announce(settings{User: "ana", Library: "x", givenKeys: given}, at, key.PublicKey())
+		if !strings.HasSuffix(line, want) {
+			t.Errorf("%s: %q does not end in %q", given, line, want)
+		}
+	}
+}
+
+func TestClientBeside(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.Mkdir("bin", 0o700), os.WriteFile("bin/shelf", nil, 0o700), os.WriteFile("shelf", nil, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for server, want := range map[string]string{
+		"shelfd": "shelf", "./bin/shelfd": "bin/shelf", "./shelfd": "./shelf", "/nowhere/shelfd": "shelf",
+	} {
+		if got := clientBeside(server); got != want {
+			t.Errorf("beside %s the client is %s, want %s", server, got, want)
 		}
 	}
 }

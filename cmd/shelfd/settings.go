@@ -33,6 +33,8 @@ type settings struct {
 	MaxSessions         int       `toml:"max_sessions"`
 	ClientAliveInterval duration  `toml:"client_alive_interval"`
 	ClientAliveCountMax int       `toml:"client_alive_count_max"`
+
+	givenKeys string // AuthorizedKeysFile as it was given, for people to paste
 }
 
 // defaults are the settings when nothing is said. Those that depend on who
@@ -106,6 +108,7 @@ func stateFolder() (string, error) {
 
 // absolute makes paths say the same in messages as to the person who reads them.
 func (s *settings) absolute() error {
+	s.givenKeys = s.AuthorizedKeysFile
 	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile} {
 		abs, err := filepath.Abs(*path)
 		if err != nil {
