@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// stock is a client program and how it is told to copy one file.
+// stock is a client program and how it is told to copy one file. The last name
+// of local is name, for a client that takes it from there.
 type stock struct {
 	program string
 	put     func(s *server, local, name string) *exec.Cmd
@@ -39,6 +40,21 @@ var stockClients = []stock{
 			return exec.Command("scp", "-F", s.config, "shelf:"+name, local)
 		},
 	},
+	{
+		program: "shelf",
+		put: func(s *server, local, _ string) *exec.Cmd {
+			return shelfCommand(s, "put", local)
+		},
+		get: func(s *server, name, local string) *exec.Cmd {
+			return shelfCommand(s, "get", name, "to", filepath.Dir(local))
+		},
+	},
+}
+
+// shelfCommand is our own client with one command.
+func shelfCommand(s *server, args ...string) *exec.Cmd {
+	flags := []string{"-i", s.identity, "--known-hosts", filepath.Join(s.dir, "known_hosts"), "--accept-new", user + "@" + s.addr}
+	return exec.Command("shelf", append(flags, args...)...)
 }
 
 // sftpBatch is an sftp that takes its commands from text and stops at the
@@ -82,9 +98,8 @@ func TestStockClientsCopyAGibibyte(t *testing.T) {
 // again and compares that.
 func (c stock) roundTrip(t *testing.T, s *server, size int64) {
 	t.Helper()
-	dir := t.TempDir()
-	source, back := filepath.Join(dir, "source"), filepath.Join(dir, "back")
 	name := fmt.Sprintf("%s-%d", c.program, size)
+	source, back := filepath.Join(t.TempDir(), name), filepath.Join(t.TempDir(), name)
 	want := writeRandom(t, source, size)
 	succeed(t, c.put(s, source, name))
 	if got := digest(t, filepath.Join(s.library, name)); got != want {

@@ -52,7 +52,7 @@ func (s *shell) progress(verb, name string, size int64) *progress {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return p
 	}
-	p.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))
+	p.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(24), mpb.WithRefreshRate(100*time.Millisecond))
 	p.bar = p.bars.AddBar(size,
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(printable(name)+" "), decor.CountersKibiByte("% .1f / % .1f")),
