@@ -133,6 +133,13 @@ func (s *Server) turnAway(nc net.Conn, why error) {
 	nc.Close()
 }
 
+// Connections is how many connections are served now.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -324,6 +324,47 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	}
 }
 
+// Many clients that come and go, by the rules or by a cut, leave no goroutine
+// behind, and none of them wait for the server to stop.
+func TestGoroutinesEndWithTheirClients(t *testing.T) {
+	s := serve(t, nil)
+	s.works(t) // what is started once and for all has been
+	eventually(t, "an idle server", func() bool { return s.Connections() <= 1 })
+	idle := goleak.IgnoreCurrent()
+	var all sync.WaitGroup
+	for n := range 40 {
+		all.Go(func() { s.visit(t, n%2 == 0) })
+	}
+	all.Wait()
+	eventually(t, "the end of their goroutines", func() bool { return goleak.Find(idle) == nil })
+}
+
+// visit uploads a file, or is cut off before it is whole.
+func (s *testServer) visit(t *testing.T, cut bool) {
+	conn, err := ssh.Dial("tcp", s.address, s.clientConfig())
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close()
+	client, err := sftp.NewClient(conn)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	f, err := client.Create(rand.Text())
+	if err == nil {
+		_, err = f.Write(make([]byte, 100_000))
+	}
+	if err == nil && !cut {
+		err = f.Close()
+		client.Close()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestShutdownWaitsForOpenFiles(t *testing.T) {
 	s := serve(t, nil)
 	idle, busy := s.dial(t), s.dial(t)

@@ -169,3 +169,22 @@ func TestEdits(t *testing.T) {
 		}
 	}
 }
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"0": 0, "4096": 4096, "1 B": 1, "1KiB": 1024, "1.5k": -1, "1.5K": 1536, "10GiB": 10 << 30, "500 MB": 500e6, "2T": 2 << 40,
+		"": -1, "-1": -1, "GiB": -1, "1e30": -1, "NaN": -1, "Inf": -1, "ten": -1, "1 GiB x": -1,
+	} {
+		var s size
+		err := s.UnmarshalText([]byte(text))
+		if want < 0 && err == nil || want >= 0 && (err != nil || s.bytes != want) {
+			t.Errorf("%q is %d bytes (%v), want %d", text, s.bytes, err, want)
+		}
+		if again, _ := s.MarshalText(); err == nil {
+			var back size
+			if back.UnmarshalText(again) != nil || back != s {
+				t.Errorf("%d is written %s, which is read as %d", s.bytes, again, back.bytes)
+			}
+		}
+	}
+}

@@ -5,8 +5,10 @@
 //
 //	main.go      the command line, and exit statuses
 //	settings.go  what can be set, and the defaults
+//	values.go    how times, sizes and the like are written
 //	config.go    the configuration file
 //	serve.go     shelfd serve: from settings to a running server, and its end
+//	memory.go    how much memory it may hold
 //	checks.go    what must be right before anybody is served
 //	announce.go  the line that says how to connect
 //	log.go       the log, and events in it

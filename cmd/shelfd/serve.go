@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,11 +62,6 @@ func settle(config string, given *pflag.FlagSet) (settings, error) {
 
 // serve runs a server until ctx ends, and then lets transfers come to theirs.
 func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
-	if os.Getenv("GOGC") == "" {
-		// The heap is small next to what passes through it. GOMEMLIMIT, if it
-		// is set, holds all the same.
-		debug.SetGCPercent(400)
-	}
 	log := newLog(stderr, s.LogFormat, s.LogLevel.Level)
 	p, err := prepare(s, log)
 	if err != nil {
@@ -81,6 +74,9 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKey.PublicKey()))
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go newMemory(s.MemoryLimit.bytes, server.Connections).watch(watching)
 	return serveUntil(ctx, server, p.listener, s.Grace.Duration, log)
 }
 

@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -33,6 +31,7 @@ type settings struct {
 	MaxSessions         int       `toml:"max_sessions"`
 	ClientAliveInterval duration  `toml:"client_alive_interval"`
 	ClientAliveCountMax int       `toml:"client_alive_count_max"`
+	MemoryLimit         size      `toml:"memory_limit"`
 
 	givenKeys string // AuthorizedKeysFile as it was given, for people to paste
 }
@@ -52,6 +51,7 @@ func defaults() settings {
 		MaxSessions:         l.MaxSessions,
 		ClientAliveInterval: duration{l.ClientAliveInterval},
 		ClientAliveCountMax: l.ClientAliveCountMax,
+		MemoryLimit:         size{256 << 20},
 	}
 }
 
@@ -129,53 +129,4 @@ func (s settings) limits() sshd.Limits {
 		ClientAliveInterval: s.ClientAliveInterval.Duration,
 		ClientAliveCountMax: s.ClientAliveCountMax,
 	}
-}
-
-// Values have types that are structs: go-toml asks the others not how their
-// text is read.
-
-// duration is a time written "30s" or "2m", or a number of seconds.
-type duration struct{ time.Duration }
-
-func (d *duration) UnmarshalText(text []byte) error {
-	t, err := time.ParseDuration(string(text))
-	if seconds, e := strconv.ParseUint(string(text), 10, 31); e == nil {
-		t, err = time.Duration(seconds)*time.Second, nil
-	}
-	if err != nil || t < 0 {
-		return fmt.Errorf("%q is not a time such as 30s, 5m or 2h", text)
-	}
-	d.Duration = t
-	return nil
-}
-
-func (d duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// startups is written "start:rate:full", or as one number at which all are
-// turned away.
-type startups sshd.Startups
-
-func (s *startups) UnmarshalText(text []byte) error {
-	var n []int
-	for _, field := range strings.Split(string(text), ":") {
-		i, err := strconv.Atoi(field)
-		if err != nil {
-			n = nil
-			break
-		}
-		n = append(n, i)
-	}
-	switch len(n) {
-	case 1:
-		*s = startups{n[0], 100, n[0]}
-	case 3:
-		*s = startups{n[0], n[1], n[2]}
-	default:
-		return fmt.Errorf("%q is not start:rate:full, as 100:30:200", text)
-	}
-	return nil
-}
-
-func (s startups) MarshalText() ([]byte, error) {
-	return fmt.Appendf(nil, "%d:%d:%d", s.Start, s.Rate, s.Full), nil
 }
