@@ -102,7 +102,7 @@ func TestClientFrozen(t *testing.T) {
 	writeRandom(t, source, 64<<20)
 	cmd := sftpBatch(s, fmt.Sprintf("put %q file\n", source))
 	cmd.Args = append(cmd.Args[:1], append([]string{"-l", "1000", "-B", "8192"}, cmd.Args[1:]...)...) // Kbit/s
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                                            // sftp and its ssh
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                                             // sftp and its ssh
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
