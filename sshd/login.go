@@ -66,7 +66,7 @@ func (c *conn) refuse(err error) {
 func (c *conn) reason(err error) error {
 	var auth *ssh.ServerAuthError
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), c.overdue():
 		return errors.New("the login grace time is over")
 	case errors.As(err, &auth) && len(auth.Errors) > 0:
 		return fmt.Errorf("login failed: %w", auth.Errors[len(auth.Errors)-1])
@@ -74,4 +74,12 @@ func (c *conn) reason(err error) error {
 		return errors.New("the connection was closed before login")
 	}
 	return err
+}
+
+// overdue tells whether the login grace time is over. What x/crypto returns
+// then need not say so: one of its goroutines may close the connection before
+// another has seen the deadline pass.
+func (c *conn) overdue() bool {
+	grace := c.config.Limits.LoginGraceTime
+	return grace > 0 && time.Since(c.started) >= grace
 }
