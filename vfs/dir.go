@@ -25,10 +25,10 @@ const (
 // DirOptions configures a local library; the zero value is the default.
 type DirOptions struct {
 	Durability   Durability
-	Quota        int64        // bytes of all files, stages and partials; 0 is no quota
-	MinFreeSpace int64        // bytes of the file system that uploads leave free
-	Partials     PartialRules // what is kept of uploads that were cut
-	Log          *slog.Logger // warnings and faults; nil discards
+	Quota        int64         // bytes of all files, stages and partials; 0 is no quota
+	MinFreeSpace int64         // bytes of the file system that uploads leave free
+	Partials     *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
+	Log          *slog.Logger  // warnings and faults; nil discards
 }
 
 // Dir is the Library in a local directory, on Unix.
@@ -51,6 +51,10 @@ type Dir struct {
 func OpenDir(path string, o DirOptions) (*Dir, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Partials == nil {
+		rules := DefaultPartialRules()
+		o.Partials = &rules
 	}
 	dir, err := os.OpenFile(path, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

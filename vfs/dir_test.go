@@ -380,7 +380,7 @@ func TestPartialIsWhatCanBeResumed(t *testing.T) {
 
 func TestPartialRules(t *testing.T) {
 	rules := vfs.PartialRules{MinSize: 1, PerAccount: 2, MaxAge: time.Hour}
-	d, path := openDir(t, vfs.DirOptions{Partials: rules})
+	d, path := openDir(t, vfs.DirOptions{Partials: &rules})
 	for i, name := range []string{"a", "b", "c"} {
 		put(t, d, name, int64(i+1), create, func(u vfs.Upload) error {
 			when := time.Now().Add(time.Duration(i-30) * time.Minute)
@@ -399,9 +399,9 @@ func TestPartialRules(t *testing.T) {
 		t.Error("an old one is still there")
 	}
 	d.Close()
-	reopen(t, path, vfs.DirOptions{Partials: rules})
+	reopen(t, path, vfs.DirOptions{Partials: &rules})
 	stagesAre(t, path, 1)
-	none, _ := openDir(t, vfs.DirOptions{Partials: vfs.PartialRules{MinSize: 1, PerAccount: -1}})
+	none, _ := openDir(t, vfs.DirOptions{Partials: &vfs.PartialRules{MinSize: 1, MaxAge: time.Hour}})
 	put(t, none, "f", 10, create, keep)
 	if n := partial(t, none, "ada", "f"); n != -1 {
 		t.Error("kept though none are")
@@ -420,7 +420,7 @@ func age(library string, when time.Time, size int64) error {
 }
 
 func TestQuota(t *testing.T) {
-	d, path := openDir(t, vfs.DirOptions{Quota: 100, Partials: vfs.PartialRules{MinSize: 1}})
+	d, path := openDir(t, vfs.DirOptions{Quota: 100, Partials: &vfs.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}})
 	full := func(size int64) {
 		t.Helper()
 		u, err := d.Create(t.Context(), "full", create)
@@ -480,11 +480,11 @@ func TestMinFreeSpace(t *testing.T) {
 
 // A partial that is resumed counts while it is neither a partial nor a file.
 func TestQuotaOfResumed(t *testing.T) {
-	rules := vfs.PartialRules{MinSize: 1}
-	d, path := openDir(t, vfs.DirOptions{Partials: rules})
+	rules := vfs.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}
+	d, path := openDir(t, vfs.DirOptions{Partials: &rules})
 	put(t, d, "p", 40, create, keep)
 	d.Close()
-	d = reopen(t, path, vfs.DirOptions{Quota: 100, Partials: rules})
+	d = reopen(t, path, vfs.DirOptions{Quota: 100, Partials: &rules})
 	u, err := d.Create(t.Context(), "p", vfs.CreateOptions{Owner: "ada"})
 	if err != nil {
 		t.Fatal(err)
@@ -498,7 +498,7 @@ func TestQuotaOfResumed(t *testing.T) {
 
 // A stage whose holes are forgotten is not kept: nobody knows what it has.
 func TestScatteredIsNoPartial(t *testing.T) {
-	d, _ := openDir(t, vfs.DirOptions{Partials: vfs.PartialRules{MinSize: 1}})
+	d, _ := openDir(t, vfs.DirOptions{Partials: &vfs.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}})
 	put(t, d, "f", 1, create, func(u vfs.Upload) error {
 		for i := range int64(70_000) {
 			if _, err := u.WriteAt([]byte("X"), 2*i); err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"shelf/vfs"
@@ -44,7 +45,7 @@ func FuzzUpload(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := reopen(t, lib, vfs.DirOptions{Durability: vfs.NoFsync, Partials: vfs.PartialRules{MinSize: 1}})
+		d := reopen(t, lib, vfs.DirOptions{Durability: vfs.NoFsync, Partials: &vfs.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}})
 		m := machine{t: t, d: d}
 		for ; len(steps) >= 4; steps = steps[4:] {
 			m.step(steps[0]%8, steps[1], steps[2], steps[3])

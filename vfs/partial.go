@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,25 +14,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PartialRules says which beginnings of cut uploads are kept, and how long. A
-// zero is the default; a negative PerAccount keeps none.
+// PartialRules says which beginnings of cut uploads are kept, and how long.
 type PartialRules struct {
-	MinSize    int64         // bytes; default 1 MiB
-	PerAccount int           // default 32; the oldest goes first
-	MaxAge     time.Duration // since the last write; default 7 days
+	MinSize    int64         // bytes
+	PerAccount int           // the oldest goes first; with 0 none is kept
+	MaxAge     time.Duration // since the last write
 }
 
-func (r PartialRules) orDefault() PartialRules {
-	return PartialRules{
-		MinSize:    cmp.Or(r.MinSize, 1<<20),
-		PerAccount: cmp.Or(r.PerAccount, 32),
-		MaxAge:     cmp.Or(r.MaxAge, 7*24*time.Hour),
-	}
+// DefaultPartialRules are from 1 MiB up, 32 an account, and 7 days.
+func DefaultPartialRules() PartialRules {
+	return PartialRules{MinSize: 1 << 20, PerAccount: 32, MaxAge: 7 * 24 * time.Hour}
 }
 
 // worth tells whether a partial of size bytes is kept for an account.
 func (r PartialRules) worth(owner string, size int64) bool {
-	return owner != "" && r.PerAccount > 0 && size >= r.MinSize
+	return owner != "" && r.PerAccount > 0 && r.MaxAge > 0 && size >= r.MinSize
 }
 
 // A partial lies in the stage folder under a name made from its owner and its

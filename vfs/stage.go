@@ -35,7 +35,7 @@ func openStages(library *os.File, o DirOptions) (*stages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
 	}
-	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), rules: o.Partials.orDefault(), log: o.Log}
+	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), rules: *o.Partials, log: o.Log}
 	if err := s.take(); err != nil {
 		s.folder.Close()
 		return nil, err

@@ -39,10 +39,41 @@ func (s *settings) loadConfig(path string) error {
 // parse decodes the file's content; what it does not name stays as in base,
 // but for paths, which stay empty.
 func (s *settings) parse(path string, content []byte, base *settings) error {
-	*s = *base
-	s.Library, s.State, s.AuthorizedKeysFile = "", "", ""
-	d := toml.NewDecoder(bytes.NewReader(content)).DisallowUnknownFields()
-	return explain(path, d.Decode(s))
+	decode := func(content []byte) error {
+		*s = *base
+		s.Library, s.State, s.AuthorizedKeysFile = "", "", ""
+		return toml.NewDecoder(bytes.NewReader(content)).DisallowUnknownFields().Decode(s)
+	}
+	err := decode(content)
+	if err == nil || placed(err) {
+		return explain(path, err)
+	}
+	line, column := locate(content, decode)
+	return fmt.Errorf("%s:%d:%d: %w", path, line, column, err)
+}
+
+// placed tells whether an error says where the mistake is. It does not for a
+// number that its type refuses.
+func placed(err error) bool {
+	var strict *toml.StrictMissingError
+	var at *toml.DecodeError
+	return errors.As(err, &strict) || errors.As(err, &at)
+}
+
+// locate finds the line that brings in a mistake which is not placed, and the
+// column of its value, both from 1.
+func locate(content []byte, decode func([]byte) error) (line, column int) {
+	end := 0
+	for text := range bytes.Lines(content) {
+		line++
+		end += len(text)
+		if err := decode(content[:end]); err == nil || placed(err) {
+			continue
+		}
+		value := text[bytes.IndexByte(text, '=')+1:]
+		return line, len(text) - len(bytes.TrimLeft(value, " \t")) + 1
+	}
+	return line, 1
 }
 
 func rebase(path, folder string) (string, error) {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"shelf/vfs"
 )
 
 // settleArgs settles what a command line and a configuration file say.
@@ -95,7 +97,7 @@ client_alive_count_max = 7
 	}
 	l := s.limits()
 	if l.LoginGraceTime != 5*time.Second || !s.LogFormat.json || l.MaxStartups.Start != 5 || l.MaxStartups.Full != 10 ||
-		l.ClientAliveCountMax != 7 || l.MaxAuthTries != defaults().MaxAuthTries {
+		l.ClientAliveCountMax != 7 || l.MaxAuthTries != defaults().MaxAuthTries.n {
 		t.Errorf("the file lost: %+v", s)
 	}
 }
@@ -109,6 +111,36 @@ func TestNumbersAlone(t *testing.T) {
 	if l := s.limits(); l.LoginGraceTime != 20*time.Second || s.Grace.Duration != 5*time.Second ||
 		l.MaxStartups.Start != 9 || l.MaxStartups.Full != 9 {
 		t.Errorf("got %+v", s)
+	}
+}
+
+func TestStorage(t *testing.T) {
+	s, err := settleArgs(t, `
+durability = "none"
+quota = "10GiB"
+min_free_space = "1 GB"
+max_file_size = "4GiB"
+max_open_files = 12
+partial_min_size = 4096
+partial_max_age = "48h"
+partials_per_account = 0
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.storage(nil)
+	if o.Durability != vfs.NoFsync || o.Quota != 10<<30 || o.MinFreeSpace != 1e9 || s.MaxFileSize.bytes != 4<<30 ||
+		s.MaxOpenFiles.n != 12 || *o.Partials != (vfs.PartialRules{MinSize: 4096, MaxAge: 48 * time.Hour}) {
+		t.Errorf("got %+v", s)
+	}
+	s, err = settleArgs(t, `max_sessions = 9`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = s.storage(nil)
+	if o.Durability != vfs.Fsync || o.Quota != 0 || o.MinFreeSpace != 0 || s.MaxFileSize.bytes != 0 ||
+		s.MaxOpenFiles.n != 256 || *o.Partials != vfs.DefaultPartialRules() {
+		t.Errorf("by default %+v", s)
 	}
 }
 
@@ -146,6 +178,13 @@ func TestMistakesInTheFile(t *testing.T) {
 		"max_sessions = 99999999999999999999": "shelfd.toml:1:16: ",
 		"\nlogin_grace_time = \"soon\"":       `shelfd.toml:2:20: `,
 		"login_grace_time = \"-5s\"":          "is not a time such as 30s",
+		"max_sessions = 0":                    "shelfd.toml:1:16: \"0\" is not a number of 1 or more",
+		"max_open_files = -1":                 "shelfd.toml:1:18: ",
+		"durability = \"maybe\"":              "shelfd.toml:1:14: \"maybe\" is not fsync or none",
+		"quota = \"much\"":                    "shelfd.toml:1:9: \"much\" is not a size such as 500MB",
+		"max_file_size = -1":                  "shelfd.toml:1:17: ",
+		"partials_per_account = -1":           "shelfd.toml:1:24: ",
+		"partial_max_age = \"week\"":          "is not a time such as 30s",
 		"log_format = \"xml\"":                "is not text or json",
 		"log_level = \"loud\"":                "shelfd.toml:1:13: ",
 		"user = \"ana\nlisten = 1":            "shelfd.toml:1:",

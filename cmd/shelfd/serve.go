@@ -98,7 +98,7 @@ func prepare(s settings, log *slog.Logger) (p parts, err error) {
 	if p.accounts, err = keys.NewAccounts(keys.Account{Name: s.User, AuthorizedKeys: authorized}); err != nil {
 		return p, err
 	}
-	if p.library, err = openLibrary(s.Library, vfs.DirOptions{Log: log}); err != nil {
+	if p.library, err = openLibrary(s.Library, s.storage(log)); err != nil {
 		return p, err
 	}
 	if p.hostKey, err = openHostKey(s.State); err == nil {
@@ -117,7 +117,13 @@ func (p parts) config(s settings, log *slog.Logger) sshd.Config {
 		Accounts: p.accounts,
 		Limits:   s.limits(),
 		Session: func(keys.Identity) (vfs.SessionOptions, error) {
-			return vfs.SessionOptions{Library: p.library, Permissions: vfs.DefaultPermissions(), Buffers: buffers}, nil
+			return vfs.SessionOptions{
+				Library:      p.library,
+				Permissions:  vfs.DefaultPermissions(),
+				MaxOpenFiles: s.MaxOpenFiles.n,
+				MaxFileSize:  s.MaxFileSize.bytes,
+				Buffers:      buffers,
+			}, nil
 		},
 		Report: logEvent(log),
 		Log:    log,

@@ -147,7 +147,7 @@ func TestStartRefused(t *testing.T) {
 			[]string{"Cannot listen on nonsense", "--listen"}},
 		"no user":     {func(_ string, s *settings) error { s.User = ""; return nil }, []string{"--user"}},
 		"an odd user": {func(_ string, s *settings) error { s.User = "a\x1b"; return nil }, []string{`"a\x1b"`, "--user"}},
-		"no sessions": {func(_ string, s *settings) error { s.MaxSessions = 0; return nil }, []string{"max_sessions"}},
+		"no sessions": {func(_ string, s *settings) error { s.MaxSessions = count{0}; return nil }, []string{"max_sessions"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, s := setup(t)

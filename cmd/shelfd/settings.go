@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"shelf/sshd"
+	"shelf/vfs"
 )
 
 // settings is what can be set, by the configuration file under the names
@@ -25,13 +27,22 @@ type settings struct {
 	LogLevel            logLevel  `toml:"log_level"`
 	Grace               duration  `toml:"grace"`
 	LoginGraceTime      duration  `toml:"login_grace_time"`
-	MaxAuthTries        int       `toml:"max_auth_tries"`
+	MaxAuthTries        count     `toml:"max_auth_tries"`
 	MaxStartups         startups  `toml:"max_startups"`
-	MaxConnections      int       `toml:"max_connections"`
-	MaxSessions         int       `toml:"max_sessions"`
+	MaxConnections      count     `toml:"max_connections"`
+	MaxSessions         count     `toml:"max_sessions"`
 	ClientAliveInterval duration  `toml:"client_alive_interval"`
-	ClientAliveCountMax int       `toml:"client_alive_count_max"`
+	ClientAliveCountMax count     `toml:"client_alive_count_max"`
 	MemoryLimit         size      `toml:"memory_limit"`
+
+	Durability         durability `toml:"durability"`
+	Quota              size       `toml:"quota"`
+	MinFreeSpace       size       `toml:"min_free_space"`
+	MaxFileSize        size       `toml:"max_file_size"`
+	MaxOpenFiles       count      `toml:"max_open_files"`
+	PartialMinSize     size       `toml:"partial_min_size"`
+	PartialMaxAge      duration   `toml:"partial_max_age"`
+	PartialsPerAccount uint16     `toml:"partials_per_account"`
 
 	givenKeys string // AuthorizedKeysFile as it was given, for people to paste
 }
@@ -39,19 +50,25 @@ type settings struct {
 // defaults are the settings when nothing is said. Those that depend on who
 // starts the server are filled in by complete.
 func defaults() settings {
-	l := sshd.DefaultLimits()
+	l, partials := sshd.DefaultLimits(), vfs.DefaultPartialRules()
 	return settings{
 		Listen:              ":2222",
 		Library:             "library",
 		Grace:               duration{10 * time.Second},
 		LoginGraceTime:      duration{l.LoginGraceTime},
-		MaxAuthTries:        l.MaxAuthTries,
+		MaxAuthTries:        count{l.MaxAuthTries},
 		MaxStartups:         startups(l.MaxStartups),
-		MaxConnections:      l.MaxConnections,
-		MaxSessions:         l.MaxSessions,
+		MaxConnections:      count{l.MaxConnections},
+		MaxSessions:         count{l.MaxSessions},
 		ClientAliveInterval: duration{l.ClientAliveInterval},
-		ClientAliveCountMax: l.ClientAliveCountMax,
+		ClientAliveCountMax: count{l.ClientAliveCountMax},
 		MemoryLimit:         size{256 << 20},
+
+		Durability:         durability{vfs.Fsync},
+		MaxOpenFiles:       count{vfs.DefaultMaxOpenFiles},
+		PartialMinSize:     size{partials.MinSize},
+		PartialMaxAge:      duration{partials.MaxAge},
+		PartialsPerAccount: uint16(partials.PerAccount),
 	}
 }
 
@@ -119,14 +136,29 @@ func (s *settings) absolute() error {
 	return nil
 }
 
+// storage is how the library keeps files.
+func (s settings) storage(log *slog.Logger) vfs.DirOptions {
+	return vfs.DirOptions{
+		Durability:   s.Durability.Durability,
+		Quota:        s.Quota.bytes,
+		MinFreeSpace: s.MinFreeSpace.bytes,
+		Partials: &vfs.PartialRules{
+			MinSize:    s.PartialMinSize.bytes,
+			MaxAge:     s.PartialMaxAge.Duration,
+			PerAccount: int(s.PartialsPerAccount),
+		},
+		Log: log,
+	}
+}
+
 func (s settings) limits() sshd.Limits {
 	return sshd.Limits{
 		LoginGraceTime:      s.LoginGraceTime.Duration,
-		MaxAuthTries:        s.MaxAuthTries,
+		MaxAuthTries:        s.MaxAuthTries.n,
 		MaxStartups:         sshd.Startups(s.MaxStartups),
-		MaxConnections:      s.MaxConnections,
-		MaxSessions:         s.MaxSessions,
+		MaxConnections:      s.MaxConnections.n,
+		MaxSessions:         s.MaxSessions.n,
 		ClientAliveInterval: s.ClientAliveInterval.Duration,
-		ClientAliveCountMax: s.ClientAliveCountMax,
+		ClientAliveCountMax: s.ClientAliveCountMax.n,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"shelf/sshd"
+	"shelf/vfs"
 )
 
 // Values have types that are structs: go-toml asks the others not how their
@@ -29,6 +30,20 @@ func (d *duration) UnmarshalText(text []byte) error {
 }
 
 func (d duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// count is a number of things of which there must be at least one.
+type count struct{ n int }
+
+func (c *count) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is not a number of 1 or more", text)
+	}
+	c.n = int(n)
+	return nil
+}
+
+func (c count) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(c.n), 10), nil }
 
 // startups is written "start:rate:full", or as one number at which all are
 // turned away.
@@ -58,6 +73,19 @@ func (s *startups) UnmarshalText(text []byte) error {
 func (s startups) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d:%d:%d", s.Start, s.Rate, s.Full), nil
 }
+
+// durability is what the end of an upload waits for.
+type durability struct{ vfs.Durability }
+
+func (d *durability) UnmarshalText(text []byte) error {
+	d.Durability = vfs.Durability(text)
+	if d.Durability != vfs.Fsync && d.Durability != vfs.NoFsync {
+		return fmt.Errorf("%q is not %s or %s", text, vfs.Fsync, vfs.NoFsync)
+	}
+	return nil
+}
+
+func (d durability) MarshalText() ([]byte, error) { return []byte(d.Durability), nil }
 
 // size is a number of bytes, written "10GiB", "500 MB" or as a number alone.
 type size struct{ bytes int64 }
