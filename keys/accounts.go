@@ -1,124 +1,231 @@
 package keys
 
 import (
-	"crypto/subtle"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/crypto/ssh"
+	"unicode"
 )
 
 // An Account is one who may log in.
 type Account struct {
 	Name           string
-	AuthorizedKeys *AuthorizedKeys
+	AuthorizedKeys *AuthorizedKeys // nil is none
+	PasswordHash   string          // argon2id, as [HashPassword] writes it; "" is none
+	TOTPSecret     string          // in base32; "" is none
+	Methods        []Chain         // one of which must succeed; nil is what follows from the above
+	Principals     []string        // names that a certificate may be for; nil is the account's own
+	From           *Sources        // where it may log in from; nil is anywhere
+	Expires        time.Time       // from when on it may not; zero is never
+}
+
+// Options is what [Accounts] are made of.
+type Options struct {
+	Accounts []Account
+
+	// KeyFiles names a file of authorized keys for accounts that are not among
+	// Accounts, with %u for the account's name: it exists if its file does. ""
+	// is none.
+	KeyFiles string
+
+	TrustedUserCAKeys string     // file of keys whose certificates are trusted; "" is none
+	RevokedKeys       string     // file of keys that nobody may use; "" is none
+	UsedCodes         *UsedCodes // what to remember of one-time codes; nil is to begin
+	Log               *slog.Logger
 }
 
 // Accounts are all who may log in. It is safe for concurrent use.
 type Accounts struct {
-	byName map[string]Account
-	decoy  Account // stands in for accounts that do not exist
-	now    func() time.Time
+	o       Options
+	names   []string // of byName, sorted
+	byName  map[string]Account
+	hashes  []string // of the accounts that have a password
+	secret  [32]byte // decides which account stands in for one that does not exist
+	hashing chan struct{}
+	first   prompts // of those who begin with keyboard-interactive
+	now     func() time.Time
+
+	mu      sync.Mutex
+	dropped map[string]*AuthorizedKeys // of KeyFiles, those seen so far; mu
 }
 
-// NewAccounts makes the set of accounts; there must be at least one, and each
-// needs a name of its own and a way to log in.
-func NewAccounts(accounts ...Account) (*Accounts, error) {
-	if len(accounts) == 0 {
+// maxName is the longest name of an account, in bytes.
+const maxName = 64
+
+// CheckName refuses names that could not be typed after "sftp", or that would
+// be another file when they are put into a path.
+func CheckName(name string) error {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) || strings.ContainsRune(`/\:%`, r) }
+	switch {
+	case name == "" || strings.ContainsFunc(name, odd):
+		return fmt.Errorf(`%q is empty or has spaces, control characters or one of / \ : %%`, name)
+	case name[0] == '.' || name[0] == '-':
+		return fmt.Errorf("%q starts with %q", name, name[:1])
+	case len(name) > maxName:
+		return fmt.Errorf("%q is longer than %d bytes", name, maxName)
+	}
+	return nil
+}
+
+// NewAccounts makes the set of accounts; each needs a name of its own and a way
+// to log in.
+func NewAccounts(o Options) (*Accounts, error) {
+	if len(o.Accounts) == 0 && o.KeyFiles == "" {
 		return nil, errors.New("there is no account, so nobody could log in")
 	}
-	a := &Accounts{byName: make(map[string]Account, len(accounts)), decoy: accounts[0], now: time.Now}
-	for _, account := range accounts {
-		if account.Name == "" {
-			return nil, errors.New("an account has no name")
-		}
-		if account.AuthorizedKeys == nil {
-			return nil, fmt.Errorf("account %q has no keys, so nobody could log in to it", account.Name)
-		}
-		if _, twice := a.byName[account.Name]; twice {
-			return nil, fmt.Errorf("account %q is there twice", account.Name)
-		}
-		a.byName[account.Name] = account
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return a, nil
+	if o.UsedCodes == nil {
+		o.UsedCodes = NewUsedCodes()
+	}
+	a := &Accounts{
+		o: o, byName: make(map[string]Account, len(o.Accounts)), now: time.Now,
+		hashing: make(chan struct{}, maxHashing), dropped: make(map[string]*AuthorizedKeys),
+	}
+	rand.Read(a.secret[:])
+	for _, account := range o.Accounts {
+		if err := a.add(account); err != nil {
+			return nil, err
+		}
+	}
+	a.names = slices.Sorted(maps.Keys(a.byName))
+	for _, name := range a.names {
+		if hash := a.byName[name].PasswordHash; hash != "" {
+			a.hashes = append(a.hashes, hash)
+		}
+	}
+	return a, a.checkFiles()
 }
 
-// matchedKey is where the lines that list an offered key wait for its proof.
-type matchedKey struct{}
-
-// PublicKey says whether a key that a client offers may log in to the account
-// it names. The client has not proven yet that it has the key: what restricts
-// the key is judged by [Accounts.VerifiedPublicKey], when it has.
-//
-// An account that does not exist takes the same path as one that does, over
-// another account's keys, and ends in the same answer.
-func (a *Accounts) PublicKey(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-	account, exists := a.byName[conn.User()]
-	if !exists {
-		account = a.decoy
+func (a *Accounts) add(account Account) error {
+	if err := CheckName(account.Name); err != nil {
+		return err
 	}
-	lines, err := account.AuthorizedKeys.read()
-	matched := matching(lines, key)
-	fingerprint := ssh.FingerprintSHA256(key)
-	switch {
-	case !exists:
-		return nil, fmt.Errorf("no account %q (key %s)", conn.User(), fingerprint)
-	case err != nil:
-		return nil, fmt.Errorf("account %q: %w", conn.User(), err)
-	case len(matched) == 0:
-		return nil, fmt.Errorf("account %q: key %s is not authorized", conn.User(), fingerprint)
+	if _, twice := a.byName[account.Name]; twice {
+		return fmt.Errorf("account %q is there twice", account.Name)
 	}
-	p := permissions(Identity{Account: account.Name, Method: "publickey", Fingerprint: fingerprint})
-	p.ExtraData[matchedKey{}] = matched
-	if waivesTouch(matched) {
-		p.Extensions = map[string]string{noTouchRequired: ""}
+	if err := a.settle(&account); err != nil {
+		return fmt.Errorf("account %q: %w", account.Name, err)
 	}
-	return p, nil
+	a.byName[account.Name] = account
+	return nil
 }
 
-// VerifiedPublicKey judges, once the client has proven that it has the key,
-// whether what the key's line says is met here and now. p is what
-// [Accounts.PublicKey] returned for this key. The person who holds the key may
-// read why it is refused.
-func (a *Accounts) VerifiedPublicKey(conn ssh.ConnMetadata, _ ssh.PublicKey, p *ssh.Permissions, _ string) (*ssh.Permissions, error) {
-	id, ok := IdentityOf(p)
-	if !ok || id.Account != conn.User() {
-		return nil, errors.New("a key was proven that was not offered for this account")
+// settle checks an account, and fills in what follows from the rest.
+func (a *Accounts) settle(account *Account) error {
+	if err := account.checkSecrets(); err != nil {
+		return err
 	}
-	matched, _ := p.ExtraData[matchedKey{}].([]authorizedKey)
-	err := errors.New("the key is not authorized")
-	for _, k := range matched {
-		if err = k.usable(conn.RemoteAddr(), a.now()); err == nil {
-			return permissions(id), nil
+	account.TOTPSecret = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(account.TOTPSecret, " ", "")), "=")
+	if len(account.Methods) == 0 {
+		account.Methods = account.usualMethods(a.o.TrustedUserCAKeys != "")
+	}
+	if len(account.Principals) == 0 {
+		account.Principals = []string{account.Name}
+	}
+	if len(account.Methods) == 0 {
+		return errors.New("has no keys and no password, so nobody could log in to it")
+	}
+	for _, chain := range account.Methods {
+		if err := account.check(chain, a.o.TrustedUserCAKeys != ""); err != nil {
+			return err
+		}
+		if chain[0] == interactive {
+			a.first.password = a.first.password || account.PasswordHash != ""
+			a.first.code = a.first.code || account.TOTPSecret != ""
 		}
 	}
-	return nil, &ssh.BannerError{
-		Err:     fmt.Errorf("account %q: key %s: %w", id.Account, id.Fingerprint, err),
-		Message: "Login refused: " + err.Error() + ".\n",
-	}
+	return nil
 }
 
-// matching finds the lines that list a key. Every line is compared, and whole,
-// so that the time taken does not tell how close an offered key came.
-func matching(lines []authorizedKey, key ssh.PublicKey) []authorizedKey {
-	offered := key.Marshal()
-	var matched []authorizedKey
-	for _, line := range lines {
-		if subtle.ConstantTimeCompare(line.key.Marshal(), offered) == 1 {
-			matched = append(matched, line)
-		}
-	}
-	return matched
+// subject is what a login is judged by: the account that was asked for or, in
+// the place of one that does not exist, another. With that all takes the same
+// path, and the same time, and ends in the same answer.
+type subject struct {
+	Account
+	exists bool
 }
 
-// waivesTouch tells whether every line that lists the key waives the touch: a
-// key listed twice must not get from one line what the other holds back.
-func waivesTouch(matched []authorizedKey) bool {
-	for _, k := range matched {
-		if !k.noTouch {
-			return false
-		}
+func (a *Accounts) find(name string) subject {
+	if account, ok := a.byName[name]; ok {
+		return subject{account, true}
 	}
-	return true
+	if file := a.dropFile(name); file != nil {
+		return subject{a.droppedAccount(name, file), true}
+	}
+	return subject{a.standIn(name), false}
 }
+
+// dropFile is the file of KeyFiles that makes a name an account, if it is there.
+func (a *Accounts) dropFile(name string) *AuthorizedKeys {
+	if a.o.KeyFiles == "" || CheckName(name) != nil {
+		return nil
+	}
+	file := NewAuthorizedKeys(ExpandUser(a.o.KeyFiles, name), a.o.Log)
+	if !file.exists() {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if known, ok := a.dropped[name]; ok {
+		return known // it remembers what it has warned of
+	}
+	a.dropped[name] = file
+	return file
+}
+
+func (a *Accounts) droppedAccount(name string, file *AuthorizedKeys) Account {
+	return Account{Name: name, AuthorizedKeys: file, Methods: []Chain{{publicKey}}, Principals: []string{name}}
+}
+
+// standIn picks an account for a name that is none: always the same one, so
+// that trying again does not tell either.
+func (a *Accounts) standIn(name string) Account {
+	if len(a.names) > 0 {
+		return a.byName[a.names[a.pick(name, len(a.names))]]
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for other, file := range a.dropped {
+		return a.droppedAccount(other, file)
+	}
+	return a.droppedAccount("", nil)
+}
+
+// pick is a number below n that hangs on the name alone.
+func (a *Accounts) pick(name string, n int) int {
+	mac := hmac.New(sha256.New, a.secret[:])
+	mac.Write([]byte(name))
+	return int(binary.BigEndian.Uint64(mac.Sum(nil)) % uint64(n))
+}
+
+// ExpandUser puts an account's name into a path, for %u; %% is a percent sign.
+func ExpandUser(path, name string) string {
+	return strings.NewReplacer("%u", name, "%%", "%").Replace(path)
+}
+
+// usable is nil if the account may log in from there at that time. The reason
+// is a clause for the person who has proven to be its owner.
+func (a Account) usable(from net.Addr, now time.Time) error {
+	if !a.Expires.IsZero() && !now.Before(a.Expires) {
+		return fmt.Errorf("this account expired on %s", a.Expires.UTC().Format(timeFormat))
+	}
+	if a.From != nil && !a.From.allow(from) {
+		return errors.New("this account may not log in from your address")
+	}
+	return nil
+}
+
+// timeFormat is how times are told to people.
+const timeFormat = "2006-01-02 15:04 UTC"

@@ -27,11 +27,11 @@ func (p peer) RemoteAddr() net.Addr { return addr(p.from) }
 // login does what x/crypto does when a client offers a key, and then proves
 // that it has it.
 func login(a *Accounts, p peer, key ssh.PublicKey) (Identity, error) {
-	permissions, err := a.PublicKey(p, key)
+	permissions, err := a.Callbacks(nil).PublicKeyCallback(p, key)
 	if err != nil {
 		return Identity{}, err
 	}
-	permissions, err = a.VerifiedPublicKey(p, key, permissions, key.Type())
+	permissions, err = a.Verified(p, key, permissions, key.Type())
 	if err != nil {
 		return Identity{}, err
 	}
@@ -53,7 +53,7 @@ func keyFile(t *testing.T, content string) *AuthorizedKeys {
 
 func accountsOf(t *testing.T, accounts ...Account) *Accounts {
 	t.Helper()
-	a, err := NewAccounts(accounts...)
+	a, err := NewAccounts(Options{Accounts: accounts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestLogin(t *testing.T) {
 
 func TestEachAccountHasItsOwnKeys(t *testing.T) {
 	anas, bobs := newKey(t).PublicKey(), newKey(t).PublicKey()
-	a := accountsOf(t, Account{"ana", keyFile(t, text(anas))}, Account{"bob", keyFile(t, text(bobs))})
+	a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, text(anas))}, Account{Name: "bob", AuthorizedKeys: keyFile(t, text(bobs))})
 	if _, err := login(a, peer{user: "bob"}, anas); err == nil {
 		t.Error("bob's account opens to ana's key")
 	}
@@ -112,15 +112,15 @@ func TestEachAccountHasItsOwnKeys(t *testing.T) {
 // A client may be approved for one account and then ask for another.
 func TestProofIsForTheAccountOfTheOffer(t *testing.T) {
 	key := newKey(t).PublicKey()
-	a := accountsOf(t, Account{"ana", keyFile(t, text(key))}, Account{"bob", keyFile(t, text(newKey(t).PublicKey()))})
-	offered, err := a.PublicKey(peer{user: "ana"}, key)
+	a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, text(key))}, Account{Name: "bob", AuthorizedKeys: keyFile(t, text(newKey(t).PublicKey()))})
+	offered, err := a.Callbacks(nil).PublicKeyCallback(peer{user: "ana"}, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.VerifiedPublicKey(peer{user: "bob"}, key, offered, key.Type()); err == nil {
+	if _, err := a.Verified(peer{user: "bob"}, key, offered, key.Type()); err == nil {
 		t.Error("what ana was granted lets bob in")
 	}
-	if _, err := a.VerifiedPublicKey(peer{user: "ana"}, key, nil, key.Type()); err == nil {
+	if _, err := a.Verified(peer{user: "ana"}, key, nil, key.Type()); err == nil {
 		t.Error("a proof without an offer lets in")
 	}
 }
@@ -128,17 +128,17 @@ func TestProofIsForTheAccountOfTheOffer(t *testing.T) {
 // Why a proven key is refused is told to its owner, and to nobody before.
 func TestReasonIsToldOnceTheKeyIsProven(t *testing.T) {
 	key := newKey(t).PublicKey()
-	a := accountsOf(t, Account{"ana", keyFile(t, `expiry-time="20200101Z" `+text(key))})
-	offered, err := a.PublicKey(peer{user: "ana"}, key)
+	a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, `expiry-time="20200101Z" `+text(key))})
+	offered, err := a.Callbacks(nil).PublicKeyCallback(peer{user: "ana"}, key)
 	if err != nil {
 		t.Fatalf("an offer is refused before it is proven: %v", err)
 	}
-	_, err = a.VerifiedPublicKey(peer{user: "ana"}, key, offered, key.Type())
+	_, err = a.Verified(peer{user: "ana"}, key, offered, key.Type())
 	var banner *ssh.BannerError
 	if !errors.As(err, &banner) || !strings.Contains(banner.Message, "expired") {
 		t.Errorf("got %v, want a banner that says why", err)
 	}
-	_, err = a.PublicKey(peer{user: "bob"}, key)
+	_, err = a.Callbacks(nil).PublicKeyCallback(peer{user: "bob"}, key)
 	if errors.As(err, &banner) {
 		t.Errorf("a stranger is told %q", banner.Message)
 	}
@@ -151,8 +151,8 @@ func TestTouchIsWaivedOnlyByAllLines(t *testing.T) {
 		"no-touch-required " + text(key): true,
 		"no-touch-required " + text(key) + "\n" + text(key): false,
 	} {
-		a := accountsOf(t, Account{"ana", keyFile(t, file)})
-		offered, err := a.PublicKey(peer{user: "ana"}, key)
+		a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, file)})
+		offered, err := a.Callbacks(nil).PublicKeyCallback(peer{user: "ana"}, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestTouchIsWaivedOnlyByAllLines(t *testing.T) {
 func TestKeysAreReadAnewAtEachLogin(t *testing.T) {
 	key := newKey(t).PublicKey()
 	file := keyFile(t, "")
-	a := accountsOf(t, Account{"ana", file})
+	a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: file})
 	if _, err := login(a, peer{user: "ana"}, key); err == nil {
 		t.Fatal("an empty file lets in")
 	}
@@ -221,7 +221,7 @@ func TestWarningNamesFileAndLineOnce(t *testing.T) {
 	key := newKey(t).PublicKey()
 	file := keyFile(t, text(key)+"\n\ncommand=\"true\" "+text(newKey(t).PublicKey())+"\n")
 	file.log = slog.New(slog.NewTextHandler(&log, nil))
-	a := accountsOf(t, Account{"ana", file})
+	a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: file})
 	for range 3 {
 		if _, err := login(a, peer{user: "ana"}, key); err != nil {
 			t.Fatal(err)
@@ -238,11 +238,11 @@ func TestNewAccountsRefuses(t *testing.T) {
 	file := keyFile(t, "")
 	for name, accounts := range map[string][]Account{
 		"none":         nil,
-		"no name":      {{"", file}},
-		"no keys":      {{"ana", nil}},
-		"a name twice": {{"ana", file}, {"ana", file}},
+		"no name":      {{AuthorizedKeys: file}},
+		"no keys":      {{Name: "ana"}},
+		"a name twice": {{Name: "ana", AuthorizedKeys: file}, {Name: "ana", AuthorizedKeys: file}},
 	} {
-		if _, err := NewAccounts(accounts...); err == nil {
+		if _, err := NewAccounts(Options{Accounts: accounts}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

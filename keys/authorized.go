@@ -1,13 +1,12 @@
 package keys
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 )
@@ -23,8 +22,9 @@ var ErrNoKey = errors.New("it lists no key that can log in")
 // FILE FORMAT"). It is read anew each time it is asked, so a change takes
 // effect at the next login. It is safe for concurrent use.
 type AuthorizedKeys struct {
-	path string
-	log  *slog.Logger
+	path   string // "" is none
+	inline []authorizedKey
+	log    *slog.Logger
 
 	mu     sync.Mutex
 	warned [sha256.Size]byte // of the content whose faults have been logged; mu
@@ -36,12 +36,34 @@ func NewAuthorizedKeys(path string, log *slog.Logger) *AuthorizedKeys {
 	return &AuthorizedKeys{path: path, log: log}
 }
 
-// Path is the name of the file.
+// Add adds lines of the file's format that come from elsewhere. Unlike in a file,
+// one that cannot be used is an error.
+func (a *AuthorizedKeys) Add(lines ...string) error {
+	for _, text := range lines {
+		key, err := parseLine(strings.TrimSpace(text))
+		if err != nil {
+			return err
+		}
+		a.inline = append(a.inline, key)
+	}
+	return nil
+}
+
+// Path is the name of the file, "" for none.
 func (a *AuthorizedKeys) Path() string { return a.path }
+
+// exists tells whether there is something under the name of the file.
+func (a *AuthorizedKeys) exists() bool {
+	_, err := os.Stat(a.path)
+	return err == nil
+}
 
 // Check is nil when at least one key of the file can log in now. The error says
 // what is wrong with the file.
 func (a *AuthorizedKeys) Check() error {
+	if a.path == "" && len(a.inline) > 0 {
+		return nil
+	}
 	content, err := readSecure(a.path, maxAuthorizedKeys, sharedRead)
 	if err != nil {
 		return err
@@ -56,15 +78,22 @@ func (a *AuthorizedKeys) Check() error {
 	return fmt.Errorf("%s: %w", a.path, ErrNoKey)
 }
 
-// read returns the keys that the file lists now.
+// read returns the keys that the file lists now, and those added. No file at all
+// lists none.
 func (a *AuthorizedKeys) read() ([]authorizedKey, error) {
+	if a == nil {
+		return nil, nil
+	}
+	if a.path == "" {
+		return a.inline, nil
+	}
 	content, err := readSecure(a.path, maxAuthorizedKeys, sharedRead)
 	if err != nil {
-		return nil, err
+		return a.inline, err
 	}
 	keys, faults := parseAuthorizedKeys(content)
 	a.warn(content, faults)
-	return keys, nil
+	return append(keys, a.inline...), nil
 }
 
 // warn logs the lines that are skipped, but not again at every login.
@@ -86,19 +115,29 @@ func (a *AuthorizedKeys) warn(content []byte, faults []error) {
 // each that cannot, what is wrong with it. A line that is not understood whole
 // is not used at all: what was not understood may have been a restriction.
 func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) {
-	lines := bufio.NewReader(bytes.NewReader(content))
-	for number := 1; ; number++ {
-		text, err := lines.ReadString('\n')
-		if text = strings.TrimSpace(text); text != "" && text[0] != '#' {
-			key, fault := parseLine(text)
-			if fault != nil {
-				faults = append(faults, fmt.Errorf("line %d: %w", number, fault))
-			} else {
-				keys = append(keys, key)
+	eachLine(content, func(number int, text string) error {
+		key, fault := parseLine(text)
+		if fault != nil {
+			faults = append(faults, fmt.Errorf("line %d: %w", number, fault))
+		} else {
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	return keys, faults
+}
+
+// eachLine calls f with the number and text of each line that is neither empty
+// nor a comment, until f fails.
+func eachLine(content []byte, f func(number int, text string) error) error {
+	number := 0
+	for line := range bytes.SplitSeq(content, []byte("\n")) {
+		number++
+		if text := strings.TrimSpace(string(line)); text != "" && text[0] != '#' {
+			if err := f(number, text); err != nil {
+				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
-			return keys, faults
-		}
 	}
+	return nil
 }

@@ -1,19 +1,26 @@
 // Package keys says who may enter: the host's own key, the keys that accounts
 // log in with, and the verdict on what a client offers.
 //
-// The way in is [Accounts], whose methods are the callbacks of an
-// [ssh.ServerConfig]:
+// The way in is [Accounts], which has the callbacks of an [ssh.ServerConfig]:
 //
-//	keys.go        Identity, and how it leaves this package
-//	accounts.go    Accounts: the verdict on a login
-//	authorized.go  AuthorizedKeys: a file of keys, read anew at each login
-//	line.go        one line of it: a key and the options that restrict it
-//	source.go      from=: where a key may be used
-//	expiry.go      expiry-time=: until when
-//	policy.go      which keys are strong enough
-//	hostkey.go     the host key: made once, loaded ever after
-//	generate.go    making a key
-//	secure.go      opening files that nobody else may have touched
+//	keys.go         Identity, and how it leaves this package
+//	accounts.go     Accounts: who there is, and who stands in for who is not
+//	methods.go      which methods an account must succeed with, in which order
+//	login.go        one login, step by step
+//	publickey.go    the verdict on a key
+//	certificate.go  on a certificate
+//	password.go     on a password
+//	interactive.go  on the answers to prompts
+//	totp.go         on a one-time code
+//	authorized.go   AuthorizedKeys: a file of keys, read anew at each login
+//	line.go         one line of it: a key and the options that restrict it
+//	source.go       from=: where a key may be used
+//	expiry.go       expiry-time=: until when
+//	policy.go       which keys are strong enough
+//	revoked.go      which may not be used any more
+//	hostkey.go      the host's keys: made once, loaded ever after
+//	generate.go     making a key
+//	secure.go       opening files that nobody else may have touched
 //
 // Nothing here knows about libraries or what an account may do in one.
 package keys
@@ -23,8 +30,9 @@ import "golang.org/x/crypto/ssh"
 // Identity is who logged in, and how that was proven.
 type Identity struct {
 	Account     string
-	Method      string // RFC 4252's name of the method, as "publickey"
+	Method      string // RFC 4252's name of the method, as "publickey", or of several
 	Fingerprint string // of the key, "SHA256:..."; "" for a method without one
+	Certificate string // key ID, serial number and authority; "" for a key alone
 }
 
 // identityKey is where an Identity lies in [ssh.Permissions.ExtraData].
@@ -43,7 +51,7 @@ func IdentityOf(p *ssh.Permissions) (Identity, bool) {
 	return id, ok
 }
 
-// permissions carries an identity, and what else the next callback must know.
+// permissions carries an identity out.
 func permissions(id Identity) *ssh.Permissions {
 	return &ssh.Permissions{ExtraData: map[any]any{identityKey{}: id}}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,10 +17,12 @@ const noTouchRequired = "no-touch-required"
 
 // authorizedKey is one line of authorized_keys: a key, and what restricts it.
 type authorizedKey struct {
-	key     ssh.PublicKey
-	from    *sources  // nil is anywhere
-	expires time.Time // zero is never
-	noTouch bool      // a security key need not prove that it was touched
+	key        ssh.PublicKey
+	from       *Sources  // nil is anywhere
+	expires    time.Time // zero is never
+	noTouch    bool      // a security key need not prove that it was touched
+	authority  bool      // not the key logs in, but certificates that it has signed
+	principals []string  // that these must be for; nil is the account's name
 }
 
 // usable is nil if the key may be used from there at that time. The reason is
@@ -29,7 +32,7 @@ func (k authorizedKey) usable(from net.Addr, now time.Time) error {
 		return errors.New("this key may not be used from your address")
 	}
 	if !k.expires.IsZero() && !now.Before(k.expires) {
-		return fmt.Errorf("this key expired on %s", k.expires.UTC().Format("2006-01-02 15:04 UTC"))
+		return fmt.Errorf("this key expired on %s", k.expires.UTC().Format(timeFormat))
 	}
 	return nil
 }
@@ -49,6 +52,9 @@ func parseLine(text string) (authorizedKey, error) {
 			return authorizedKey{}, err
 		}
 	}
+	if k.principals != nil && !k.authority {
+		return authorizedKey{}, errors.New("option principals is for lines with cert-authority")
+	}
 	return k, nil
 }
 
@@ -56,32 +62,32 @@ func parseLine(text string) (authorizedKey, error) {
 func (k *authorizedKey) restrict(option string) error {
 	name, quoted, hasValue := strings.Cut(option, "=")
 	name = strings.ToLower(name)
-	switch name {
-	case "from", "expiry-time":
-		if !hasValue {
-			return fmt.Errorf("option %s has no value", name)
-		}
-		value, err := unquote(quoted)
-		if err != nil {
-			return fmt.Errorf("option %s: %w", name, err)
-		}
-		if name == "from" {
-			return k.restrictFrom(value)
-		}
-		return k.restrictExpiry(value)
-	}
-	if hasValue {
+	set := map[string]func(string) error{
+		"from": k.restrictFrom, "expiry-time": k.restrictExpiry, "principals": k.restrictPrincipals,
+	}[name]
+	switch {
+	case set == nil && hasValue:
 		return fmt.Errorf("option %q is not supported", name)
+	case set == nil:
+		return k.flag(name)
+	case !hasValue:
+		return fmt.Errorf("option %s has no value", name)
 	}
-	return k.flag(name)
+	value, err := unquote(quoted)
+	if err != nil {
+		return fmt.Errorf("option %s: %w", name, err)
+	}
+	return set(value)
 }
 
-// flag applies an option without a value. All but one speak of things that do
+// flag applies an option without a value. All but two speak of things that do
 // not exist here at all, so to forbid or to allow them changes nothing.
 func (k *authorizedKey) flag(name string) error {
 	switch name {
 	case noTouchRequired:
 		k.noTouch = true
+	case "cert-authority":
+		k.authority = true
 	case "restrict",
 		"no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc", "no-x11-forwarding",
 		"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding":
@@ -95,8 +101,19 @@ func (k *authorizedKey) restrictFrom(value string) (err error) {
 	if k.from != nil {
 		return errors.New("option from is there twice")
 	}
-	if k.from, err = parseSources(value); err != nil {
+	if k.from, err = ParseSources(strings.Split(value, ",")); err != nil {
 		return fmt.Errorf("option from: %w", err)
+	}
+	return nil
+}
+
+func (k *authorizedKey) restrictPrincipals(value string) error {
+	if k.principals != nil {
+		return errors.New("option principals is there twice")
+	}
+	k.principals = strings.Split(value, ",")
+	if slices.Contains(k.principals, "") {
+		return errors.New("option principals has an empty name")
 	}
 	return nil
 }

@@ -151,9 +151,9 @@ func TestLineOptions(t *testing.T) {
 		`expiry-time="tomorrow"`:                "not a time",
 		`expiry-time="20301301"`:                "not a time",
 		`expiry-time="2030010"`:                 "not a time",
-		`cert-authority`:                        "not supported",
-		`cert-authority,principals="ana"`:       "not supported",
-		`principals="ana"`:                      "not supported",
+		`cert-authority`:                        "",
+		`cert-authority,principals="ana"`:       "",
+		`principals="ana"`:                      "cert-authority",
 		`command="internal-sftp -R"`:            "not supported",
 		`environment="A=B"`:                     "not supported",
 		`permitopen="localhost:80"`:             "not supported",
@@ -197,7 +197,7 @@ func TestFrom(t *testing.T) {
 		{"*", "192.0.2.1", true},
 		{"0.0.0.0/0", "::1", false},
 	} {
-		s, err := parseSources(test.list)
+		s, err := ParseSources(strings.Split(test.list, ","))
 		if err != nil {
 			t.Errorf("%s: %v", test.list, err)
 			continue
@@ -207,7 +207,7 @@ func TestFrom(t *testing.T) {
 			t.Errorf("from=%q allows %s: %v, want %v", test.list, test.address, got, test.want)
 		}
 	}
-	anywhere, err := parseSources("*")
+	anywhere, err := ParseSources(strings.Split("*", ","))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// sources is a pattern list (ssh_config(5), PATTERNS) of the addresses from
+// Sources is a pattern list (ssh_config(5), PATTERNS) of the addresses from
 // which a key may be used: addresses and networks in CIDR form, addresses with
 // the wildcards * and ?, and any of these denied by a "!" before it.
 //
 // Names of hosts are not looked up, since an answer of the DNS is not proof of
 // anything; a list with one does not parse.
-type sources []source
+type Sources struct{ list []source }
 
 type source struct {
 	deny    bool
@@ -23,16 +23,17 @@ type source struct {
 	pattern string       // wildcards, matched against the address as text
 }
 
-func parseSources(list string) (*sources, error) {
-	var s sources
-	for _, text := range strings.Split(list, ",") {
+// ParseSources parses such patterns. One that only denies matches nothing.
+func ParseSources(patterns []string) (*Sources, error) {
+	s := new(Sources)
+	for _, text := range patterns {
 		one, err := parseSource(strings.TrimSpace(text))
 		if err != nil {
 			return nil, err
 		}
-		s = append(s, one)
+		s.list = append(s.list, one)
 	}
-	return &s, nil
+	return s, nil
 }
 
 func parseSource(text string) (source, error) {
@@ -62,13 +63,13 @@ func parseSource(text string) (source, error) {
 }
 
 // allow tells whether an address is matched, and by no pattern that denies.
-func (s sources) allow(from net.Addr) bool {
+func (s Sources) allow(from net.Addr) bool {
 	address, ok := addressOf(from)
 	if !ok {
 		return false
 	}
 	allowed := false
-	for _, one := range s {
+	for _, one := range s.list {
 		if !one.match(address) {
 			continue
 		}

@@ -38,8 +38,9 @@ func hasAES() bool {
 		cpu.S390X.HasAES && cpu.S390X.HasAESGCM
 }
 
-// sshConfig is what x/crypto needs to serve a client that said hello.
-func (c Config) sshConfig(h hello) *ssh.ServerConfig {
+// sshConfig is what x/crypto needs to serve a client that said hello, and that
+// admit lets in.
+func (c Config) sshConfig(h hello, admit func(keys.Identity) error) *ssh.ServerConfig {
 	offer := negotiate(h.kexInit, hasAES())
 	s := &ssh.ServerConfig{
 		Config: ssh.Config{
@@ -51,9 +52,11 @@ func (c Config) sshConfig(h hello) *ssh.ServerConfig {
 		PublicKeyAuthAlgorithms:   keys.UserAlgorithms(),
 		MaxAuthTries:              c.Limits.MaxAuthTries,
 		ServerVersion:             serverVersion,
-		PublicKeyCallback:         c.Accounts.PublicKey,
-		VerifiedPublicKeyCallback: c.Accounts.VerifiedPublicKey,
+		VerifiedPublicKeyCallback: c.Accounts.Verified,
 	}
+	begin := c.Accounts.Callbacks(admit)
+	s.PublicKeyCallback, s.PasswordCallback = begin.PublicKeyCallback, begin.PasswordCallback
+	s.KeyboardInteractiveCallback = begin.KeyboardInteractiveCallback
 	for _, key := range c.HostKeys {
 		s.AddHostKey(key)
 	}

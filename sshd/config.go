@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/time/rate"
 
 	"shelf/keys"
 	"shelf/vfs"
@@ -14,17 +16,26 @@ import (
 
 // Config is what a [Server] is built from.
 type Config struct {
-	HostKeys []ssh.Signer
-	Accounts *keys.Accounts
-	Limits   Limits
+	HostKeys     []ssh.Signer // plain or certified, the first choice first
+	NextHostKeys []ssh.Signer // announced, so that clients know them, and not used yet
+	Accounts     *keys.Accounts
+	Limits       Limits
 
-	// Session says what an account that has logged in is served: its library,
-	// and what it may do there. The server fills in who it is and who is told.
-	// An error is shown to the person at the client.
-	Session func(keys.Identity) (vfs.SessionOptions, error)
+	// Session says what an account that has logged in is served. It is called
+	// once for a connection. An error refuses the login, and is told to the
+	// person at the client.
+	Session func(keys.Identity) (Service, error)
 
 	Report func(Event)  // told of each event, from many goroutines; may be nil
 	Log    *slog.Logger // faults, and what helps to find them; may be nil
+}
+
+// Service is what an account is served: its library, and what it may do there.
+// The server fills in who it is and who is told.
+type Service struct {
+	vfs.SessionOptions
+	MaxSessions      int           // connections of the account at a time; 0 is no limit
+	Upload, Download *rate.Limiter // bytes a second, for all of these together; nil is no limit
 }
 
 func (c Config) check() error {
@@ -42,11 +53,18 @@ func (c Config) check() error {
 // Limits bound what clients can use up. Their names and meanings are those of
 // sshd_config(5), as far as it has them; messages write them in snake_case.
 type Limits struct {
-	LoginGraceTime      time.Duration // to be logged in; 0 is no limit
-	MaxAuthTries        int           // failures that end a connection
-	MaxStartups         Startups      // connections not logged in yet
-	MaxConnections      int           // connections in all
-	MaxSessions         int           // channels open at once in a connection
+	LoginGraceTime time.Duration // to be logged in; 0 is no limit
+	MaxAuthTries   int           // failures that end a connection
+	MaxStartups    Startups      // connections not logged in yet
+	MaxConnections int           // connections in all
+	MaxSessions    int           // channels open at once in a connection
+
+	PerSourceMaxStartups  int            // MaxStartups for one source; 0 is no limit
+	PerSourceNetBlockSize NetBlockSize   // how much of an address is one source
+	Penalties             Penalties      // PerSourcePenalties
+	ExemptProbes          []netip.Prefix // who may connect and leave without being reported
+	ProxyProtocol         []netip.Prefix // proxies, that say for whom they connect
+
 	ClientAliveInterval time.Duration // after which a silent client is asked; 0 is never
 	ClientAliveCountMax int           // unanswered in a row that end a connection
 }
@@ -56,16 +74,34 @@ type Limits struct {
 // all at Full.
 type Startups struct{ Start, Rate, Full int }
 
+// NetBlockSize is how many bits of an address make a source.
+type NetBlockSize struct{ IPv4, IPv6 int }
+
 // DefaultLimits are limits for a service of some hundred people.
 func DefaultLimits() Limits {
 	return Limits{
-		LoginGraceTime:      30 * time.Second,
-		MaxAuthTries:        6,
-		MaxStartups:         Startups{Start: 100, Rate: 30, Full: 200},
-		MaxConnections:      1000,
-		MaxSessions:         10,
+		LoginGraceTime: 30 * time.Second,
+		MaxAuthTries:   6,
+		MaxStartups:    Startups{Start: 100, Rate: 30, Full: 200},
+		MaxConnections: 1000,
+		MaxSessions:    10,
+
+		PerSourceMaxStartups:  64,
+		PerSourceNetBlockSize: NetBlockSize{32, 64},
+		Penalties:             DefaultPenalties(),
+
 		ClientAliveInterval: 15 * time.Second,
 		ClientAliveCountMax: 3,
+	}
+}
+
+// DefaultPenalties are those of OpenSSH. Loopback is exempt: behind a forwarder
+// on this machine all clients would be one source.
+func DefaultPenalties() Penalties {
+	return Penalties{
+		AuthFail: 5 * time.Second, NoAuth: time.Second, GraceExceeded: 10 * time.Second,
+		Min: 15 * time.Second, Max: 10 * time.Minute, MaxSources: 65536,
+		Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
 }
 
@@ -85,6 +121,12 @@ func (l Limits) check() error {
 	if s := l.MaxStartups; s.Full < s.Start || s.Rate < 0 || s.Rate > 100 {
 		return fmt.Errorf("max_startups is %d:%d:%d; it must be start:rate:full with start up to full and rate a percentage",
 			s.Start, s.Rate, s.Full)
+	}
+	if b := l.PerSourceNetBlockSize; b.IPv4 < 0 || b.IPv4 > 32 || b.IPv6 < 0 || b.IPv6 > 128 {
+		return fmt.Errorf("per_source_net_block_size is %d:%d; it must be 0 to 32 bits of IPv4, and 0 to 128 of IPv6", b.IPv4, b.IPv6)
+	}
+	if l.PerSourceMaxStartups < 0 || l.Penalties.MaxSources < 0 {
+		return errors.New("per_source_max_startups and max_sources must not be negative")
 	}
 	if l.LoginGraceTime < 0 || l.ClientAliveInterval < 0 {
 		return errors.New("login_grace_time and client_alive_interval must not be negative")

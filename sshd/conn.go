@@ -32,7 +32,9 @@ type conn struct {
 	loggedIn time.Time // zero until then
 	hello    hello
 	asked    string        // the account the client last asked for, unproven
+	failures int           // tries to log in that were refused
 	identity keys.Identity // proven
+	service  Service       // what it is served for that
 	client   *ssh.ServerConn
 
 	owned sync.WaitGroup // a count for each goroutine but run's
@@ -96,10 +98,8 @@ func (c *conn) serve() {
 	c.pass.login()
 	c.loggedIn = time.Now()
 	c.config.Report(c.event(OpLogin, c.started, nil))
-
-	// No global request is ours to grant (RFC 4254 sections 4 and 7): forwarding
-	// does not exist here. Keepalives want no more than any answer.
-	c.spawn(func() { ssh.DiscardRequests(requests) })
+	c.spawn(func() { c.globalRequests(requests) })
+	c.spawn(c.announceHostKeys)
 	c.spawn(c.keepAlive)
 	c.serveChannels(channels)
 }

@@ -22,6 +22,7 @@ type Event struct {
 	Account        string    // of a refusal: the one last asked for, if any
 	Method         string    // how it was proven who it is, as "publickey"
 	KeyFingerprint string    // "SHA256:..."
+	Certificate    string    // key ID, serial number and authority
 	Source         string    // address and port of the client
 	ClientVersion  string    // its version line (RFC 4253 section 4.2)
 	Op             string
@@ -37,7 +38,7 @@ func (c *conn) event(op string, start time.Time, err error) Event {
 	return Event{
 		Time: start, Duration: time.Since(start), Op: op, Err: err,
 		Conn: c.id, Source: c.source, ClientVersion: c.hello.version,
-		Account: c.identity.Account, Method: c.identity.Method, KeyFingerprint: c.identity.Fingerprint,
+		Account: c.identity.Account, Method: c.identity.Method, KeyFingerprint: c.identity.Fingerprint, Certificate: c.identity.Certificate,
 	}
 }
 

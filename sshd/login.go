@@ -25,7 +25,7 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	if c.hello, err = c.wire.greet(until); err != nil {
 		return nil, nil, err
 	}
-	config := c.config.sshConfig(c.hello)
+	config := c.config.sshConfig(c.hello, c.admit)
 	config.AuthLogCallback = c.logAttempt
 	client, channels, requests, err := ssh.NewServerConn(c.wire, config)
 	if err != nil {
@@ -48,17 +48,49 @@ func (c *conn) abandon(channels <-chan ssh.NewChannel, requests <-chan *ssh.Requ
 	return err
 }
 
+// admit is asked by keys when all is proven.
+func (c *conn) admit(id keys.Identity) error {
+	service, err := c.config.Session(id)
+	if err != nil {
+		return err
+	}
+	c.service = service
+	return c.pass.admit(id.Account, service.MaxSessions)
+}
+
 // logAttempt hears of each try to log in.
 func (c *conn) logAttempt(client ssh.ConnMetadata, method string, err error) {
+	var partial *ssh.PartialSuccessError
 	c.asked = client.User()
+	if err != nil && method != "none" && !errors.As(err, &partial) {
+		c.failures++
+	}
 	c.log.Debug("login attempt", "account", c.asked, "method", method, "err", err)
 }
 
-// refuse reports a connection that ended before login.
+// refuse reports a connection that ended before login, and has its source wait
+// before the next. What only looks whether somebody is there may leave unseen.
 func (c *conn) refuse(err error) {
+	if c.hello.version == "" && contains(c.config.Limits.ExemptProbes, c.pass.source.Addr()) {
+		return
+	}
+	c.pass.gate.penalize(c.pass.source, c.penalty(err))
 	e := c.event(OpRefusal, c.started, c.reason(err))
 	e.Account = c.asked
 	c.config.Report(e)
+}
+
+func (c *conn) penalty(err error) time.Duration {
+	rules := c.config.Limits.Penalties
+	switch {
+	case c.ctx.Err() != nil:
+		return 0 // it was the server that ended
+	case c.overdue():
+		return rules.GraceExceeded
+	case c.failures > 0:
+		return rules.AuthFail
+	}
+	return rules.NoAuth
 }
 
 // reason says why a connection ended before login, in the words of the last

@@ -7,16 +7,21 @@
 //	server.go      Server: accepts connections
 //	shutdown.go    ends them in good order
 //	config.go      what a Server is built from
+//	reload.go      and how that changes while it serves
 //	gate.go        how many connections may be there at a time
+//	penalty.go     and for how long a source is turned away
+//	proxy.go       for whom a proxy connects
 //	conn.go        one connection, and what it owns
 //	wire.go        reads what the client says before the handshake
 //	kexinit.go     the packet it says it in (RFC 4253 section 7.1)
 //	negotiate.go   what it is offered for it
 //	algorithms.go  which algorithms there are
 //	login.go       the handshake, up to a login or a refusal
+//	hostkeys.go    the host keys that clients learn, and their proof
 //	channels.go    the channels it opens
 //	keepalive.go   whether the client is still there
 //	session.go     one channel: the sftp subsystem, or why not
+//	throttle.go    how fast
 //	event.go       what is told to those who watch
 //
 // Every goroutine belongs to a connection, which waits for it, and a panic in
@@ -26,17 +31,17 @@ package sshd
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Server serves SSH connections. Make one with [New].
 type Server struct {
-	config Config
-	gate   *gate
-	owned  sync.WaitGroup // a count for each connection's goroutine
+	current atomic.Pointer[Config] // for connections to come
+	gate    *gate
+	owned   sync.WaitGroup // a count for each connection's goroutine
 
 	mu       sync.Mutex
 	stopping bool               // mu
@@ -46,16 +51,13 @@ type Server struct {
 
 // New makes a server.
 func New(c Config) (*Server, error) {
-	if err := c.check(); err != nil {
+	c, err := c.complete()
+	if err != nil {
 		return nil, err
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Report == nil {
-		c.Report = func(Event) {}
-	}
-	return &Server{config: c, gate: newGate(c.Limits), conns: make(map[*conn]struct{})}, nil
+	s := &Server{gate: newGate(c.Limits), conns: make(map[*conn]struct{})}
+	s.current.Store(&c)
+	return s, nil
 }
 
 // Serve accepts connections until [Server.Shutdown], then returns nil; it closes
@@ -70,12 +72,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		nc, err := l.Accept()
 		switch {
 		case err == nil:
-			s.start(ctx, nc)
+			s.accepted(ctx, nc)
 		case errors.Is(err, net.ErrClosed):
 			return s.stopped(err)
 		default:
 			// Out of descriptors, or a client gone before it was accepted.
-			s.config.Log.Warn("accept failed", "err", err)
+			s.current.Load().Log.Warn("accept failed", "err", err)
 			time.Sleep(acceptPause)
 		}
 	}
@@ -104,12 +106,12 @@ func (s *Server) stopped(err error) error {
 
 // start takes care of a connection: serves it, or turns it away.
 func (s *Server) start(ctx context.Context, nc net.Conn) {
-	pass, err := s.gate.enter()
+	pass, err := s.gate.enter(nc.RemoteAddr())
 	if err != nil {
 		s.turnAway(nc, err)
 		return
 	}
-	c := newConn(ctx, s.config, nc, pass)
+	c := newConn(ctx, *s.current.Load(), nc, pass)
 	if !s.add(c) {
 		c.close()
 		pass.leave()
@@ -127,7 +129,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 // lines of text before the version, which clients show when they are verbose.
 // The few bytes go into the empty buffer of a new socket, so nothing waits.
 func (s *Server) turnAway(nc net.Conn, why error) {
-	s.config.Log.Warn("connection turned away", "source", nc.RemoteAddr().String(), "reason", why)
+	s.current.Load().Log.Warn("connection turned away", "source", nc.RemoteAddr().String(), "reason", why)
 	nc.SetDeadline(time.Now().Add(time.Second))
 	nc.Write([]byte("Not served: " + why.Error() + "; try again later.\r\n"))
 	nc.Close()
@@ -149,6 +151,16 @@ func (s *Server) add(c *conn) bool {
 	s.conns[c] = struct{}{}
 	s.owned.Add(1)
 	return true
+}
+
+// own counts a goroutine in, unless the server is to stop already.
+func (s *Server) own() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopping {
+		s.owned.Add(1)
+	}
+	return !s.stopping
 }
 
 func (s *Server) remove(c *conn) {

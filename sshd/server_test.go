@@ -48,14 +48,14 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 	s.hostKey = hostKey.PublicKey()
 	library := openLibrary(t)
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	accounts, err := keys.NewAccounts(keys.Account{Name: "ana", AuthorizedKeys: keys.NewAuthorizedKeys(s.file, log)})
+	accounts, err := keys.NewAccounts(keys.Options{Accounts: []keys.Account{{Name: "ana", AuthorizedKeys: keys.NewAuthorizedKeys(s.file, log)}}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := Config{
 		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: DefaultLimits(),
-		Session: func(keys.Identity) (vfs.SessionOptions, error) {
-			return vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions()}, nil
+		Session: func(keys.Identity) (Service, error) {
+			return Service{SessionOptions: vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
 		},
 		Report: s.events.add, Log: log,
 	}
@@ -271,13 +271,13 @@ func (s *testServer) wantEvents(t *testing.T, size int64) {
 
 func TestNewRefuses(t *testing.T) {
 	good := func() Config {
-		accounts, err := keys.NewAccounts(keys.Account{Name: "ana", AuthorizedKeys: keys.NewAuthorizedKeys("x", nil)})
+		accounts, err := keys.NewAccounts(keys.Options{Accounts: []keys.Account{{Name: "ana", AuthorizedKeys: keys.NewAuthorizedKeys("x", nil)}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return Config{
 			HostKeys: []ssh.Signer{newKey(t)}, Accounts: accounts, Limits: DefaultLimits(),
-			Session: func(keys.Identity) (vfs.SessionOptions, error) { return vfs.SessionOptions{}, nil },
+			Session: func(keys.Identity) (Service, error) { return Service{}, nil },
 		}
 	}
 	if _, err := New(good()); err != nil {
@@ -307,17 +307,15 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	var faulty sync.Once
 	s := serve(t, func(c *Config) {
 		good := c.Session
-		c.Session = func(id keys.Identity) (vfs.SessionOptions, error) {
+		c.Session = func(id keys.Identity) (Service, error) {
 			faulty.Do(func() { panic("a fault of the test") })
 			return good(id)
 		}
 	})
-	victim := s.dial(t)
-	if client, err := sftp.NewClient(victim); err == nil {
-		client.Close()
+	if victim, err := ssh.Dial("tcp", s.address, s.clientConfig()); err == nil {
+		victim.Close()
 		t.Error("a session began whose options were never made")
 	}
-	victim.Wait()
 	s.works(t)
 	if log := s.log.String(); !strings.Contains(log, "a fault of the test") || !strings.Contains(log, "server_test.go") {
 		t.Errorf("the log does not say what and where:\n%s", log)

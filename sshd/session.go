@@ -113,16 +113,12 @@ func (s *session) apologize(what, command string, status uint32) uint32 {
 // sftp serves the library.
 func (s *session) sftp() uint32 {
 	c := s.conn
-	options, err := c.config.Session(c.identity)
-	if err != nil {
-		fmt.Fprintf(s.channel.Stderr(), "%v.\r\n", err)
-		return exitFailure
-	}
+	options := c.service.SessionOptions
 	options.Account, options.Report, options.Log = c.identity.Account, c.reportFile, c.log
 	session := vfs.NewSession(options)
 	c.addSession(session)
 	defer c.removeSession(session)
-	if err := session.Serve(c.ctx, s.channel, s.channel.Stderr()); err != nil {
+	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
 		c.log.Debug("sftp session failed", "err", err)
 		return exitFailure
 	}

@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -8,7 +9,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
-	"shelf/vfs"
 )
 
 // openSession opens a channel with nothing running on it yet.
@@ -182,15 +182,16 @@ func TestSessionsOfAConnectionAreCapped(t *testing.T) {
 // Who is not served is told why.
 func TestReasonOfARefusedSession(t *testing.T) {
 	s := serve(t, func(c *Config) {
-		c.Session = func(keys.Identity) (vfs.SessionOptions, error) {
-			return vfs.SessionOptions{}, &vfs.Error{Kind: vfs.ErrTooMany, Why: "the account has too many sessions"}
-		}
+		c.Session = func(keys.Identity) (Service, error) { return Service{}, errors.New("the library is closed") }
 	})
-	channel, requests := openSession(t, s.dial(t))
-	if ok, err := channel.SendRequest("subsystem", true, str("sftp")); !ok {
-		t.Fatal(err)
+	var banner string
+	c := s.clientConfig()
+	c.BannerCallback = func(text string) error { banner += text; return nil }
+	if client, err := ssh.Dial("tcp", s.address, c); err == nil {
+		client.Close()
+		t.Error("logged in")
 	}
-	if text, status := outcome(t, channel, requests); !strings.Contains(text, "too many sessions") || status != exitFailure {
-		t.Errorf("got %q and status %d", text, status)
+	if !strings.Contains(banner, "Login refused: the library is closed.") {
+		t.Errorf("the person was told %q", banner)
 	}
 }

@@ -95,7 +95,7 @@ func prepare(s settings, log *slog.Logger) (p parts, err error) {
 	if err := errors.Join(checkUser(s.User), checkApart(s), checkKeys(authorized)); err != nil {
 		return p, err
 	}
-	if p.accounts, err = keys.NewAccounts(keys.Account{Name: s.User, AuthorizedKeys: authorized}); err != nil {
+	if p.accounts, err = keys.NewAccounts(keys.Options{Accounts: []keys.Account{{Name: s.User, AuthorizedKeys: authorized}}, Log: log}); err != nil {
 		return p, err
 	}
 	if p.library, err = openLibrary(s.Library, s.storage(log)); err != nil {
@@ -116,14 +116,14 @@ func (p parts) config(s settings, log *slog.Logger) sshd.Config {
 		HostKeys: []ssh.Signer{p.hostKey},
 		Accounts: p.accounts,
 		Limits:   s.limits(),
-		Session: func(keys.Identity) (vfs.SessionOptions, error) {
-			return vfs.SessionOptions{
+		Session: func(keys.Identity) (sshd.Service, error) {
+			return sshd.Service{SessionOptions: vfs.SessionOptions{
 				Library:      p.library,
 				Permissions:  vfs.DefaultPermissions(),
 				MaxOpenFiles: s.MaxOpenFiles.n,
 				MaxFileSize:  s.MaxFileSize.bytes,
 				Buffers:      buffers,
-			}, nil
+			}}, nil
 		},
 		Report: logEvent(log),
 		Log:    log,

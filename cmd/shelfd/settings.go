@@ -152,13 +152,13 @@ func (s settings) storage(log *slog.Logger) vfs.DirOptions {
 }
 
 func (s settings) limits() sshd.Limits {
-	return sshd.Limits{
-		LoginGraceTime:      s.LoginGraceTime.Duration,
-		MaxAuthTries:        s.MaxAuthTries.n,
-		MaxStartups:         sshd.Startups(s.MaxStartups),
-		MaxConnections:      s.MaxConnections.n,
-		MaxSessions:         s.MaxSessions.n,
-		ClientAliveInterval: s.ClientAliveInterval.Duration,
-		ClientAliveCountMax: s.ClientAliveCountMax.n,
-	}
+	l := sshd.DefaultLimits()
+	l.LoginGraceTime = s.LoginGraceTime.Duration
+	l.MaxAuthTries = s.MaxAuthTries.n
+	l.MaxStartups = sshd.Startups(s.MaxStartups)
+	l.MaxConnections = s.MaxConnections.n
+	l.MaxSessions = s.MaxSessions.n
+	l.ClientAliveInterval = s.ClientAliveInterval.Duration
+	l.ClientAliveCountMax = s.ClientAliveCountMax.n
+	return l
 }

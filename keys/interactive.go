@@ -1,0 +1,75 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// prompts is what keyboard-interactive asks for (RFC 4256).
+type prompts struct{ password, code bool }
+
+// promptsFor is what to ask an account for. Who has proven nothing yet is asked
+// for the same, whatever the account has and whether there is one at all.
+func (s step) promptsFor(who subject) prompts {
+	if len(s.proven) == 0 {
+		return s.accounts.first
+	}
+	return prompts{
+		password: who.PasswordHash != "" && !slices.Contains(s.proven, password),
+		code:     who.TOTPSecret != "",
+	}
+}
+
+// interactive asks for the account's password and for a one-time code, as far
+// as it has them.
+func (s step) interactive(conn ssh.ConnMetadata, challenge ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+	who, wrong := s.begin(conn.User(), interactive)
+	asked := s.promptsFor(who)
+	given, code, err := asked.ask(challenge)
+	if err != nil {
+		return nil, err
+	}
+	if asked.password && who.PasswordHash != "" || len(s.proven) == 0 {
+		if !s.accounts.checkPassword(who, []byte(given)) {
+			wrong = errors.Join(wrong, fmt.Errorf("account %q: wrong password", conn.User()))
+		}
+	}
+	if wrong != nil {
+		return nil, wrong
+	}
+	if who.TOTPSecret != "" {
+		if err := s.accounts.o.UsedCodes.use(who.Account, code, s.accounts.now()); err != nil {
+			return nil, fmt.Errorf("account %q: %w", who.Name, err)
+		}
+	}
+	return s.succeed(conn, who, interactive, Identity{})
+}
+
+// ask shows the prompts and returns the answers. Neither is shown as it is
+// typed.
+func (p prompts) ask(challenge ssh.KeyboardInteractiveChallenge) (text, code string, err error) {
+	var questions []string
+	if p.password {
+		questions = append(questions, "Password: ")
+	}
+	if p.code {
+		questions = append(questions, "Verification code: ")
+	}
+	answers, err := challenge("", "", questions, make([]bool, len(questions)))
+	if err != nil {
+		return "", "", err
+	}
+	if len(answers) != len(questions) {
+		return "", "", errors.New("the client gave another number of answers")
+	}
+	if p.password {
+		text, answers = answers[0], answers[1:]
+	}
+	if p.code {
+		code = answers[0]
+	}
+	return text, code, nil
+}

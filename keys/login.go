@@ -1,0 +1,94 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A step is how far a login has come. It is a value: what a client has proven
+// lies in the callbacks of the next step and in [ssh.Permissions], never in
+// something that offers could change (CVE-2024-45337).
+type step struct {
+	accounts *Accounts
+	admit    func(Identity) error
+	proven   []string // methods
+	id       Identity // by those methods; without an account before the first
+}
+
+// Callbacks are what a client may log in with, for one connection.
+//
+// admit is asked once all is proven, and may still refuse, for example because
+// there are too many sessions; nil is to refuse nobody. Its error, which it
+// should make short, is told to the person.
+func (a *Accounts) Callbacks(admit func(Identity) error) ssh.ServerAuthCallbacks {
+	if admit == nil {
+		admit = func(Identity) error { return nil }
+	}
+	return step{accounts: a, admit: admit}.callbacks(a.firstMethods())
+}
+
+// callbacks are those of some methods.
+func (s step) callbacks(methods []string) (c ssh.ServerAuthCallbacks) {
+	for _, method := range methods {
+		switch method {
+		case publicKey:
+			c.PublicKeyCallback = s.publicKey
+		case password:
+			c.PasswordCallback = s.password
+		case interactive:
+			c.KeyboardInteractiveCallback = s.interactive
+		}
+	}
+	return c
+}
+
+// begin is the subject of a method that is tried now, and whether the account
+// has that method at this point. The caller goes on either way, so as not to
+// tell by the time it takes.
+func (s step) begin(user, method string) (subject, error) {
+	who := s.accounts.find(user)
+	next, _ := who.next(s.proven)
+	switch {
+	case !who.exists:
+		return who, fmt.Errorf("no account %q", user)
+	case len(s.proven) > 0 && s.id.Account != user:
+		return who, errors.New("another account was proven before")
+	case !slices.Contains(next, method):
+		return who, fmt.Errorf("account %q: %s: %w", user, method, errNotNow)
+	}
+	return who, nil
+}
+
+// succeed ends a step: with a login, or with what must follow. with is what the
+// method says of the identity beside the account.
+func (s step) succeed(conn ssh.ConnMetadata, who subject, method string, with Identity) (*ssh.Permissions, error) {
+	s.proven = append(slices.Clone(s.proven), method)
+	s.id.Account, s.id.Method = who.Name, strings.Join(s.proven, ",")
+	if with.Fingerprint != "" {
+		s.id.Fingerprint, s.id.Certificate = with.Fingerprint, with.Certificate
+	}
+	if err := who.usable(conn.RemoteAddr(), s.accounts.now()); err != nil {
+		return nil, refusal(fmt.Sprintf("account %q", who.Name), err)
+	}
+	next, done := who.next(s.proven)
+	if !done {
+		return nil, &ssh.PartialSuccessError{Next: s.callbacks(next)}
+	}
+	if err := s.admit(s.id); err != nil {
+		return nil, refusal(fmt.Sprintf("account %q", who.Name), err)
+	}
+	return permissions(s.id), nil
+}
+
+// refusal is told to the person, who has proven something by now; of says what
+// is refused, for the log.
+func refusal(of string, why error) error {
+	return &ssh.BannerError{
+		Err:     fmt.Errorf("%s: %w", of, why),
+		Message: "Login refused: " + why.Error() + ".\n",
+	}
+}

@@ -1,0 +1,87 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/ssh"
+)
+
+// maxHashing is how many passwords are hashed at a time: each takes memory, and
+// strangers may ask for it.
+const maxHashing = 4
+
+// maxPassword is the longest password, in bytes.
+const maxPassword = 1024
+
+// hashParams are those that OWASP recommends for argon2id: 19 MiB, two passes,
+// one lane. A guess takes some ten milliseconds.
+func hashParams() *argon2id.Params {
+	return &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+}
+
+// HashPassword makes the argon2id hash of a password, in PHC's form.
+func HashPassword(text string) (string, error) {
+	switch {
+	case text == "":
+		return "", errors.New("the password is empty")
+	case len(text) > maxPassword:
+		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
+	}
+	return argon2id.CreateHash(text, hashParams())
+}
+
+// checkSecrets refuses a hash or secret that no login could meet, or that any
+// could: argon2id compares as many bytes as the hash has, be it none.
+func (a Account) checkSecrets() error {
+	if a.PasswordHash != "" {
+		p, _, _, err := argon2id.DecodeHash(a.PasswordHash)
+		if err != nil {
+			return errors.New("its password_hash is not an argon2id hash; make one with: shelfd passwd")
+		}
+		if p.KeyLength < 16 || p.SaltLength < 8 || p.Iterations < 1 || p.Parallelism < 1 ||
+			p.Memory < 8<<10 || p.Memory > 1<<20 || p.Iterations > 100 {
+			return errors.New("its password_hash has parameters out of bounds; make another with: shelfd passwd")
+		}
+	}
+	if a.TOTPSecret == "" {
+		return nil
+	}
+	if secret, err := decodeSecret(a.TOTPSecret); err != nil || len(secret) < minSecret {
+		return errors.New("its totp_secret is not base32 of 16 bytes or more; make one with: shelfd totp")
+	}
+	return nil
+}
+
+// password judges a password (RFC 4252 section 8).
+func (s step) password(conn ssh.ConnMetadata, text []byte) (*ssh.Permissions, error) {
+	who, wrong := s.begin(conn.User(), password)
+	right := s.accounts.checkPassword(who, text)
+	switch {
+	case wrong != nil:
+		return nil, wrong
+	case !right:
+		return nil, fmt.Errorf("account %q: wrong password", who.Name)
+	}
+	return s.succeed(conn, who, password, Identity{})
+}
+
+// checkPassword tells whether a password is the account's. An account that has
+// none, or does not exist, takes as long as one that has.
+func (a *Accounts) checkPassword(who subject, text []byte) bool {
+	hash, has := who.PasswordHash, who.PasswordHash != "" && who.exists
+	if hash == "" {
+		if len(a.hashes) == 0 {
+			return false
+		}
+		hash = a.hashes[a.pick(who.Name, len(a.hashes))]
+	}
+	if len(text) > maxPassword {
+		return false
+	}
+	a.hashing <- struct{}{}
+	defer func() { <-a.hashing }()
+	right, err := argon2id.ComparePasswordAndHash(string(text), hash)
+	return right && err == nil && has
+}

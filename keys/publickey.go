@@ -1,0 +1,135 @@
+package keys
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// offer is a key that has been offered and would do, while its proof is waited
+// for.
+type offer struct {
+	step  step
+	who   subject
+	lines []grant
+}
+
+// offerKey is where an offer lies in [ssh.Permissions.ExtraData].
+type offerKey struct{}
+
+// A grant is one reason why a key may be used, and what restricts it: a line of
+// authorized_keys, or a trusted CA.
+type grant interface {
+	usable(from net.Addr, now time.Time) error
+}
+
+// publicKey says whether a key that a client offers may log in to the account
+// it names. The client has not proven yet that it has the key: what restricts
+// the key is judged by [Accounts.Verified], when it has.
+func (s step) publicKey(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	who, wrong := s.begin(conn.User(), publicKey)
+	lines, err := who.AuthorizedKeys.read()
+	granted, noTouch := s.accounts.grants(who, lines, key)
+	fingerprint := ssh.FingerprintSHA256(key)
+	switch {
+	case wrong != nil:
+		return nil, fmt.Errorf("%w (key %s)", wrong, fingerprint)
+	case err != nil && len(granted) == 0:
+		return nil, fmt.Errorf("account %q: %w", who.Name, err)
+	case len(granted) == 0:
+		return nil, fmt.Errorf("account %q: key %s is not authorized", who.Name, fingerprint)
+	}
+	p := &ssh.Permissions{ExtraData: map[any]any{offerKey{}: offer{s, who, granted}}}
+	if noTouch {
+		p.Extensions = map[string]string{noTouchRequired: ""}
+	}
+	return p, nil
+}
+
+// grants are the reasons for which a key, or a certificate, may be used.
+func (a *Accounts) grants(who subject, lines []authorizedKey, key ssh.PublicKey) (granted []grant, noTouch bool) {
+	if cert, ok := key.(*ssh.Certificate); ok {
+		return a.certified(who, lines, cert), false
+	}
+	matched := matching(lines, key)
+	for _, line := range matched {
+		granted = append(granted, line)
+	}
+	return granted, len(matched) > 0 && waivesTouch(matched)
+}
+
+// Verified judges, once the client has proven that it has the key, whether what
+// restricts the key is met here and now. p is what the callback for public keys
+// returned for this key. The person who holds the key may read why it is
+// refused.
+func (a *Accounts) Verified(conn ssh.ConnMetadata, key ssh.PublicKey, p *ssh.Permissions, _ string) (*ssh.Permissions, error) {
+	if p == nil {
+		return nil, errors.New("a key was proven that was not offered")
+	}
+	o, ok := p.ExtraData[offerKey{}].(offer)
+	if !ok || o.who.Name != conn.User() {
+		return nil, errors.New("a key was proven that was not offered for this account")
+	}
+	err := a.revoked(key)
+	if err == nil {
+		err = anyUsable(o.lines, conn.RemoteAddr(), a.now())
+	}
+	if err != nil {
+		return nil, refusal(fmt.Sprintf("account %q: key %s", o.who.Name, ssh.FingerprintSHA256(key)), err)
+	}
+	return o.step.succeed(conn, o.who, publicKey, identityOfKey(key))
+}
+
+// anyUsable is nil if one of the grants may be used.
+func anyUsable(granted []grant, from net.Addr, now time.Time) error {
+	err := errors.New("the key is not authorized")
+	for _, g := range granted {
+		if err = g.usable(from, now); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// identityOfKey is the part of an identity that a key tells.
+func identityOfKey(key ssh.PublicKey) Identity {
+	cert, ok := key.(*ssh.Certificate)
+	if !ok {
+		return Identity{Fingerprint: ssh.FingerprintSHA256(key)}
+	}
+	return Identity{
+		Fingerprint: ssh.FingerprintSHA256(cert.Key),
+		Certificate: fmt.Sprintf("%s serial %d CA %s", cert.KeyId, cert.Serial, ssh.FingerprintSHA256(cert.SignatureKey)),
+	}
+}
+
+// matching finds the lines that list a key. Every line is compared, and whole,
+// so that the time taken does not tell how close an offered key came.
+func matching(lines []authorizedKey, key ssh.PublicKey) []authorizedKey {
+	var matched []authorizedKey
+	for _, line := range lines {
+		if !line.authority && sameKey(line.key, key) {
+			matched = append(matched, line)
+		}
+	}
+	return matched
+}
+
+func sameKey(a, b ssh.PublicKey) bool {
+	return subtle.ConstantTimeCompare(a.Marshal(), b.Marshal()) == 1
+}
+
+// waivesTouch tells whether every line that lists the key waives the touch: a
+// key listed twice must not get from one line what the other holds back.
+func waivesTouch(matched []authorizedKey) bool {
+	for _, k := range matched {
+		if !k.noTouch {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,109 @@
+package keys
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// errRevoked refuses a key that is on the list of the revoked.
+var errRevoked = errors.New("this key has been revoked")
+
+// krlMagic begins an OpenSSH key revocation list in its binary form.
+var krlMagic = []byte("SSHKRL\n\x00")
+
+// revoked is nil unless a key, the key of a certificate, or the authority that
+// signed it is on the list of the revoked. A list that cannot be read lets
+// nobody in, as with sshd: one of them may be whom it is about.
+func (a *Accounts) revoked(key ssh.PublicKey) error {
+	if a.o.RevokedKeys == "" {
+		return nil
+	}
+	list, err := readRevoked(a.o.RevokedKeys)
+	if err != nil {
+		a.o.Log.Error("nobody can log in by key", "file", a.o.RevokedKeys, "reason", err)
+		return errors.New("the server cannot read its list of revoked keys")
+	}
+	about := []ssh.PublicKey{key}
+	if cert, ok := key.(*ssh.Certificate); ok {
+		about = append(about, cert.Key, cert.SignatureKey)
+	}
+	for _, k := range about {
+		if list[ssh.FingerprintSHA256(k)] {
+			return errRevoked
+		}
+	}
+	return nil
+}
+
+// readRevoked reads a list of keys, one a line as in authorized_keys without
+// options, or of their fingerprints, "SHA256:...".
+func readRevoked(path string) (map[string]bool, error) {
+	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(content, krlMagic) {
+		return nil, fmt.Errorf("%s is a binary key revocation list, which is not supported; list keys or fingerprints, one a line", path)
+	}
+	list := make(map[string]bool)
+	err = eachLine(content, func(number int, text string) error {
+		print, err := fingerprintOf(text)
+		if err != nil {
+			return fmt.Errorf("%s: line %d: %w", path, number, err)
+		}
+		list[print] = true
+		return nil
+	})
+	return list, err
+}
+
+func fingerprintOf(text string) (string, error) {
+	if first, _, _ := strings.Cut(text, " "); strings.HasPrefix(first, "SHA256:") && len(first) == len("SHA256:")+43 {
+		return first, nil
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text))
+	if err != nil {
+		return "", errors.New("it is neither a public key nor its SHA256 fingerprint")
+	}
+	return ssh.FingerprintSHA256(key), nil
+}
+
+// readKeys reads a file of keys without options; "" is none.
+func readKeys(path string) (all []ssh.PublicKey, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	if err != nil {
+		return nil, err
+	}
+	err = eachLine(content, func(number int, text string) error {
+		key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(text))
+		if err != nil || len(options) > 0 {
+			return fmt.Errorf("%s: line %d: it is not a public key alone", path, number)
+		}
+		if err := checkKey(key); err != nil {
+			return fmt.Errorf("%s: line %d: %w", path, number, err)
+		}
+		all = append(all, key)
+		return nil
+	})
+	return all, err
+}
+
+// checkFiles refuses lists that could not be read at a login.
+func (a *Accounts) checkFiles() error {
+	if a.o.RevokedKeys != "" {
+		if _, err := readRevoked(a.o.RevokedKeys); err != nil {
+			return fmt.Errorf("revoked_keys: %w", err)
+		}
+	}
+	if _, err := readKeys(a.o.TrustedUserCAKeys); err != nil {
+		return fmt.Errorf("trusted_user_ca_keys: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package sshd
+
+import (
+	"bytes"
+	"crypto/rand"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// The extension by which a server tells clients, that have logged in, all its
+// host keys, so that they know the next one before it is needed (OpenSSH's
+// PROTOCOL, section 2.5).
+const (
+	hostKeysAnnounced = "hostkeys-00@openssh.com"
+	hostKeysProven    = "hostkeys-prove-00@openssh.com"
+)
+
+// maxProofs is how often in a connection a client may ask for proofs, each of
+// which costs a signature a key.
+const maxProofs = 4
+
+// plainKeys are the host keys without certificates, those in use and those that
+// are only announced.
+func (c Config) plainKeys() (plain []ssh.Signer) {
+	for _, key := range append(append([]ssh.Signer{}, c.HostKeys...), c.NextHostKeys...) {
+		if _, certified := key.PublicKey().(*ssh.Certificate); !certified {
+			plain = append(plain, key)
+		}
+	}
+	return plain
+}
+
+// announceHostKeys tells the client all host keys.
+func (c *conn) announceHostKeys() {
+	var keys bytes.Buffer
+	for _, key := range c.config.plainKeys() {
+		keys.Write(ssh.Marshal(struct{ Key []byte }{key.PublicKey().Marshal()}))
+	}
+	c.client.SendRequest(hostKeysAnnounced, false, keys.Bytes())
+}
+
+// globalRequests refuses what clients ask of the connection (RFC 4254 sections
+// 4 and 7): forwarding does not exist here, and keepalives want no more than any
+// answer. Only host keys are proven.
+func (c *conn) globalRequests(requests <-chan *ssh.Request) {
+	proofs := 0
+	for r := range requests {
+		if r.Type == hostKeysProven && proofs < maxProofs {
+			proofs++
+			proof, ok := c.proveHostKeys(r.Payload)
+			r.Reply(ok, proof)
+			continue
+		}
+		if r.WantReply {
+			r.Reply(false, nil)
+		}
+	}
+}
+
+// proveHostKeys signs for each of the keys that a client asks about, or none.
+func (c *conn) proveHostKeys(payload []byte) (proof []byte, ok bool) {
+	keys := c.config.plainKeys()
+	for asked := 0; len(payload) > 0; asked++ {
+		var next struct {
+			Key  []byte
+			Rest []byte `ssh:"rest"`
+		}
+		if asked >= len(keys) || ssh.Unmarshal(payload, &next) != nil {
+			return nil, false
+		}
+		signature, ok := c.signHostKey(keys, next.Key)
+		if !ok {
+			return nil, false
+		}
+		proof = append(proof, ssh.Marshal(struct{ Signature []byte }{signature})...)
+		payload = next.Rest
+	}
+	return proof, len(proof) > 0
+}
+
+func (c *conn) signHostKey(keys []ssh.Signer, asked []byte) ([]byte, bool) {
+	for _, key := range keys {
+		if !bytes.Equal(key.PublicKey().Marshal(), asked) {
+			continue
+		}
+		signature, err := sign(key, ssh.Marshal(struct {
+			Name         string
+			Session, Key []byte
+		}{hostKeysProven, c.client.SessionID(), asked}))
+		if err != nil {
+			c.log.Error("host key not proven", "err", err)
+			return nil, false
+		}
+		return ssh.Marshal(signature), true
+	}
+	return nil, false
+}
+
+// sign signs with the strongest algorithm of a key, since RSA's first would be
+// of SHA-1.
+func sign(key ssh.Signer, data []byte) (*ssh.Signature, error) {
+	if many, ok := key.(ssh.MultiAlgorithmSigner); ok {
+		return many.SignWithAlgorithm(rand.Reader, data, many.Algorithms()[0])
+	}
+	return key.Sign(rand.Reader, data)
+}

@@ -1,0 +1,116 @@
+package sshd
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Penalties is PerSourcePenalties of sshd_config(5): how long a source is turned
+// away for what it did. Penalties add up, and begin to count once they come to
+// Min. The zero value is none at all.
+type Penalties struct {
+	AuthFail      time.Duration // login tried, and given up
+	NoAuth        time.Duration // gone without trying
+	GraceExceeded time.Duration // there, but not logged in, when the grace time was over
+	Min, Max      time.Duration
+	MaxSources    int            // that are remembered
+	Exempt        []netip.Prefix // PerSourcePenaltyExemptList
+}
+
+// penalty is what a source has to wait for.
+type penalty struct {
+	until  time.Time
+	counts bool // it has come to Min
+}
+
+// penalize adds to what a source has to wait for.
+func (g *gate) penalize(source netip.Prefix, d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	rules := g.limits.Penalties
+	if d <= 0 || rules.MaxSources == 0 || contains(rules.Exempt, source.Addr()) || contains(g.limits.ProxyProtocol, source.Addr()) {
+		return
+	}
+	now := g.now()
+	p, known := g.penalties[source]
+	if p.until.Before(now) {
+		p = penalty{until: now}
+	}
+	p.until = p.until.Add(d)
+	if latest := now.Add(rules.Max); p.until.After(latest) {
+		p.until = latest
+	}
+	p.counts = p.counts || p.until.Sub(now) >= rules.Min
+	if !known {
+		g.forget(now, rules.MaxSources)
+	}
+	g.penalties[source] = p
+}
+
+// forgetSample is how many sources are looked at to make room for one.
+const forgetSample = 16
+
+// forget drops the expired among some sources and, if there is no room for one
+// more, the one that has the least to wait for. Maps are ranged over from a
+// random place. It is called with mu held.
+func (g *gate) forget(now time.Time, limit int) {
+	var soonest netip.Prefix
+	seen := 0
+	for source, p := range g.penalties {
+		switch {
+		case p.until.Before(now):
+			delete(g.penalties, source)
+		case !soonest.IsValid() || p.until.Before(g.penalties[soonest].until):
+			soonest = source
+		}
+		if seen++; seen == forgetSample {
+			break
+		}
+	}
+	if len(g.penalties) >= limit {
+		delete(g.penalties, soonest)
+	}
+}
+
+// penalized is how long a source has to wait. It is called with mu held.
+func (g *gate) penalized(source netip.Prefix) time.Duration {
+	p, ok := g.penalties[source]
+	if !ok || !p.counts || contains(g.limits.Penalties.Exempt, source.Addr()) {
+		return 0
+	}
+	return p.until.Sub(g.now())
+}
+
+// source is the network that counts as one source: PerSourceNetBlockSize of
+// sshd_config(5). A peer without an IP address is of no network.
+func (l Limits) source(from net.Addr) netip.Prefix {
+	address, ok := addressOf(from)
+	if !ok {
+		return netip.Prefix{}
+	}
+	bits := l.PerSourceNetBlockSize.IPv4
+	if address.Is6() {
+		bits = l.PerSourceNetBlockSize.IPv6
+	}
+	network, err := address.Prefix(bits)
+	if err != nil {
+		network = netip.PrefixFrom(address, address.BitLen())
+	}
+	return network
+}
+
+// addressOf is the address of a peer; one that reached an IPv6 socket over IPv4
+// counts as what it is.
+func addressOf(a net.Addr) (netip.Addr, bool) {
+	if a == nil {
+		return netip.Addr{}, false
+	}
+	peer, err := netip.ParseAddrPort(a.String())
+	return peer.Addr().Unmap().WithZone(""), err == nil
+}
+
+func contains(networks []netip.Prefix, address netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(address) })
+}
