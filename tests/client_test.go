@@ -29,7 +29,9 @@ func (s *server) dial(t testing.TB) *client {
 }
 
 // connect is dial for goroutines other than the test's.
-func (s *server) connect() (*client, error) {
+func (s *server) connect() (*client, error) { return s.connectAs(user) }
+
+func (s *server) connectAs(account string) (*client, error) {
 	signer, err := readIdentity(s.identity)
 	if err != nil {
 		return nil, err
@@ -39,7 +41,7 @@ func (s *server) connect() (*client, error) {
 		return nil, err
 	}
 	transport, channels, requests, err := ssh.NewClientConn(conn, s.addr, &ssh.ClientConfig{
-		User:            user,
+		User:            account,
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(signer)},
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(), // the address says who it is: we started it
 		Timeout:         patience,

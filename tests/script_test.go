@@ -66,7 +66,11 @@ func needCmd(ts *testscript.TestScript, _ bool, programs []string) {
 }
 
 func serveCmd(t *testing.T, ts *testscript.TestScript, args []string) {
-	s, err := startServer(ts.Getenv("WORK"), args...)
+	start := func() (*server, error) { return startServer(ts.Getenv("WORK"), args...) }
+	if len(args) == 1 && args[0] == "configured" {
+		start = func() (*server, error) { return startConfigured(ts.Getenv("WORK"), ts.ReadFile("shelfd.toml")) }
+	}
+	s, err := start()
 	ts.Check(err)
 	ts.Defer(func() {
 		if err := s.stop(); err != nil {

@@ -62,6 +62,28 @@ func serve(t testing.TB, args ...string) *server {
 // startServer starts a server whose files all lie in dir, and returns when it
 // listens. A library that is there already is served as it is.
 func startServer(dir string, args ...string) (*server, error) {
+	s, err := newServer(dir)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.start(append([]string{"--library", s.library, "--user", user, "--authorized-keys", s.identity + ".pub"}, args...))
+}
+
+// startConfigured starts a server as a configuration file says, which lies in
+// dir with all that it names; the key of the tests is there too, as id.pub.
+func startConfigured(dir, toml string) (*server, error) {
+	s, err := newServer(dir)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "shelfd.toml")
+	if err := os.WriteFile(file, []byte(toml), 0o600); err != nil {
+		return nil, err
+	}
+	return s, s.start([]string{"--config", file})
+}
+
+func newServer(dir string) (*server, error) {
 	s := &server{
 		dir:      dir,
 		library:  filepath.Join(dir, "library"),
@@ -75,20 +97,12 @@ func startServer(dir string, args ...string) (*server, error) {
 	if err := os.MkdirAll(s.library, 0o755); err != nil {
 		return nil, err
 	}
-	if err := makeKey(s.identity); err != nil {
-		return nil, err
-	}
-	if err := s.start(args); err != nil {
-		return nil, err
-	}
-	return s, s.writeConfig()
+	return s, makeKey(s.identity)
 }
 
 // start runs the program and waits for the line that says where it listens.
 func (s *server) start(args []string) error {
-	s.cmd = exec.Command("shelfd", append([]string{"serve",
-		"--listen", "127.0.0.1:0", "--library", s.library, "--state", s.state,
-		"--user", user, "--authorized-keys", s.identity + ".pub"}, args...)...)
+	s.cmd = exec.Command("shelfd", append([]string{"serve", "--listen", "127.0.0.1:0", "--state", s.state}, args...)...)
 	s.cmd.Dir = s.dir
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	if err := s.cmd.Start(); err != nil {
@@ -102,7 +116,7 @@ func (s *server) start(args []string) error {
 		s.cmd.Process.Kill()
 		return err
 	}
-	return nil
+	return s.writeConfig()
 }
 
 var listening = regexp.MustCompile(`127\.0\.0\.1:\d+`)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kballard/go-shellquote"
@@ -23,10 +24,19 @@ func announce(s settings, at net.Addr, hostKey ssh.PublicKey) string {
 	}
 	command := func(program, portFlag string) string {
 		words := append([]string{program}, identity...)
-		return shellquote.Join(append(words, portFlag, port, s.User+"@"+host)...)
+		account := s.User
+		if s.manyAccounts() {
+			account = "ACCOUNT"
+		}
+		return shellquote.Join(append(words, portFlag, port, account+"@"+host)...)
 	}
+	var paths []string
+	for _, l := range s.libraries() {
+		paths = append(paths, l.Path)
+	}
+	slices.Sort(paths)
 	return fmt.Sprintf("Serving %s on %s (host key %s). Connect with: %s  or: %s",
-		s.Library, at, ssh.FingerprintSHA256(hostKey), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
+		strings.Join(paths, ", "), at, ssh.FingerprintSHA256(hostKey), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
 }
 
 // identityBeside is the private key that belongs to the public one in a file

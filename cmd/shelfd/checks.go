@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"unicode"
 
 	"golang.org/x/crypto/ssh"
 
@@ -32,28 +31,53 @@ func (p *problem) Error() string {
 func (p *problem) Unwrap() error { return p.err }
 
 // checkUser refuses a name that could not be typed after "sftp".
-func checkUser(name string) error {
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }) {
-		return &problem{"The account has no usable name", fmt.Errorf("%q is empty or has spaces or control characters", name),
-			"Name it with --user NAME."}
+func checkUser(s settings) error {
+	if s.manyAccounts() {
+		return nil
+	}
+	if err := keys.CheckName(s.User); err != nil {
+		return &problem{"The account has no usable name", err, "Name it with --user NAME."}
 	}
 	return nil
 }
 
 // checkApart refuses a library that holds what decides who may enter it:
-// clients could read the host key, or write themselves a key to log in with.
+// clients could read the host key, or write themselves a key to log in with. A
+// library in another would show the one's files to those of the other.
 func checkApart(s settings) error {
-	for _, other := range []struct{ what, path, flag string }{
-		{"state directory", s.State, "--state"},
-		{"file of authorized keys", s.AuthorizedKeysFile, "--authorized-keys"},
-	} {
-		if within(s.Library, other.path) {
-			return &problem{"The library is not safe to serve",
-				fmt.Errorf("the %s %s lies in the library %s, where clients can reach it", other.what, other.path, s.Library),
-				fmt.Sprintf("Move it out of the library and name it with %s.", other.flag)}
+	for name, l := range s.libraries() {
+		for _, other := range s.trusted() {
+			if other.path != "" && within(l.Path, other.path) {
+				return &problem{"The library is not safe to serve",
+					fmt.Errorf("the %s %s lies in the library %s, where clients can reach it", other.what, other.path, l.Path),
+					fmt.Sprintf("Move it out of the library and name it with %s.", other.setting)}
+			}
+		}
+		for other, o := range s.libraries() {
+			if name != other && within(l.Path, o.Path) {
+				return &problem{"The libraries are not apart", fmt.Errorf("%s lies in %s", o.Path, l.Path),
+					"Give each library a directory of its own, none within another."}
+			}
 		}
 	}
 	return nil
+}
+
+type trustedPath struct{ what, path, setting string }
+
+// trusted are the files that decide who may enter, and what is recorded of it.
+func (s settings) trusted() []trustedPath {
+	all := []trustedPath{
+		{"state directory", s.State, "--state"},
+		{"file of authorized keys", s.AuthorizedKeysFile, "--authorized-keys"},
+		{"list of authorities", s.TrustedUserCAKeys, "trusted_user_ca_keys"},
+		{"list of revoked keys", s.RevokedKeys, "revoked_keys"},
+		{"audit log", s.AuditLog, "audit_log"},
+	}
+	for name, a := range s.Accounts {
+		all = append(all, trustedPath{"file of authorized keys", a.AuthorizedKeysFile, "authorized_keys_file of account " + name})
+	}
+	return all
 }
 
 // within tells whether path is folder or lies in it, links resolved.

@@ -24,24 +24,18 @@ func (s *settings) loadConfig(path string) error {
 	if err := in.parse(path, content, s); err != nil {
 		return err
 	}
-	for _, p := range []*string{&in.Library, &in.State, &in.AuthorizedKeysFile} {
-		if *p, err = rebase(*p, filepath.Dir(path)); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	if in.Library == "" {
-		in.Library = s.Library
+	err = in.eachPath(func(p string) (string, error) { return rebase(p, filepath.Dir(path)) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	*s = in
 	return nil
 }
 
-// parse decodes the file's content; what it does not name stays as in base,
-// but for paths, which stay empty.
+// parse decodes the file's content; what it does not name stays as in base.
 func (s *settings) parse(path string, content []byte, base *settings) error {
 	decode := func(content []byte) error {
 		*s = *base
-		s.Library, s.State, s.AuthorizedKeysFile = "", "", ""
 		return toml.NewDecoder(bytes.NewReader(content)).DisallowUnknownFields().Decode(s)
 	}
 	err := decode(content)
@@ -96,7 +90,7 @@ func explain(path string, err error) error {
 			key := strings.Join(e.Key(), ".")
 			line, column := e.Position()
 			all = append(all, fmt.Errorf("%s:%d:%d: there is no setting %q; the nearest is %q",
-				path, line, column, key, nearest(key, settingNames())))
+				path, line, column, key, nearest(e.Key()[len(e.Key())-1], settingNames(reflect.TypeFor[settings](), e.Key()))))
 		}
 		return errors.Join(all...)
 	}
@@ -111,11 +105,23 @@ func explain(path string, err error) error {
 	return nil
 }
 
-// settingNames are the names that a configuration file may set.
-func settingNames() []string {
-	var names []string
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[settings]()) {
-		if name, ok := field.Tag.Lookup("toml"); ok {
+// settingNames are the names that may stand in the place of the last of a key:
+// those of its table.
+func settingNames(table reflect.Type, key []string) (names []string) {
+	switch table.Kind() {
+	case reflect.Map:
+		return settingNames(table.Elem(), key[1:])
+	case reflect.Struct:
+	default:
+		return key[:1]
+	}
+	for _, field := range reflect.VisibleFields(table) {
+		tag, ok := field.Tag.Lookup("toml")
+		name, _, _ := strings.Cut(tag, ",")
+		if ok && name == key[0] && len(key) > 1 {
+			return settingNames(field.Type, key[1:])
+		}
+		if ok {
 			names = append(names, name)
 		}
 	}

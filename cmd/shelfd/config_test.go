@@ -128,7 +128,7 @@ partials_per_account = 0
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := s.storage(nil)
+	o := s.storage(s.libraries()[onlyLibrary], nil)
 	if o.Durability != vfs.NoFsync || o.Quota != 10<<30 || o.MinFreeSpace != 1e9 || s.MaxFileSize.bytes != 4<<30 ||
 		s.MaxOpenFiles.n != 12 || *o.Partials != (vfs.PartialRules{MinSize: 4096, MaxAge: 48 * time.Hour}) {
 		t.Errorf("got %+v", s)
@@ -137,7 +137,7 @@ partials_per_account = 0
 	if err != nil {
 		t.Fatal(err)
 	}
-	o = s.storage(nil)
+	o = s.storage(s.libraries()[onlyLibrary], nil)
 	if o.Durability != vfs.Fsync || o.Quota != 0 || o.MinFreeSpace != 0 || s.MaxFileSize.bytes != 0 ||
 		s.MaxOpenFiles.n != 256 || *o.Partials != vfs.DefaultPartialRules() {
 		t.Errorf("by default %+v", s)

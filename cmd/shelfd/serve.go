@@ -15,7 +15,6 @@ import (
 
 	"shelf/keys"
 	"shelf/sshd"
-	"shelf/vfs"
 )
 
 func serveCommand() *cobra.Command {
@@ -57,18 +56,21 @@ func settle(config string, given *pflag.FlagSet) (settings, error) {
 			err = errors.Join(err, over.Set(f.Name, f.Value.String()))
 		}
 	})
+	s.reread = func() (settings, error) { return settle(config, given) }
 	return s, errors.Join(err, s.complete())
 }
 
 // serve runs a server until ctx ends, and then lets transfers come to theirs.
 func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	log := newLog(stderr, s.LogFormat, s.LogLevel.Level)
+	hangups, deaf := listenForHangups()
+	defer deaf()
 	p, err := prepare(s, log)
 	if err != nil {
 		return err
 	}
-	defer p.library.Close()
-	server, err := sshd.New(p.config(s, log))
+	defer p.close()
+	server, err := sshd.New(p.config(s))
 	if err != nil {
 		p.listener.Close()
 		return err
@@ -77,56 +79,64 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go newMemory(s.MemoryLimit.bytes, server.Connections).watch(watching)
+	go (&reloader{s, p, server}).watch(watching, hangups)
 	return serveUntil(ctx, server, p.listener, s.Grace.Duration, log)
 }
 
 // parts are what a server is put together from.
 type parts struct {
-	library  *vfs.Dir
-	hostKey  ssh.Signer
-	accounts *keys.Accounts
-	listener net.Listener
+	libraries libraries
+	hostKey   ssh.Signer
+	used      *keys.UsedCodes
+	accounts  *keys.Accounts
+	audit     *auditLog // nil is to have events in the log
+	listener  net.Listener
+	log       *slog.Logger
 }
 
 // prepare checks and opens all that serving needs, the port last: who can
 // connect is served.
 func prepare(s settings, log *slog.Logger) (p parts, err error) {
-	authorized := keys.NewAuthorizedKeys(s.AuthorizedKeysFile, log)
-	if err := errors.Join(checkUser(s.User), checkApart(s), checkKeys(authorized)); err != nil {
+	p.log, p.used = log, keys.NewUsedCodes()
+	if err := errors.Join(checkUser(s), checkApart(s)); err != nil {
 		return p, err
 	}
-	if p.accounts, err = keys.NewAccounts(keys.Options{Accounts: []keys.Account{{Name: s.User, AuthorizedKeys: authorized}}, Log: log}); err != nil {
+	if p.accounts, err = s.openAccounts(p.used, log); err != nil {
 		return p, err
 	}
-	if p.library, err = openLibrary(s.Library, s.storage(log)); err != nil {
+	if p.libraries, err = s.openLibraries(log); err != nil {
 		return p, err
 	}
 	if p.hostKey, err = openHostKey(s.State); err == nil {
+		p.audit, err = openAuditLog(s.AuditLog)
+	}
+	if err == nil {
 		p.listener, err = openListener(s.Listen)
 	}
 	if err != nil {
-		p.library.Close()
+		p.close()
 	}
 	return p, err
 }
 
-func (p parts) config(s settings, log *slog.Logger) sshd.Config {
-	buffers := new(vfs.Buffers)
+// close closes all but the listener, which is the server's.
+func (p parts) close() {
+	p.libraries.close()
+	p.audit.close()
+}
+
+func (p parts) config(s settings) sshd.Config {
+	report := logEvent(p.log)
+	if p.audit != nil {
+		report = logEvent(newLog(p.audit, logFormat{json: true}, slog.LevelInfo))
+	}
 	return sshd.Config{
 		HostKeys: []ssh.Signer{p.hostKey},
 		Accounts: p.accounts,
 		Limits:   s.limits(),
-		Session: func(keys.Identity) (sshd.Service, error) {
-			return sshd.Service{SessionOptions: vfs.SessionOptions{
-				Library:      p.library,
-				Permissions:  vfs.DefaultPermissions(),
-				MaxOpenFiles: s.MaxOpenFiles.n,
-				MaxFileSize:  s.MaxFileSize.bytes,
-				Buffers:      buffers,
-			}}, nil
-		},
-		Report: logEvent(log),
-		Log:    log,
+		Session:  s.services(p.libraries),
+		Report:   report,
+		Log:      p.log,
 	}
 }
 

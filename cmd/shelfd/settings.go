@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -44,7 +43,22 @@ type settings struct {
 	PartialMaxAge      duration   `toml:"partial_max_age"`
 	PartialsPerAccount uint16     `toml:"partials_per_account"`
 
-	givenKeys string // AuthorizedKeysFile as it was given, for people to paste
+	TrustedUserCAKeys string `toml:"trusted_user_ca_keys"`
+	RevokedKeys       string `toml:"revoked_keys"`
+	AuditLog          string `toml:"audit_log"`
+
+	PerSourceMaxStartups       uint16       `toml:"per_source_max_startups"`
+	PerSourceNetBlockSize      netBlockSize `toml:"per_source_net_block_size"`
+	PerSourcePenalties         penalties    `toml:"per_source_penalties"`
+	PerSourcePenaltyExemptList []network    `toml:"per_source_penalty_exempt_list"`
+	ExemptProbes               []network    `toml:"exempt_probes"`
+	ProxyProtocol              []network    `toml:"proxy_protocol"`
+
+	Libraries map[string]librarySettings `toml:"libraries"`
+	Accounts  map[string]accountSettings `toml:"accounts"`
+
+	reread    func() (settings, error) // reads them again; nil is that they never change
+	givenKeys string                   // AuthorizedKeysFile as it was given, for people to paste
 }
 
 // defaults are the settings when nothing is said. Those that depend on who
@@ -53,7 +67,6 @@ func defaults() settings {
 	l, partials := sshd.DefaultLimits(), vfs.DefaultPartialRules()
 	return settings{
 		Listen:              ":2222",
-		Library:             "library",
 		Grace:               duration{10 * time.Second},
 		LoginGraceTime:      duration{l.LoginGraceTime},
 		MaxAuthTries:        count{l.MaxAuthTries},
@@ -69,13 +82,18 @@ func defaults() settings {
 		PartialMinSize:     size{partials.MinSize},
 		PartialMaxAge:      duration{partials.MaxAge},
 		PartialsPerAccount: uint16(partials.PerAccount),
+
+		PerSourceMaxStartups:       uint16(l.PerSourceMaxStartups),
+		PerSourceNetBlockSize:      netBlockSize(l.PerSourceNetBlockSize),
+		PerSourcePenalties:         penaltiesOf(l.Penalties),
+		PerSourcePenaltyExemptList: networksOf(l.Penalties.Exempt),
 	}
 }
 
 // bind makes flags of the settings that one wants at a prompt.
 func (s *settings) bind(f *pflag.FlagSet) {
 	f.StringVar(&s.Listen, "listen", s.Listen, "listen on `address`:port")
-	f.StringVar(&s.Library, "library", s.Library, "serve the files in this `directory`")
+	f.StringVar(&s.Library, "library", s.Library, "serve the files in this `directory` (default library)")
 	f.StringVar(&s.State, "state", s.State, "keep the host key in this `directory` (default $XDG_STATE_HOME/shelf)")
 	f.StringVar(&s.User, "user", s.User, "the account that may log in, by `name` (default who starts the server)")
 	f.StringVar(&s.AuthorizedKeysFile, "authorized-keys", s.AuthorizedKeysFile, "`file` of the keys it may log in with (default ~/.ssh/authorized_keys)")
@@ -87,6 +105,28 @@ func (s *settings) bind(f *pflag.FlagSet) {
 
 // complete fills in what depends on who starts the server.
 func (s *settings) complete() error {
+	if err := s.checkTables(); err != nil {
+		return err
+	}
+	if s.Library == "" && len(s.Libraries) == 0 {
+		s.Library = "library"
+	}
+	if !s.manyAccounts() {
+		if err := s.completeAccount(); err != nil {
+			return err
+		}
+	}
+	if s.State == "" {
+		var err error
+		if s.State, err = stateFolder(); err != nil {
+			return err
+		}
+	}
+	return s.absolute()
+}
+
+// completeAccount fills in the one account there is when none are configured.
+func (s *settings) completeAccount() error {
 	if s.User == "" {
 		me, err := user.Current()
 		if err != nil {
@@ -101,13 +141,7 @@ func (s *settings) complete() error {
 		}
 		s.AuthorizedKeysFile = filepath.Join(home, ".ssh", "authorized_keys")
 	}
-	if s.State == "" {
-		var err error
-		if s.State, err = stateFolder(); err != nil {
-			return err
-		}
-	}
-	return s.absolute()
+	return nil
 }
 
 // stateFolder is where the XDG Base Directory Specification has a program keep
@@ -123,32 +157,36 @@ func stateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", "shelf"), nil
 }
 
+// paths are all files and folders that the settings name.
+func (s *settings) paths() []*string {
+	return []*string{&s.Library, &s.State, &s.AuthorizedKeysFile, &s.TrustedUserCAKeys, &s.RevokedKeys, &s.AuditLog}
+}
+
+// eachPath changes every path that is set.
+func (s *settings) eachPath(change func(string) (string, error)) (err error) {
+	apply := func(path *string) {
+		if *path != "" && err == nil {
+			*path, err = change(*path)
+		}
+	}
+	for _, path := range s.paths() {
+		apply(path)
+	}
+	for name, l := range s.Libraries {
+		apply(&l.Path)
+		s.Libraries[name] = l
+	}
+	for name, a := range s.Accounts {
+		apply(&a.AuthorizedKeysFile)
+		s.Accounts[name] = a
+	}
+	return err
+}
+
 // absolute makes paths say the same in messages as to the person who reads them.
 func (s *settings) absolute() error {
 	s.givenKeys = s.AuthorizedKeysFile
-	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile} {
-		abs, err := filepath.Abs(*path)
-		if err != nil {
-			return err
-		}
-		*path = abs
-	}
-	return nil
-}
-
-// storage is how the library keeps files.
-func (s settings) storage(log *slog.Logger) vfs.DirOptions {
-	return vfs.DirOptions{
-		Durability:   s.Durability.Durability,
-		Quota:        s.Quota.bytes,
-		MinFreeSpace: s.MinFreeSpace.bytes,
-		Partials: &vfs.PartialRules{
-			MinSize:    s.PartialMinSize.bytes,
-			MaxAge:     s.PartialMaxAge.Duration,
-			PerAccount: int(s.PartialsPerAccount),
-		},
-		Log: log,
-	}
+	return s.eachPath(filepath.Abs)
 }
 
 func (s settings) limits() sshd.Limits {
@@ -160,5 +198,9 @@ func (s settings) limits() sshd.Limits {
 	l.MaxSessions = s.MaxSessions.n
 	l.ClientAliveInterval = s.ClientAliveInterval.Duration
 	l.ClientAliveCountMax = s.ClientAliveCountMax.n
+	l.PerSourceMaxStartups = int(s.PerSourceMaxStartups)
+	l.PerSourceNetBlockSize = sshd.NetBlockSize(s.PerSourceNetBlockSize)
+	l.Penalties = s.PerSourcePenalties.penalties(s.PerSourcePenaltyExemptList)
+	l.ExemptProbes, l.ProxyProtocol = prefixes(s.ExemptProbes), prefixes(s.ProxyProtocol)
 	return l
 }

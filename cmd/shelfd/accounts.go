@@ -1,0 +1,237 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"shelf/keys"
+	"shelf/sshd"
+	"shelf/vfs"
+)
+
+// accountSettings are a table [accounts.NAME].
+type accountSettings struct {
+	Library               string       `toml:"library,omitempty"`
+	AuthorizedKeysFile    string       `toml:"authorized_keys_file,omitempty"`
+	AuthorizedKeys        []string     `toml:"authorized_keys,omitempty"`
+	AuthorizedPrincipals  []string     `toml:"authorized_principals,omitempty"`
+	PasswordHash          string       `toml:"password_hash,omitempty"`
+	TOTPSecret            string       `toml:"totp_secret,omitempty"`
+	AuthenticationMethods []chain      `toml:"authentication_methods,omitempty"`
+	Permissions           []permission `toml:"permissions,omitempty"`
+	From                  []string     `toml:"from,omitempty"`
+	Expires               *time.Time   `toml:"expires,omitempty"`
+	MaxSessions           uint16       `toml:"max_sessions,omitempty"`
+	MaxFileSize           *size        `toml:"max_file_size,omitempty"`
+	MaxUploadRate         size         `toml:"max_upload_rate,omitempty"`
+	MaxDownloadRate       size         `toml:"max_download_rate,omitempty"`
+}
+
+// chain is methods that must succeed in a row: "publickey,password".
+type chain struct{ keys.Chain }
+
+func (c *chain) UnmarshalText(text []byte) (err error) {
+	c.Chain, err = keys.ParseChain(string(text))
+	return err
+}
+
+func (c chain) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// permission is one thing that an account may do, or a preset of several.
+type permission struct {
+	name  string
+	grant vfs.Permissions
+}
+
+// presets are permissions that go together; the others are one each.
+func presets() []permission {
+	all := vfs.Permissions{List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true}
+	return []permission{
+		{"reader", vfs.Permissions{List: true, Read: true}},
+		{"dropbox", vfs.Permissions{Write: true}},
+		{"editor", vfs.DefaultPermissions()},
+		{"admin", all},
+		{"list", vfs.Permissions{List: true}},
+		{"read", vfs.Permissions{Read: true}},
+		{"write", vfs.Permissions{Write: true}},
+		{"overwrite", vfs.Permissions{Overwrite: true}},
+		{"rename", vfs.Permissions{Rename: true}},
+		{"delete", vfs.Permissions{Delete: true}},
+	}
+}
+
+func (p *permission) UnmarshalText(text []byte) error {
+	var names []string
+	for _, preset := range presets() {
+		if preset.name == string(text) {
+			*p = preset
+			return nil
+		}
+		names = append(names, preset.name)
+	}
+	return fmt.Errorf("there is no permission %q; there are %s", text, strings.Join(names, ", "))
+}
+
+func (p permission) MarshalText() ([]byte, error) { return []byte(p.name), nil }
+
+// permissions are those of an account, together.
+func (a accountSettings) permissions() vfs.Permissions {
+	if a.Permissions == nil {
+		return vfs.DefaultPermissions()
+	}
+	var all vfs.Permissions
+	for _, p := range a.Permissions {
+		all.List = all.List || p.grant.List
+		all.Read = all.Read || p.grant.Read
+		all.Write = all.Write || p.grant.Write
+		all.Overwrite = all.Overwrite || p.grant.Overwrite
+		all.Rename = all.Rename || p.grant.Rename
+		all.Delete = all.Delete || p.grant.Delete
+	}
+	return all
+}
+
+// manyAccounts tells whether there are others than the one called User.
+func (s settings) manyAccounts() bool { return len(s.Accounts) > 0 || s.keyFiles() != "" }
+
+// keyFiles is where files make accounts by their names, "" for nowhere.
+func (s settings) keyFiles() string {
+	if strings.Contains(s.AuthorizedKeysFile, "%u") {
+		return s.AuthorizedKeysFile
+	}
+	return ""
+}
+
+// accounts are those configured, by name.
+func (s settings) accounts() map[string]accountSettings {
+	if s.manyAccounts() {
+		return s.Accounts
+	}
+	return map[string]accountSettings{s.User: {AuthorizedKeysFile: s.AuthorizedKeysFile}}
+}
+
+// openAccounts makes of the settings who may log in.
+func (s settings) openAccounts(used *keys.UsedCodes, log *slog.Logger) (*keys.Accounts, error) {
+	if len(s.Accounts) > 0 && s.AuthorizedKeysFile != "" && s.keyFiles() == "" {
+		return nil, errors.New("authorized_keys_file would be the same for all [accounts]; put %u into it, for the account's name")
+	}
+	o := keys.Options{
+		KeyFiles: s.keyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: used, Log: log,
+	}
+	all := s.accounts()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		account, err := s.account(name, all[name], log)
+		if err != nil {
+			return nil, fmt.Errorf("account %q: %w", name, err)
+		}
+		o.Accounts = append(o.Accounts, account)
+	}
+	return keys.NewAccounts(o)
+}
+
+// account is how one may log in.
+func (s settings) account(name string, a accountSettings, log *slog.Logger) (account keys.Account, err error) {
+	if _, ok := s.libraries()[cmp.Or(a.Library, s.usualLibrary())]; !ok {
+		return account, s.noLibrary(a.Library)
+	}
+	account = keys.Account{Name: name, PasswordHash: a.PasswordHash, TOTPSecret: a.TOTPSecret, Principals: a.AuthorizedPrincipals}
+	for _, c := range a.AuthenticationMethods {
+		account.Methods = append(account.Methods, c.Chain)
+	}
+	if a.Expires != nil {
+		account.Expires = *a.Expires
+	}
+	if a.From != nil {
+		if account.From, err = keys.ParseSources(a.From); err != nil {
+			return account, fmt.Errorf("from: %w", err)
+		}
+	}
+	account.AuthorizedKeys, err = s.authorizedKeys(name, a, log)
+	return account, err
+}
+
+func (s settings) noLibrary(name string) error {
+	names := slices.Sorted(maps.Keys(s.libraries()))
+	if name == "" {
+		return fmt.Errorf("it must name its library, since none is called default; there are %s", strings.Join(names, ", "))
+	}
+	return fmt.Errorf("there is no library %q; the nearest is %q", name, nearest(name, names))
+}
+
+// authorizedKeys are the keys of an account: in its own file, or else in that
+// which all have one of, and in its table. nil is none.
+func (s settings) authorizedKeys(name string, a accountSettings, log *slog.Logger) (*keys.AuthorizedKeys, error) {
+	path := a.AuthorizedKeysFile
+	if path == "" && len(a.AuthorizedKeys) == 0 {
+		path = s.keyFiles()
+	}
+	if path == "" && len(a.AuthorizedKeys) == 0 {
+		return nil, nil
+	}
+	file := keys.NewAuthorizedKeys(keys.ExpandUser(path, name), log)
+	if err := file.Add(a.AuthorizedKeys...); err != nil {
+		return nil, fmt.Errorf("authorized_keys: %w", err)
+	}
+	if a.AuthorizedKeysFile != "" {
+		return file, checkKeys(file)
+	}
+	return file, nil
+}
+
+// services say what each account is served. Made once, since those of an
+// account share what limits its rates.
+func (s settings) services(open libraries) func(keys.Identity) (sshd.Service, error) {
+	buffers := new(vfs.Buffers)
+	all := make(map[string]sshd.Service)
+	for name, a := range s.accounts() {
+		all[name] = s.service(a, open, buffers)
+	}
+	dropped := s.service(accountSettings{}, open, buffers)
+	return func(id keys.Identity) (sshd.Service, error) {
+		service, ok := all[id.Account]
+		if !ok {
+			service = dropped
+		}
+		if service.Library == nil {
+			return service, errors.New("this account has no library")
+		}
+		return service, nil
+	}
+}
+
+func (s settings) service(a accountSettings, open libraries, buffers *vfs.Buffers) sshd.Service {
+	name := cmp.Or(a.Library, s.usualLibrary())
+	dir, ok := open[name]
+	if !ok {
+		return sshd.Service{}
+	}
+	return sshd.Service{
+		SessionOptions: vfs.SessionOptions{
+			Library:      dir,
+			Permissions:  a.permissions(),
+			MaxOpenFiles: s.MaxOpenFiles.n,
+			MaxFileSize:  first(a.MaxFileSize, s.libraries()[name].MaxFileSize).bytes,
+			Buffers:      buffers,
+		},
+		MaxSessions: int(a.MaxSessions),
+		Upload:      limiter(a.MaxUploadRate),
+		Download:    limiter(a.MaxDownloadRate),
+	}
+}
+
+// limiter passes so many bytes a second, and a quarter of a second's at once;
+// nil is no limit.
+func limiter(perSecond size) *rate.Limiter {
+	if perSecond.bytes == 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(perSecond.bytes), int(max(perSecond.bytes/4, 32<<10)))
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"shelf/keys"
+	"shelf/vfs"
+)
+
+func publicKey(t *testing.T) string {
+	t.Helper()
+	key, err := keys.Generate(filepath.Join(t.TempDir(), "id"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
+}
+
+// What tables say of accounts and libraries arrives in what they are served.
+func TestServices(t *testing.T) {
+	key := publicKey(t)
+	s, err := settleArgs(t, `
+max_file_size = "1GiB"
+max_open_files = 7
+authorized_keys_file = "keys/%u"
+
+[libraries.in]
+path = "in"
+max_file_size = "2GiB"
+
+[libraries.out]
+path = "out"
+durability = "none"
+quota = "5GiB"
+
+[accounts.ana]
+library = "in"
+authorized_keys = ["`+key+`"]
+
+[accounts.bob]
+library = "out"
+authorized_keys = ["`+key+`"]
+permissions = ["reader", "delete"]
+max_sessions = 3
+max_file_size = "3GiB"
+max_upload_rate = "1MiB"
+expires = 2030-01-02
+from = ["192.0.2.0/24"]
+
+[accounts.cem]
+library = "in"
+authorized_keys = ["`+key+`"]
+permissions = []
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.openAccounts(nil, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	in, out := new(vfs.Dir), new(vfs.Dir)
+	service := s.services(libraries{"in": in, "out": out})
+	ana, err := service(keys.Identity{Account: "ana"})
+	if err != nil || ana.Library != in || ana.Permissions != vfs.DefaultPermissions() || ana.MaxFileSize != 2<<30 ||
+		ana.MaxOpenFiles != 7 || ana.MaxSessions != 0 || ana.Upload != nil {
+		t.Errorf("ana gets %+v (%v)", ana, err)
+	}
+	bob, err := service(keys.Identity{Account: "bob"})
+	if err != nil || bob.Library != out || bob.Permissions != (vfs.Permissions{List: true, Read: true, Delete: true}) ||
+		bob.MaxFileSize != 3<<30 || bob.MaxSessions != 3 || bob.Upload == nil || bob.Upload.Limit() != 1<<20 || bob.Download != nil {
+		t.Errorf("bob gets %+v (%v)", bob, err)
+	}
+	if cem, err := service(keys.Identity{Account: "cem"}); err != nil || cem.Permissions != (vfs.Permissions{}) {
+		t.Errorf("cem, who may do nothing, gets %+v (%v)", cem, err)
+	}
+	if _, err := service(keys.Identity{Account: "dan"}); err == nil {
+		t.Error("an account of a file is served though it is not said what")
+	}
+	account, err := s.account("bob", s.Accounts["bob"], nil)
+	if err != nil || account.Expires.Year() != 2030 || account.From == nil {
+		t.Errorf("bob is %+v (%v)", account, err)
+	}
+	o := s.storage(s.libraries()["out"], nil)
+	if o.Durability != vfs.NoFsync || o.Quota != 5<<30 {
+		t.Errorf("out is kept as %+v", o)
+	}
+}
+
+func TestPresets(t *testing.T) {
+	for name, want := range map[string]vfs.Permissions{
+		"reader":  {List: true, Read: true},
+		"dropbox": {Write: true},
+		"editor":  vfs.DefaultPermissions(),
+		"admin":   {List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true},
+		"list":    {List: true}, "read": {Read: true}, "write": {Write: true},
+		"overwrite": {Overwrite: true}, "rename": {Rename: true}, "delete": {Delete: true},
+	} {
+		var p permission
+		if err := p.UnmarshalText([]byte(name)); err != nil || p.grant != want {
+			t.Errorf("%s is %+v (%v)", name, p.grant, err)
+		}
+	}
+}
+
+// Each mistake is told before anybody is served, and with the names that it is
+// about.
+func TestMistakesInTables(t *testing.T) {
+	key := publicKey(t)
+	inline := "authorized_keys = [\"" + key + "\"]\n"
+	for toml, want := range map[string]string{
+		"[accounts.ana]\npermisions = [\"list\"]\n":                                                              `shelfd.toml:2:1: there is no setting "accounts.ana.permisions"; the nearest is "permissions"`,
+		"[libraries.a]\npath = \"a\"\nquote = 1\n":                                                               `the nearest is "quota"`,
+		"[per_source_penalties]\nauth_fial = \"5s\"\n":                                                           `the nearest is "auth_fail"`,
+		"[accounts.ana]\npermissions = [\"list\", \"fly\"]\n":                                                    `there is no permission "fly"`,
+		"[accounts.ana]\nauthentication_methods = [\"magic\"]\n":                                                 `"magic" is not a method`,
+		"exempt_probes = [\"10.0.0.1/8\"]\n":                                                                     "10.0.0.0/8 is the network",
+		"proxy_protocol = [\"proxy.example.com\"]\n":                                                             "is not an address or network",
+		"per_source_net_block_size = \"33:64\"\n":                                                                "is not IPv4 bits:IPv6 bits",
+		"[accounts.ana]\n":                                                                                       "nobody could log in",
+		"[accounts.ana]\nlibrary = \"lab\"\n" + inline + "[libraries.lib]\npath = \"x\"\n":                       `there is no library "lab"; the nearest is "lib"`,
+		"[accounts.ana]\n" + inline + "[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":               "since none is called default; there are a, b",
+		"[libraries.a]\nquota = 1\n":                                                                             `library "a" has no path`,
+		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "say it in one way",
+		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "user is set",
+		"authorized_keys_file = \"keys\"\n[accounts.bob]\n" + inline:                                             "%u",
+		"[accounts.ana]\nauthorized_keys = [\"from=\\\"x.example.com\\\" " + key + "\"]\n":                       `account "ana": authorized_keys`,
+		"[accounts.ana]\nfrom = [\"example.com\"]\n" + inline:                                                    `account "ana": from`,
+		"[accounts.ana]\nauthorized_keys_file = \"nowhere\"\n":                                                   "nowhere",
+		"[accounts.ana]\npassword_hash = \"secret\"\n":                                                           "shelfd passwd",
+		"[accounts.\"a b\"]\n" + inline:                                                                          `"a b"`,
+		"trusted_user_ca_keys = \"nowhere\"\n[accounts.ana]\n" + inline:                                          "trusted_user_ca_keys",
+		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"a/b\"\n[accounts.ana]\nlibrary = \"a\"\n" + inline: "not apart",
+		"audit_log = \"library/log\"\nlibrary = \"library\"\n[accounts.ana]\n" + inline:                          "not safe",
+	} {
+		s, err := settleArgs(t, toml)
+		if err == nil {
+			if err = checkApart(s); err == nil {
+				_, err = s.openAccounts(nil, slog.New(slog.DiscardHandler))
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", toml, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret\"") {
+			t.Errorf("%q: a secret is told: %v", toml, err)
+		}
+	}
+}
+
+// Events go on in a new file when the old one has been renamed.
+func TestAuditLogIsReopened(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	a, err := openAuditLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	write := func(text string) {
+		t.Helper()
+		if _, err := a.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one\n")
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	write("two\n")
+	if err := a.reopen(); err != nil {
+		t.Fatal(err)
+	}
+	write("three\n")
+	for file, want := range map[string]string{path + ".1": "one\ntwo\n", path: "three\n"} {
+		if got, err := os.ReadFile(file); string(got) != want {
+			t.Errorf("%s has %q (%v)", file, got, err)
+		}
+	}
+	if i, err := os.Stat(path); err != nil || i.Mode().Perm() != 0o600 {
+		t.Errorf("others may read it: %v, %v", i.Mode(), err)
+	}
+	if _, err := openAuditLog(filepath.Join(path, "x")); err == nil {
+		t.Error("a log in no folder is opened")
+	}
+}

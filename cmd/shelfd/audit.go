@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync"
+)
+
+// auditLog is the file that events are written to, a JSON line each. It is
+// opened again on request, as when it has been renamed to make room for a new
+// one. A nil auditLog is none.
+type auditLog struct {
+	path string
+
+	mu sync.Mutex
+	f  *os.File // mu
+}
+
+// openAuditLog appends to a file, and makes it for its owner alone; "" is none.
+func openAuditLog(path string) (*auditLog, error) {
+	if path == "" {
+		return nil, nil
+	}
+	a := &auditLog{path: path}
+	if err := a.reopen(); err != nil {
+		return nil, &problem{"Events cannot be recorded", err, "audit_log must name a file in a directory that exists and this user can write."}
+	}
+	return a, nil
+}
+
+// Write implements io.Writer, a line at a time.
+func (a *auditLog) Write(line []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.f.Write(line)
+}
+
+// reopen goes on in whatever file has the path now. On an error it goes on in
+// the old one.
+func (a *auditLog) reopen() error {
+	if a == nil {
+		return nil
+	}
+	f, err := os.OpenFile(a.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.f != nil {
+		a.f.Close()
+	}
+	a.f = f
+	return nil
+}
+
+func (a *auditLog) close() {
+	if a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.f.Close()
+	}
+}

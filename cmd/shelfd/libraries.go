@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"shelf/vfs"
+)
+
+// librarySettings are a table [libraries.NAME]; what it does not say is as at
+// the top of the file.
+type librarySettings struct {
+	Path         string      `toml:"path"`
+	Durability   *durability `toml:"durability"`
+	Quota        *size       `toml:"quota"`
+	MinFreeSpace *size       `toml:"min_free_space"`
+	MaxFileSize  *size       `toml:"max_file_size"`
+}
+
+// onlyLibrary is the name of the library when no table names any.
+const onlyLibrary = "library"
+
+// libraries are all that are served, by name, with nothing left unsaid.
+func (s settings) libraries() map[string]librarySettings {
+	all := make(map[string]librarySettings)
+	for name, l := range s.Libraries {
+		all[name] = librarySettings{
+			Path:         l.Path,
+			Durability:   first(l.Durability, &s.Durability),
+			Quota:        first(l.Quota, &s.Quota),
+			MinFreeSpace: first(l.MinFreeSpace, &s.MinFreeSpace),
+			MaxFileSize:  first(l.MaxFileSize, &s.MaxFileSize),
+		}
+	}
+	if len(all) == 0 {
+		all[onlyLibrary] = librarySettings{s.Library, &s.Durability, &s.Quota, &s.MinFreeSpace, &s.MaxFileSize}
+	}
+	return all
+}
+
+// first is the first that is set.
+func first[T any](all ...*T) *T {
+	for _, v := range all {
+		if v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// usualLibrary is the one of an account that names none: the only one, or that
+// which is called default.
+func (s settings) usualLibrary() string {
+	names := slices.Sorted(maps.Keys(s.libraries()))
+	if len(names) == 1 {
+		return names[0]
+	}
+	return "default"
+}
+
+// checkTables refuses what is said both by a table and at the top.
+func (s settings) checkTables() error {
+	if len(s.Libraries) > 0 && s.Library != "" {
+		return errors.New("library is set, and there are [libraries] too; say it in one way")
+	}
+	if s.manyAccounts() && s.User != "" {
+		return errors.New("user is set, which is for a server with one account, and there are more; leave it out")
+	}
+	for name, l := range s.Libraries {
+		if l.Path == "" {
+			return fmt.Errorf("library %q has no path", name)
+		}
+	}
+	return nil
+}
+
+// storage is how a library keeps files.
+func (s settings) storage(l librarySettings, log *slog.Logger) vfs.DirOptions {
+	return vfs.DirOptions{
+		Durability:   l.Durability.Durability,
+		Quota:        l.Quota.bytes,
+		MinFreeSpace: l.MinFreeSpace.bytes,
+		Partials: &vfs.PartialRules{
+			MinSize:    s.PartialMinSize.bytes,
+			MaxAge:     s.PartialMaxAge.Duration,
+			PerAccount: int(s.PartialsPerAccount),
+		},
+		Log: log,
+	}
+}
+
+// libraries are those that are open, by name.
+type libraries map[string]*vfs.Dir
+
+func (s settings) openLibraries(log *slog.Logger) (open libraries, err error) {
+	open = make(libraries)
+	all := s.libraries()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		dir, err := openLibrary(all[name].Path, s.storage(all[name], log))
+		if err != nil {
+			open.close()
+			return nil, err
+		}
+		open[name] = dir
+	}
+	return open, nil
+}
+
+func (l libraries) close() {
+	for _, dir := range l {
+		dir.Close()
+	}
+}
