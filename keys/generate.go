@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -15,31 +16,34 @@ import (
 // Generate makes an ed25519 key and writes its private half to path, in
 // OpenSSH's format, without a passphrase, for its owner alone. A file that is
 // there is left alone; the error is then [fs.ErrExist].
-//
-// The key is written to a file of its own, synced, and only then given its
-// name, so that no crash leaves half a key.
 func Generate(path, comment string) (ssh.PublicKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
+	if err := writeKey(path, comment, private); err != nil {
+		return nil, err
+	}
+	return ssh.NewPublicKey(public)
+}
+
+// writeKey writes a private key to a file of its own, syncs it, and only then
+// gives it its name, so that no crash leaves half a key.
+func writeKey(path, comment string, private crypto.PrivateKey) error {
 	block, err := ssh.MarshalPrivateKey(private, comment)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-key-*") // with mode 0600
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.Remove(f.Name())
 	err = pem.Encode(f, block)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, err
+		return err
 	}
-	if err := publish(f.Name(), path); err != nil {
-		return nil, err
-	}
-	return ssh.NewPublicKey(public)
+	return publish(f.Name(), path)
 }
 
 // publish gives a file its name without replacing another, and makes the name

@@ -21,7 +21,7 @@ const maxHostKey = 64 << 10
 // can pose as this server.
 func HostKey(state string) (ssh.Signer, error) {
 	path := filepath.Join(state, hostKeyName)
-	signer, err := loadHostKey(path)
+	signer, err := loadHostKey(path, ssh.KeyAlgoED25519)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return signer, err
 	}
@@ -32,10 +32,10 @@ func HostKey(state string) (ssh.Signer, error) {
 	if _, err := Generate(path, "shelf host key"); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make the host key: %w", err)
 	}
-	return loadHostKey(path)
+	return loadHostKey(path, ssh.KeyAlgoED25519)
 }
 
-func loadHostKey(path string) (ssh.Signer, error) {
+func loadHostKey(path, algorithm string) (ssh.Signer, error) {
 	content, err := readSecure(path, maxHostKey, ownerOnly)
 	if err != nil {
 		return nil, fmt.Errorf("host key: %w", err)
@@ -44,9 +44,8 @@ func loadHostKey(path string) (ssh.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("host key: %s is not a private key without a passphrase: %w", path, err)
 	}
-	if signer.PublicKey().Type() != ssh.KeyAlgoED25519 {
-		return nil, fmt.Errorf("host key: %s is of type %s, not %s",
-			path, signer.PublicKey().Type(), ssh.KeyAlgoED25519)
+	if signer.PublicKey().Type() != algorithm {
+		return nil, fmt.Errorf("host key: %s is of type %s, not %s", path, signer.PublicKey().Type(), algorithm)
 	}
 	return signer, nil
 }

@@ -18,7 +18,8 @@
 //	expiry.go       expiry-time=: until when
 //	policy.go       which keys are strong enough
 //	revoked.go      which may not be used any more
-//	hostkey.go      the host's keys: made once, loaded ever after
+//	hostkey.go      the host's key: made once, loaded ever after
+//	hostkeys.go     and others, their certificates, and those that will follow
 //	generate.go     making a key
 //	secure.go       opening files that nobody else may have touched
 //

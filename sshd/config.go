@@ -47,7 +47,7 @@ func (c Config) check() error {
 	case c.Session == nil:
 		return errors.New("sshd: nothing to serve")
 	}
-	return c.Limits.check()
+	return c.Limits.Check()
 }
 
 // Limits bound what clients can use up. Their names and meanings are those of
@@ -105,7 +105,8 @@ func DefaultPenalties() Penalties {
 	}
 }
 
-func (l Limits) check() error {
+// Check refuses limits that make no sense.
+func (l Limits) Check() error {
 	for _, limit := range []struct {
 		name  string
 		value int

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 
 	"shelf/keys"
 	"shelf/vfs"
@@ -128,13 +128,24 @@ func openLibrary(path string, o vfs.DirOptions) (*vfs.Dir, error) {
 	return dir, nil
 }
 
-func openHostKey(state string) (ssh.Signer, error) {
-	key, err := keys.HostKey(state)
+func openHostKeys(state string) (keys.HostKeys, error) {
+	k, err := keys.OpenHostKeys(state)
 	if err != nil {
-		return nil, &problem{"There is no host key to serve with", err,
+		return k, &problem{"There is no host key to serve with", err,
 			"Mend it, or name another directory with --state; there a new key is made, of which clients will warn."}
 	}
-	return key, nil
+	return k, nil
+}
+
+// checkOwner refuses to serve the files of others with the rights of root,
+// unless that is wanted.
+func (s settings) checkOwner(path string) error {
+	var st unix.Stat_t
+	if s.AllowRoot || os.Geteuid() != 0 || unix.Stat(path, &st) != nil || st.Uid == 0 {
+		return nil
+	}
+	return &problem{"The library is not root's, but the server would be", fmt.Errorf("%s belongs to user %d", path, st.Uid),
+		"Start the server as that user; or, if it must be root, set allow_root = true."}
 }
 
 func openListener(address string) (net.Listener, error) {

@@ -100,11 +100,14 @@ func (s settings) openLibraries(log *slog.Logger) (open libraries, err error) {
 	all := s.libraries()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		dir, err := openLibrary(all[name].Path, s.storage(all[name], log))
+		if err == nil {
+			open[name] = dir
+			err = s.checkOwner(all[name].Path)
+		}
 		if err != nil {
 			open.close()
 			return nil, err
 		}
-		open[name] = dir
 	}
 	return open, nil
 }

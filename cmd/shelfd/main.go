@@ -3,17 +3,26 @@
 // It only turns flags and a configuration file into values, passes them to the
 // packages keys, vfs and sshd, and tells people what happens:
 //
-//	main.go      the command line, and exit statuses
-//	settings.go  what can be set, and the defaults
-//	values.go    how times, sizes and the like are written
-//	config.go    the configuration file
-//	serve.go     shelfd serve: from settings to a running server, and its end
-//	memory.go    how much memory it may hold
-//	checks.go    what must be right before anybody is served
-//	announce.go  the line that says how to connect
-//	log.go       the log, and events in it
-//	keygen.go    shelfd keygen
-//	version.go   shelfd version
+//	main.go       the command line, and exit statuses
+//	settings.go   what can be set, and the defaults
+//	libraries.go  the tables of libraries
+//	accounts.go   the tables of accounts, and what each is served
+//	values.go     how times, sizes and the like are written
+//	sources.go    and addresses, and what is held against them
+//	config.go     the configuration file
+//	serve.go      shelfd serve: from settings to a running server, and its end
+//	reload.go     other settings for a running server
+//	sandbox.go    what the process gives up before it serves
+//	memory.go     how much memory it may hold
+//	checks.go     what must be right before anybody is served
+//	announce.go   the line that says how to connect
+//	log.go        the log, and events in it
+//	audit.go      a file for the events
+//	check.go      shelfd check
+//	passwd.go     shelfd passwd, shelfd totp
+//	hostkey.go    shelfd hostkey
+//	keygen.go     shelfd keygen
+//	version.go    shelfd version
 package main
 
 import (
@@ -71,7 +80,7 @@ func rootCommand() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), keygenCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), passwdCommand(), totpCommand(), hostkeyCommand(), keygenCommand(), versionCommand())
 	return root
 }
 

@@ -62,7 +62,7 @@ func (r *reloader) reload() error {
 	if parts.accounts, err = next.openAccounts(parts.used, parts.log); err != nil {
 		return err
 	}
-	if parts.hostKey, err = openHostKey(next.State); err != nil {
+	if parts.hostKeys, err = openHostKeys(next.State); err != nil {
 		return err
 	}
 	if err := r.server.Reload(parts.config(next)); err != nil {
@@ -74,9 +74,9 @@ func (r *reloader) reload() error {
 
 // checkSame refuses what cannot change while the server runs.
 func (s settings) checkSame(next settings) error {
-	if s.Listen != next.Listen || s.State != next.State || s.AuditLog != next.AuditLog ||
+	if s.Listen != next.Listen || s.State != next.State || s.AuditLog != next.AuditLog || s.Sandbox != next.Sandbox ||
 		!reflect.DeepEqual(s.libraries(), next.libraries()) {
-		return errors.New("listen, state, audit_log and libraries change when the server is started again, not by a reload")
+		return errors.New("listen, state, audit_log, sandbox and libraries change when the server is started again, not by a reload")
 	}
 	return nil
 }

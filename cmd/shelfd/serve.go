@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
 	"shelf/sshd"
@@ -56,6 +55,7 @@ func settle(config string, given *pflag.FlagSet) (settings, error) {
 			err = errors.Join(err, over.Set(f.Name, f.Value.String()))
 		}
 	})
+	s.configFile = config
 	s.reread = func() (settings, error) { return settle(config, given) }
 	return s, errors.Join(err, s.complete())
 }
@@ -75,7 +75,11 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		p.listener.Close()
 		return err
 	}
-	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKey.PublicKey()))
+	if err := s.enclose(log); err != nil {
+		p.listener.Close()
+		return err
+	}
+	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKeys.Current[0].PublicKey()))
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go newMemory(s.MemoryLimit.bytes, server.Connections).watch(watching)
@@ -86,7 +90,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 // parts are what a server is put together from.
 type parts struct {
 	libraries libraries
-	hostKey   ssh.Signer
+	hostKeys  keys.HostKeys
 	used      *keys.UsedCodes
 	accounts  *keys.Accounts
 	audit     *auditLog // nil is to have events in the log
@@ -107,7 +111,7 @@ func prepare(s settings, log *slog.Logger) (p parts, err error) {
 	if p.libraries, err = s.openLibraries(log); err != nil {
 		return p, err
 	}
-	if p.hostKey, err = openHostKey(s.State); err == nil {
+	if p.hostKeys, err = openHostKeys(s.State); err == nil {
 		p.audit, err = openAuditLog(s.AuditLog)
 	}
 	if err == nil {
@@ -131,12 +135,13 @@ func (p parts) config(s settings) sshd.Config {
 		report = logEvent(newLog(p.audit, logFormat{json: true}, slog.LevelInfo))
 	}
 	return sshd.Config{
-		HostKeys: []ssh.Signer{p.hostKey},
-		Accounts: p.accounts,
-		Limits:   s.limits(),
-		Session:  s.services(p.libraries),
-		Report:   report,
-		Log:      p.log,
+		HostKeys:     p.hostKeys.Current,
+		NextHostKeys: p.hostKeys.Next,
+		Accounts:     p.accounts,
+		Limits:       s.limits(),
+		Session:      s.services(p.libraries),
+		Report:       report,
+		Log:          p.log,
 	}
 }
 

@@ -47,6 +47,9 @@ type settings struct {
 	RevokedKeys       string `toml:"revoked_keys"`
 	AuditLog          string `toml:"audit_log"`
 
+	Sandbox   sandbox `toml:"sandbox"`
+	AllowRoot bool    `toml:"allow_root"`
+
 	PerSourceMaxStartups       uint16       `toml:"per_source_max_startups"`
 	PerSourceNetBlockSize      netBlockSize `toml:"per_source_net_block_size"`
 	PerSourcePenalties         penalties    `toml:"per_source_penalties"`
@@ -57,8 +60,9 @@ type settings struct {
 	Libraries map[string]librarySettings `toml:"libraries"`
 	Accounts  map[string]accountSettings `toml:"accounts"`
 
-	reread    func() (settings, error) // reads them again; nil is that they never change
-	givenKeys string                   // AuthorizedKeysFile as it was given, for people to paste
+	configFile string
+	reread     func() (settings, error) // reads them again; nil is that they never change
+	givenKeys  string                   // AuthorizedKeysFile as it was given, for people to paste
 }
 
 // defaults are the settings when nothing is said. Those that depend on who

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"shelf/keys"
+)
+
+func hostkeyCommand() *cobra.Command {
+	var config, state string
+	folder := func(c *cobra.Command) (string, error) {
+		s, err := settle(config, c.Flags())
+		return s.State, err
+	}
+	list := &cobra.Command{
+		Use:   "hostkey",
+		Short: "List, make and rotate the keys that clients know the server by",
+		Long: "List the host keys. To change one without a warning at any client: make the next\n" +
+			"one, reload the server (SIGHUP), leave clients time to log in and learn it, then\n" +
+			"rotate, and reload again.",
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			state, err := folder(c)
+			if err != nil {
+				return err
+			}
+			return listHostKeys(state, c.OutOrStdout())
+		},
+	}
+	make := &cobra.Command{
+		Use:   "new ed25519|rsa",
+		Short: "Make a host key, or the one that will follow it",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return nil
+			}
+			return usageError{fmt.Errorf("%s takes a type: ed25519 or rsa", c.CommandPath())}
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			state, err := folder(c)
+			if err != nil {
+				return err
+			}
+			path, key, err := keys.MakeHostKey(state, args[0])
+			if err == nil {
+				fmt.Fprintf(c.OutOrStdout(), "%s %s\n", ssh.FingerprintSHA256(key), path)
+			}
+			return err
+		},
+	}
+	rotate := &cobra.Command{
+		Use:   "rotate",
+		Short: "Have the next host keys used; the old ones are kept aside",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			state, err := folder(c)
+			if err != nil {
+				return err
+			}
+			return rotateHostKeys(state, c.OutOrStdout())
+		},
+	}
+	list.PersistentFlags().StringVar(&config, "config", "", "read settings from this TOML `file`")
+	list.PersistentFlags().StringVar(&state, "state", "", "the `directory` of the host keys")
+	list.AddCommand(make, rotate)
+	return list
+}
+
+func listHostKeys(state string, out io.Writer) error {
+	all, err := keys.OpenHostKeys(state)
+	if err != nil {
+		return err
+	}
+	show := func(keys []ssh.Signer, use string) {
+		for _, key := range keys {
+			fmt.Fprintf(out, "%s %s %s\n", ssh.FingerprintSHA256(key.PublicKey()), key.PublicKey().Type(), use)
+		}
+	}
+	show(all.Current, "in use")
+	show(all.Next, "next")
+	return nil
+}
+
+func rotateHostKeys(state string, out io.Writer) error {
+	changed, err := keys.RotateHostKeys(state)
+	for _, path := range changed {
+		fmt.Fprintf(out, "%s is new; reload the server\n", path)
+	}
+	if err == nil && len(changed) == 0 {
+		err = fmt.Errorf("there is no next host key in %s; shelfd hostkey new makes one", state)
+	}
+	return err
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mdp/qrterminal/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"shelf/keys"
+)
+
+func passwdCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "passwd",
+		Short: "Make the hash of a password, for password_hash",
+		Long: "Ask for a password, twice, and print its argon2id hash, which goes into an\n" +
+			"account's password_hash. Without a terminal it is the first line of the input.",
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			text, err := newPassword(c.InOrStdin(), c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			hash, err := keys.HashPassword(text)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), hash)
+			return err
+		},
+	}
+}
+
+// newPassword reads a password, from a terminal without showing it.
+func newPassword(in io.Reader, prompt io.Writer) (string, error) {
+	f, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		return strings.TrimRight(line, "\r\n"), nil
+	}
+	var typed [2]string
+	for i, text := range []string{"New password: ", "Once more: "} {
+		fmt.Fprint(prompt, text)
+		password, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(prompt)
+		if err != nil {
+			return "", err
+		}
+		typed[i] = string(password)
+	}
+	if typed[0] != typed[1] {
+		return "", errors.New("the two are not the same; try again")
+	}
+	return typed[0], nil
+}
+
+func totpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "totp NAME",
+		Short: "Make a secret of one-time codes for an account",
+		Long: "Make a secret for the account NAME and print it for the account's totp_secret,\n" +
+			"with a QR code for the app that shows the codes (RFC 6238).",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return nil
+			}
+			return usageError{fmt.Errorf("%s takes the name of one account", c.CommandPath())}
+		},
+		RunE: func(c *cobra.Command, args []string) error { return newTOTP(args[0], c.OutOrStdout()) },
+	}
+}
+
+func newTOTP(name string, out io.Writer) error {
+	if err := keys.CheckName(name); err != nil {
+		return err
+	}
+	key, err := keys.GenerateTOTP("Shelf", name)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "totp_secret = %q\n", key.Secret())
+	qrterminal.GenerateHalfBlock(key.URL(), qrterminal.M, out)
+	return nil
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+func restrict(_, _ []string, _ bool) error { return errors.New("this system has no Landlock") }

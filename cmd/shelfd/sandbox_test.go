@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"shelf/vfs"
+)
+
+// The test runs itself anew, since what is given up is given up for good.
+const enclosed = "SHELFD_TEST_ENCLOSED"
+
+func TestSandbox(t *testing.T) {
+	if dir := os.Getenv(enclosed); dir != "" {
+		escape(t, dir)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSandbox$", "-test.v")
+	cmd.Env = append(os.Environ(), enclosed+"="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() == noLandlock {
+		t.Skip("the kernel has no Landlock of version 4 or newer")
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+const noLandlock = 77
+
+// escape tries, as a bug in a handler would, what the server need not do, and
+// then what it must.
+func escape(t *testing.T, dir string) {
+	library, state, config := filepath.Join(dir, "library"), filepath.Join(dir, "state"), filepath.Join(dir, "config")
+	for _, folder := range []string{library, state, config} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(config, "shelfd.toml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := defaults()
+	s.Library, s.State, s.configFile, s.Sandbox.mode = library, state, filepath.Join(config, "shelfd.toml"), sandboxRequire
+	open, err := vfs.OpenDir(library, vfs.DirOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.enclose(nil); err != nil {
+		os.Exit(noLandlock)
+	}
+	for what, err := range map[string]error{
+		"read /etc/passwd":      second(os.ReadFile("/etc/passwd")),
+		"list the folder above": second(os.ReadDir(dir)),
+		"write beside":          os.WriteFile(filepath.Join(dir, "x"), nil, 0o600),
+		"write the config":      os.WriteFile(s.configFile, nil, 0o600),
+		"run a program":         exec.Command("/bin/true").Run(),
+		"connect":               second(net.Dial("tcp", listener.Addr().String())),
+		"link out":              os.Symlink("/etc", filepath.Join(library, "etc")),
+	} {
+		if !errors.Is(err, os.ErrPermission) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	upload, err := open.Create(t.Context(), "file", vfs.CreateOptions{Create: true, Truncate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := upload.WriteAt([]byte("x"), 0); err != nil {
+		t.Error(err)
+	}
+	if err := upload.Commit(t.Context()); err != nil {
+		t.Errorf("an upload is not published: %v", err)
+	}
+	if _, err := os.ReadFile(s.configFile); err != nil {
+		t.Error(err)
+	}
+	if _, err := openHostKeys(state); err != nil {
+		t.Error(err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -1,0 +1,178 @@
+package keys
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// HostKeys are the keys that a server proves itself with.
+type HostKeys struct {
+	Current []ssh.Signer // the first choice first; one with a certificate is there twice
+	Next    []ssh.Signer // announced to clients, and not used yet
+}
+
+// hostKeyType is a kind of host key, and its file in the state folder.
+type hostKeyType struct{ name, file, algorithm string }
+
+func hostKeyTypes() []hostKeyType {
+	return []hostKeyType{
+		{"ed25519", hostKeyName, ssh.KeyAlgoED25519},
+		{"rsa", "ssh_host_rsa_key", ssh.KeyAlgoRSA},
+	}
+}
+
+// What is put after a host key's file name.
+const (
+	nextSuffix = ".next"     // the key that will follow it
+	oldSuffix  = ".old"      // the key that it followed
+	certSuffix = "-cert.pub" // its certificate, as ssh-keygen -h -s names it
+)
+
+// hostRSABits is the size of RSA host keys that are made.
+const hostRSABits = 3072
+
+// OpenHostKeys loads the host keys of the state folder, and makes one the first
+// time, as [HostKey]. An RSA key, next keys and certificates are there if their
+// files are.
+func OpenHostKeys(state string) (k HostKeys, err error) {
+	if _, err := HostKey(state); err != nil {
+		return k, err
+	}
+	return loadHostKeys(state)
+}
+
+// CheckHostKeys loads the host keys of the state folder and makes none.
+func CheckHostKeys(state string) error {
+	_, err := loadHostKeys(state)
+	return err
+}
+
+func loadHostKeys(state string) (k HostKeys, err error) {
+	for _, t := range hostKeyTypes() {
+		path := filepath.Join(state, t.file)
+		current, err := loadSigner(path, t.algorithm)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return k, err
+		}
+		certified, err := certify(current, path+certSuffix)
+		if err != nil {
+			return k, err
+		}
+		k.Current = append(k.Current, certified...)
+		next, err := loadSigner(path+nextSuffix, t.algorithm)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return k, err
+		}
+		if err == nil {
+			k.Next = append(k.Next, next)
+		}
+	}
+	return k, nil
+}
+
+// loadSigner loads a host key; one of RSA signs with SHA-2 alone (RFC 8332).
+func loadSigner(path, algorithm string) (ssh.Signer, error) {
+	key, err := loadHostKey(path, algorithm)
+	if err != nil || algorithm != ssh.KeyAlgoRSA {
+		return key, err
+	}
+	if err := checkKey(key.PublicKey()); err != nil {
+		return nil, fmt.Errorf("host key: %s: %w", path, err)
+	}
+	return ssh.NewSignerWithAlgorithms(key.(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256})
+}
+
+// certify is a key and, before it, the key with its certificate, if that is
+// there (PROTOCOL.certkeys).
+func certify(key ssh.Signer, path string) ([]ssh.Signer, error) {
+	content, err := readSecure(path, maxHostKey, sharedRead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []ssh.Signer{key}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("host certificate: %w", err)
+	}
+	public, _, _, _, err := ssh.ParseAuthorizedKey(content)
+	cert, ok := public.(*ssh.Certificate)
+	if err != nil || !ok || cert.CertType != ssh.HostCert {
+		return nil, fmt.Errorf("host certificate: %s is not the certificate of a host", path)
+	}
+	signer, err := ssh.NewCertSigner(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("host certificate: %s: %w", path, err)
+	}
+	return []ssh.Signer{signer, key}, nil
+}
+
+// MakeHostKey makes a host key of a type, "ed25519" or "rsa": the key itself if
+// there is none, and else the one that will follow it.
+func MakeHostKey(state, name string) (path string, key ssh.PublicKey, err error) {
+	for _, t := range hostKeyTypes() {
+		if t.name != name {
+			continue
+		}
+		if err := os.MkdirAll(state, 0o700); err != nil {
+			return "", nil, fmt.Errorf("make the state folder: %w", err)
+		}
+		path = filepath.Join(state, t.file)
+		if _, err := os.Stat(path); err == nil {
+			path += nextSuffix
+		}
+		if key, err = t.make(path); errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("%s is there already; shelfd hostkey rotate has it used", path)
+		}
+		return path, key, err
+	}
+	return "", nil, fmt.Errorf("there is no type of host key %q; there are ed25519 and rsa", name)
+}
+
+func (t hostKeyType) make(path string) (ssh.PublicKey, error) {
+	if t.algorithm != ssh.KeyAlgoRSA {
+		return Generate(path, "shelf host key")
+	}
+	private, err := rsa.GenerateKey(rand.Reader, hostRSABits)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeKey(path, "shelf host key", private); err != nil {
+		return nil, err
+	}
+	return ssh.NewPublicKey(&private.PublicKey)
+}
+
+// RotateHostKeys has each next key take the place of the one it follows, which
+// is kept aside with its certificate. It returns the files that have changed.
+func RotateHostKeys(state string) (changed []string, err error) {
+	for _, t := range hostKeyTypes() {
+		path := filepath.Join(state, t.file)
+		if _, err := loadSigner(path+nextSuffix, t.algorithm); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return changed, err
+		}
+		// A crash in between leaves the key missing and both others there: the
+		// first rename is undone by hand, and no key is lost.
+		os.Remove(path + oldSuffix)
+		if err := os.Link(path, path+oldSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return changed, fmt.Errorf("keep the old host key: %w", err)
+		}
+		if err := os.Rename(path+certSuffix, path+oldSuffix+certSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return changed, fmt.Errorf("keep the old certificate: %w", err)
+		}
+		if err := os.Rename(path+nextSuffix, path); err != nil {
+			return changed, fmt.Errorf("rotate the host key: %w", err)
+		}
+		changed = append(changed, path)
+	}
+	return changed, nil
+}

@@ -1,0 +1,125 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+func openKeys(t *testing.T, state string) HostKeys {
+	t.Helper()
+	k, err := OpenHostKeys(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func same(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
+
+// A next key is announced, then used; the old one is kept aside.
+func TestHostKeysRotate(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	first := openKeys(t, state)
+	if len(first.Current) != 1 || len(first.Next) != 0 {
+		t.Fatalf("got %+v", first)
+	}
+	path, next, err := MakeHostKey(state, "ed25519")
+	if err != nil || !strings.HasSuffix(path, ".next") {
+		t.Fatal(path, err)
+	}
+	if _, _, err := MakeHostKey(state, "ed25519"); err == nil || !strings.Contains(err.Error(), "rotate") {
+		t.Errorf("a next key is replaced: %v", err)
+	}
+	k := openKeys(t, state)
+	if len(k.Current) != 1 || !same(k.Current[0].PublicKey(), first.Current[0].PublicKey()) ||
+		len(k.Next) != 1 || !same(k.Next[0].PublicKey(), next) {
+		t.Fatalf("got %+v", k)
+	}
+	changed, err := RotateHostKeys(state)
+	if err != nil || len(changed) != 1 {
+		t.Fatal(changed, err)
+	}
+	k = openKeys(t, state)
+	if len(k.Current) != 1 || !same(k.Current[0].PublicKey(), next) || len(k.Next) != 0 {
+		t.Errorf("after it was rotated: %+v", k)
+	}
+	old, err := loadHostKey(filepath.Join(state, hostKeyName+oldSuffix), ssh.KeyAlgoED25519)
+	if err != nil || !same(old.PublicKey(), first.Current[0].PublicKey()) {
+		t.Errorf("the old key is lost: %v", err)
+	}
+	if changed, err := RotateHostKeys(state); err != nil || len(changed) != 0 {
+		t.Errorf("nothing is to rotate: %v, %v", changed, err)
+	}
+}
+
+func TestRSAHostKeySignsWithSHA2(t *testing.T) {
+	state := t.TempDir()
+	path, _, err := MakeHostKey(state, "rsa")
+	if err != nil || filepath.Base(path) != "ssh_host_rsa_key" {
+		t.Fatal(path, err)
+	}
+	k := openKeys(t, state)
+	if len(k.Current) != 2 || k.Current[0].PublicKey().Type() != ssh.KeyAlgoED25519 {
+		t.Fatalf("got %+v", k)
+	}
+	many, ok := k.Current[1].(ssh.MultiAlgorithmSigner)
+	if !ok || !slices.Equal(many.Algorithms(), []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}) {
+		t.Errorf("it signs with %v", many)
+	}
+	if _, err := many.SignWithAlgorithm(rand.Reader, []byte("x"), ssh.KeyAlgoRSA); err == nil {
+		t.Error("it signs with SHA-1")
+	}
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeKey(path, "", weak); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenHostKeys(state); err == nil {
+		t.Error("a weak host key is used")
+	}
+	if _, _, err := MakeHostKey(state, "dsa"); err == nil {
+		t.Error("a key of type dsa is made")
+	}
+}
+
+func TestHostCertificate(t *testing.T) {
+	state, authority := t.TempDir(), newKey(t)
+	plain := openKeys(t, state).Current[0]
+	put := func(kind uint32, of ssh.PublicKey) {
+		t.Helper()
+		c := &ssh.Certificate{Key: of, CertType: kind, ValidPrincipals: []string{"files"}, ValidBefore: ssh.CertTimeInfinity}
+		if err := c.SignCert(rand.Reader, authority); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(state, hostKeyName+certSuffix), ssh.MarshalAuthorizedKey(c), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(ssh.HostCert, plain.PublicKey())
+	k := openKeys(t, state)
+	if len(k.Current) != 2 || k.Current[0].PublicKey().Type() != ssh.CertAlgoED25519v01 || !same(k.Current[1].PublicKey(), plain.PublicKey()) {
+		t.Errorf("got %+v", k)
+	}
+	for name, spoil := range map[string]func(){
+		"of a user":      func() { put(ssh.UserCert, plain.PublicKey()) },
+		"of another key": func() { put(ssh.HostCert, newKey(t).PublicKey()) },
+	} {
+		spoil()
+		if _, err := OpenHostKeys(state); err == nil || !strings.Contains(err.Error(), "host certificate") {
+			t.Errorf("a certificate %s: %v", name, err)
+		}
+	}
+}
