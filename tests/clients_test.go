@@ -1,0 +1,73 @@
+package tests
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// TestClientsLogIn has each stock client log in with a key and list.
+func TestClientsLogIn(t *testing.T) {
+	s := serve(t)
+	s.put(t, "welcome.txt", []byte("hello"))
+	_, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for program, command := range map[string]string{
+		"sftp": `echo ls | sftp -F "$CONFIG" -b - shelf`,
+		"psftp": `puttygen "$ID" -O private -o "$ID.ppk" &&
+			echo ls | psftp -batch -be -hostkey "$FINGERPRINT" -i "$ID.ppk" -P $PORT -b /dev/stdin $ACCOUNT@127.0.0.1`,
+		"lftp":   `lftp -e "set sftp:connect-program 'ssh -a -x -F $CONFIG'; open sftp://$ACCOUNT:@shelf; ls; quit"`,
+		"curl":   `curl -sS --insecure --user $ACCOUNT: --key "$ID" --pubkey "$ID.pub" sftp://127.0.0.1:$PORT/`,
+		"rclone": `rclone lsf ":sftp,host=127.0.0.1,port=$PORT,user=$ACCOUNT,key_file=$ID:"`,
+		"/usr/bin/python3": `/usr/bin/python3 -c '
+import os, paramiko
+c = paramiko.SSHClient()
+c.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+c.connect("127.0.0.1", int(os.environ["PORT"]), os.environ["ACCOUNT"], key_filename=os.environ["ID"], allow_agent=False, look_for_keys=False)
+print(c.open_sftp().listdir())'`,
+	} {
+		t.Run(program, func(t *testing.T) {
+			need(t, program)
+			if strings.HasSuffix(program, "python3") {
+				needParamiko(t)
+			}
+			cmd := exec.Command("sh", "-c", command)
+			cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "PORT="+port, "ACCOUNT="+user, "ID="+s.identity, "CONFIG="+s.config,
+				"FINGERPRINT="+s.fingerprint(t))
+			cmd.Dir = t.TempDir()
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "welcome.txt") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// fingerprint is that of the server's host key.
+func (s *server) fingerprint(t *testing.T) string {
+	t.Helper()
+	signer, err := readIdentity(filepath.Join(s.state, "ssh_host_ed25519_key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ssh.FingerprintSHA256(signer.PublicKey())
+}
+
+// needParamiko skips where the system's Python, for which distributions package
+// it, has no paramiko.
+func needParamiko(t *testing.T) {
+	t.Helper()
+	if err := exec.Command("/usr/bin/python3", "-c", "import paramiko").Run(); err != nil {
+		if mustHaveAll() {
+			t.Fatal("python3-paramiko is not installed, and in CI it must be")
+		}
+		t.Skip("/usr/bin/python3 has no paramiko")
+	}
+}

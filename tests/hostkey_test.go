@@ -1,0 +1,42 @@
+package tests
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestClientsLearnHostKeys has the stock client learn the next host key, and
+// trust it once it is used, without a question.
+func TestClientsLearnHostKeys(t *testing.T) {
+	need(t, "sftp")
+	s := serve(t)
+	known := filepath.Join(t.TempDir(), "known_hosts")
+	visit := func(check string) {
+		t.Helper()
+		cmd := exec.Command("sftp", "-F", s.config, "-o", "UserKnownHostsFile="+known, "-o", "UpdateHostKeys=yes",
+			"-o", "StrictHostKeyChecking="+check, "-b", "-", "shelf")
+		cmd.Stdin = strings.NewReader("ls\n")
+		succeed(t, cmd)
+	}
+	reload := func() {
+		t.Helper()
+		before := strings.Count(s.stderr.String(), "was reloaded")
+		s.cmd.Process.Signal(syscall.SIGHUP)
+		eventually(t, "the server has reloaded", func() bool { return strings.Count(s.stderr.String(), "was reloaded") > before })
+	}
+	visit("accept-new")
+	succeed(t, exec.Command("shelfd", "hostkey", "new", "ed25519", "--state", s.state))
+	reload()
+	eventually(t, "the client has learnt the next key", func() bool {
+		visit("yes")
+		text, err := os.ReadFile(known)
+		return err == nil && strings.Count(string(text), "ssh-ed25519") == 2
+	})
+	succeed(t, exec.Command("shelfd", "hostkey", "rotate", "--state", s.state))
+	reload()
+	visit("yes")
+}
