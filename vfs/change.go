@@ -40,18 +40,22 @@ func (d *Dir) place(folder int, old, new string, replace bool) error {
 }
 
 // checkTarget refuses a name that stands for something else than a file, which
-// a rename would replace (a link, a FIFO) and which clients cannot see.
+// a rename would replace (a link, a FIFO) and which clients cannot see. It looks
+// once: between two looks another upload may publish a file.
 func (d *Dir) checkTarget(name string, replace bool) error {
-	_, err := d.stat(name)
-	if err == nil && !replace {
-		return &Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
-	}
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	var st unix.Stat_t
-	if unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+	err := unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return storeError("stat", err)
+	}
+	if _, regular := infoOf(name, &st); !regular {
 		return &Error{Kind: ErrName, Why: "the name is taken by something that is not a file of the library"}
+	}
+	if !replace {
+		return &Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
 	}
 	return nil
 }

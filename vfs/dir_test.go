@@ -542,3 +542,43 @@ func TestScatteredWrites(t *testing.T) {
 		t.Error("it was published wrong")
 	}
 }
+
+// A name that another upload publishes, or removes, at this very moment is not
+// taken by something else than a file.
+func TestCreateWhileAnotherPublishes(t *testing.T) {
+	d, _ := openDir(t, vfs.DirOptions{Durability: vfs.NoFsync})
+	over := make(chan struct{})
+	churned := make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-over:
+				churned <- nil
+				return
+			default:
+			}
+			u, err := d.Create(context.Background(), "f", create)
+			if err == nil {
+				err = errors.Join(u.Commit(context.Background()), d.Remove(context.Background(), "f"))
+			}
+			if err != nil {
+				churned <- err
+				return
+			}
+		}
+	}()
+	for range 20_000 {
+		u, err := d.Create(t.Context(), "f", create)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if err := u.Abort(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(over)
+	if err := <-churned; err != nil {
+		t.Error(err)
+	}
+}
