@@ -64,7 +64,7 @@ func parseSource(text string) (source, error) {
 
 // allow tells whether an address is matched, and by no pattern that denies.
 func (s Sources) allow(from net.Addr) bool {
-	address, ok := addressOf(from)
+	address, ok := AddressOf(from)
 	if !ok {
 		return false
 	}
@@ -91,9 +91,9 @@ func (s source) match(address netip.Addr) bool {
 	return err == nil && matched
 }
 
-// addressOf is the address of a peer; one that reached an IPv6 socket over IPv4
+// AddressOf is the address of a peer; one that reached an IPv6 socket over IPv4
 // counts as what it is.
-func addressOf(a net.Addr) (netip.Addr, bool) {
+func AddressOf(a net.Addr) (netip.Addr, bool) {
 	if a == nil {
 		return netip.Addr{}, false
 	}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"shelf/keys"
 )
 
 // Penalties is PerSourcePenalties of sshd_config(5): how long a source is turned
@@ -86,7 +88,7 @@ func (g *gate) penalized(source netip.Prefix) time.Duration {
 // source is the network that counts as one source: PerSourceNetBlockSize of
 // sshd_config(5). A peer without an IP address is of no network.
 func (l Limits) source(from net.Addr) netip.Prefix {
-	address, ok := addressOf(from)
+	address, ok := keys.AddressOf(from)
 	if !ok {
 		return netip.Prefix{}
 	}
@@ -99,16 +101,6 @@ func (l Limits) source(from net.Addr) netip.Prefix {
 		network = netip.PrefixFrom(address, address.BitLen())
 	}
 	return network
-}
-
-// addressOf is the address of a peer; one that reached an IPv6 socket over IPv4
-// counts as what it is.
-func addressOf(a net.Addr) (netip.Addr, bool) {
-	if a == nil {
-		return netip.Addr{}, false
-	}
-	peer, err := netip.ParseAddrPort(a.String())
-	return peer.Addr().Unmap().WithZone(""), err == nil
 }
 
 func contains(networks []netip.Prefix, address netip.Addr) bool {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"shelf/keys"
 )
 
 // proxyHeaderWait is how long a proxy may take to say whom it connects.
@@ -16,7 +18,7 @@ const proxyHeaderWait = 5 * time.Second
 // header is not SSH. To wait for it must not keep others from being accepted.
 func (s *Server) accepted(ctx context.Context, nc net.Conn) {
 	limits := s.current.Load().Limits
-	address, _ := addressOf(nc.RemoteAddr())
+	address, _ := keys.AddressOf(nc.RemoteAddr())
 	if !contains(limits.ProxyProtocol, address) {
 		s.start(ctx, nc)
 		return

@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -22,21 +21,15 @@ func TestClientsLearnHostKeys(t *testing.T) {
 		cmd.Stdin = strings.NewReader("ls\n")
 		succeed(t, cmd)
 	}
-	reload := func() {
-		t.Helper()
-		before := strings.Count(s.stderr.String(), "was reloaded")
-		s.cmd.Process.Signal(syscall.SIGHUP)
-		eventually(t, "the server has reloaded", func() bool { return strings.Count(s.stderr.String(), "was reloaded") > before })
-	}
 	visit("accept-new")
 	succeed(t, exec.Command("shelfd", "hostkey", "new", "ed25519", "--state", s.state))
-	reload()
+	s.reload(t, "was reloaded")
 	eventually(t, "the client has learnt the next key", func() bool {
 		visit("yes")
 		text, err := os.ReadFile(known)
 		return err == nil && strings.Count(string(text), "ssh-ed25519") == 2
 	})
 	succeed(t, exec.Command("shelfd", "hostkey", "rotate", "--state", s.state))
-	reload()
+	s.reload(t, "was reloaded")
 	visit("yes")
 }

@@ -63,9 +63,7 @@ func TestReload(t *testing.T) {
 		if err := os.WriteFile(file, []byte(toml), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		before := strings.Count(s.stderr.String(), said)
-		s.cmd.Process.Signal(syscall.SIGHUP)
-		eventually(t, "the server has read it", func() bool { return strings.Count(s.stderr.String(), said) > before })
+		s.reload(t, said)
 	}
 	over.Store(true)
 	all.Wait()

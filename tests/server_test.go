@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -117,6 +118,15 @@ func (s *server) start(args []string) error {
 		return err
 	}
 	return s.writeConfig()
+}
+
+// reload has the server read its configuration again, and waits until its log
+// says that it has, in these words.
+func (s *server) reload(t *testing.T, said string) {
+	t.Helper()
+	before := strings.Count(s.stderr.String(), said)
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	eventually(t, "the server has read it", func() bool { return strings.Count(s.stderr.String(), said) > before })
 }
 
 var listening = regexp.MustCompile(`127\.0\.0\.1:\d+`)

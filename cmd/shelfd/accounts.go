@@ -188,8 +188,7 @@ func (s settings) authorizedKeys(name string, a accountSettings, log *slog.Logge
 
 // services say what each account is served. Made once, since those of an
 // account share what limits its rates.
-func (s settings) services(open libraries) func(keys.Identity) (sshd.Service, error) {
-	buffers := new(vfs.Buffers)
+func (s settings) services(open libraries, buffers *vfs.Buffers) func(keys.Identity) (sshd.Service, error) {
 	all := make(map[string]sshd.Service)
 	for name, a := range s.accounts() {
 		all[name] = s.service(a, open, buffers)

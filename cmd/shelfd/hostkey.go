@@ -34,12 +34,7 @@ func hostkeyCommand() *cobra.Command {
 	make := &cobra.Command{
 		Use:   "new ed25519|rsa",
 		Short: "Make a host key, or the one that will follow it",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return nil
-			}
-			return usageError{fmt.Errorf("%s takes a type: ed25519 or rsa", c.CommandPath())}
-		},
+		Args:  oneArg("a type: ed25519 or rsa"),
 		RunE: func(c *cobra.Command, args []string) error {
 			state, err := folder(c)
 			if err != nil {

@@ -18,12 +18,7 @@ func keygenCommand() *cobra.Command {
 		Long: "Make an ed25519 key pair: FILE is the private key, without a passphrase, and\n" +
 			"FILE.pub the public one, which goes into an account's authorized keys.\n\n" +
 			"Where there is ssh-keygen, use that: it can protect the key by a passphrase.",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return nil
-			}
-			return usageError{fmt.Errorf("%s takes one file", c.CommandPath())}
-		},
+		Args: oneArg("one file"),
 		RunE: func(c *cobra.Command, args []string) error { return keygen(args[0]) },
 	}
 }

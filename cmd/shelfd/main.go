@@ -96,6 +96,16 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint)}
 }
 
+// oneArg refuses all but one argument, which is what.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return usageError{fmt.Errorf("%s takes %s", c.CommandPath(), what)}
+	}
+}
+
 // noArgs refuses arguments after a command that takes none.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 {

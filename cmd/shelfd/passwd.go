@@ -69,12 +69,7 @@ func totpCommand() *cobra.Command {
 		Short: "Make a secret of one-time codes for an account",
 		Long: "Make a secret for the account NAME and print it for the account's totp_secret,\n" +
 			"with a QR code for the app that shows the codes (RFC 6238).",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return nil
-			}
-			return usageError{fmt.Errorf("%s takes the name of one account", c.CommandPath())}
-		},
+		Args: oneArg("the name of one account"),
 		RunE: func(c *cobra.Command, args []string) error { return newTOTP(args[0], c.OutOrStdout()) },
 	}
 }

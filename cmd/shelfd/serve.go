@@ -14,6 +14,7 @@ import (
 
 	"shelf/keys"
 	"shelf/sshd"
+	"shelf/vfs"
 )
 
 func serveCommand() *cobra.Command {
@@ -90,6 +91,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 // parts are what a server is put together from.
 type parts struct {
 	libraries libraries
+	buffers   *vfs.Buffers
 	hostKeys  keys.HostKeys
 	used      *keys.UsedCodes
 	accounts  *keys.Accounts
@@ -101,7 +103,7 @@ type parts struct {
 // prepare checks and opens all that serving needs, the port last: who can
 // connect is served.
 func prepare(s settings, log *slog.Logger) (p parts, err error) {
-	p.log, p.used = log, keys.NewUsedCodes()
+	p.log, p.used, p.buffers = log, keys.NewUsedCodes(), new(vfs.Buffers)
 	if err := errors.Join(checkUser(s), checkApart(s)); err != nil {
 		return p, err
 	}
@@ -139,7 +141,7 @@ func (p parts) config(s settings) sshd.Config {
 		NextHostKeys: p.hostKeys.Next,
 		Accounts:     p.accounts,
 		Limits:       s.limits(),
-		Session:      s.services(p.libraries),
+		Session:      s.services(p.libraries, p.buffers),
 		Report:       report,
 		Log:          p.log,
 	}

@@ -194,17 +194,18 @@ func (s *settings) absolute() error {
 }
 
 func (s settings) limits() sshd.Limits {
-	l := sshd.DefaultLimits()
-	l.LoginGraceTime = s.LoginGraceTime.Duration
-	l.MaxAuthTries = s.MaxAuthTries.n
-	l.MaxStartups = sshd.Startups(s.MaxStartups)
-	l.MaxConnections = s.MaxConnections.n
-	l.MaxSessions = s.MaxSessions.n
-	l.ClientAliveInterval = s.ClientAliveInterval.Duration
-	l.ClientAliveCountMax = s.ClientAliveCountMax.n
-	l.PerSourceMaxStartups = int(s.PerSourceMaxStartups)
-	l.PerSourceNetBlockSize = sshd.NetBlockSize(s.PerSourceNetBlockSize)
-	l.Penalties = s.PerSourcePenalties.penalties(s.PerSourcePenaltyExemptList)
-	l.ExemptProbes, l.ProxyProtocol = prefixes(s.ExemptProbes), prefixes(s.ProxyProtocol)
-	return l
+	return sshd.Limits{
+		LoginGraceTime:        s.LoginGraceTime.Duration,
+		MaxAuthTries:          s.MaxAuthTries.n,
+		MaxStartups:           sshd.Startups(s.MaxStartups),
+		MaxConnections:        s.MaxConnections.n,
+		MaxSessions:           s.MaxSessions.n,
+		PerSourceMaxStartups:  int(s.PerSourceMaxStartups),
+		PerSourceNetBlockSize: sshd.NetBlockSize(s.PerSourceNetBlockSize),
+		Penalties:             s.PerSourcePenalties.penalties(s.PerSourcePenaltyExemptList),
+		ExemptProbes:          prefixes(s.ExemptProbes),
+		ProxyProtocol:         prefixes(s.ProxyProtocol),
+		ClientAliveInterval:   s.ClientAliveInterval.Duration,
+		ClientAliveCountMax:   s.ClientAliveCountMax.n,
+	}
 }
