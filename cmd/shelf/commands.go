@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/spf13/pflag"
 )
 
 // command is one thing that the prompt takes.
@@ -13,21 +13,54 @@ type command struct {
 	aliases []string
 	usage   string
 	summary string
-	more    string // for help NAME
-	run     func(s *shell, ctx context.Context, args []string) error
+	more    string                         // for help NAME
+	flags   func(*pflag.FlagSet, *choices) // nil if it has none
+	takes   words                          // what Tab completes
+	alone   bool                           // it needs no connection
+	run     func(s *shell, ctx context.Context, o *choices, args []string) error
 }
+
+// words are what a command's arguments name.
+type words int
+
+const (
+	nothing words = iota
+	remoteNames
+	localFiles
+	localFolders
+	commandNames
+)
 
 // commands is the table, in the order that help prints.
 func commands() []command {
 	return []command{
-		{"list", []string{"ls", "dir"}, "list [PATTERN]", "list the files, or those that match, such as '*.pdf'",
-			"Size, time and name, sorted by name.", (*shell).list},
+		{"list", []string{"ls", "dir"}, "list [PATTERN...]", "list the files, or those that match, such as '*.pdf'",
+			"Size, time and name, sorted by name.", listFlags, remoteNames, false, (*shell).list},
+		{"info", []string{"stat"}, "info NAME...", "tell the size, time and SHA-256 of files",
+			"A server that has no sha256sum is read from instead, which takes as long as a get.", infoFlags, remoteNames, false, (*shell).info},
 		{"get", []string{"download"}, "get NAME... [to DIR]", "download files",
-			"A file appears under its name when all of it is here; one of that name is replaced.", (*shell).get},
+			"Names may be patterns. A file appears under its name when all of it is here; what had\n" +
+				"come of one that was cut is kept in a hidden file beside it, and the next get of the\n" +
+				"same file goes on from there, after checking that it is the beginning of it. A file\n" +
+				"that is here already is not replaced, unless you say so.", getFlags, remoteNames, false, (*shell).get},
 		{"put", []string{"upload"}, "put FILE...", "upload files",
-			"Each is stored under its last name. A file of that name is replaced when all of the new one is there.", (*shell).put},
-		{"help", []string{"?"}, "help [COMMAND]", "say what can be done", "", (*shell).help},
-		{"quit", []string{"exit", "bye", "q"}, "quit", "end; Ctrl-D does, too", "", (*shell).quit},
+			"Each is stored under its last name, in the place of one that has it, when all of it is\n" +
+				"there. A put that was cut goes on when it is said again, after checking what is there.", putFlags, localFiles, false, (*shell).put},
+		{"rename", []string{"mv"}, "rename NAME NEW-NAME", "give a file another name",
+			"A file that has the new name already stays, unless --force is given.", renameFlags, remoteNames, false, (*shell).rename},
+		{"remove", []string{"rm", "del", "delete"}, "remove NAME...", "delete files on the server, after asking",
+			"Names may be patterns. The account must be allowed to delete.", removeFlags, remoteNames, false, (*shell).remove},
+		{"sync", nil, "sync DIR", "upload the files of a folder that are not on the server as they are here",
+			"One way, up: nothing is changed here, and nothing is deleted there. Files are compared by\n" +
+				"size and time; with --checksum by SHA-256. What is in folders below, and names that start\n" +
+				"with a dot, are left out.", syncFlags, localFolders, false, (*shell).sync},
+		{"watch", nil, "watch DIR", "sync a folder, then upload what comes into it, until Ctrl-C",
+			"A file is uploaded once it has not changed for a while. What fails is tried again.", watchFlags, localFolders, false, (*shell).watch},
+		{"space", []string{"df"}, "space", "tell how much room the server has", "", spaceFlags, nothing, false, (*shell).space},
+		{"reconnect", nil, "reconnect", "connect anew, and go on with the transfer that was cut",
+			"Any other command connects anew as well, when the connection is lost.", nil, nothing, true, (*shell).reconnect},
+		{"help", []string{"?"}, "help [COMMAND]", "say what can be done", "", nil, commandNames, true, (*shell).help},
+		{"quit", []string{"exit", "bye", "q"}, "quit", "end; Ctrl-D does, too", "", nil, nothing, true, (*shell).quit},
 	}
 }
 
@@ -39,8 +72,12 @@ func find(word string) (command, error) {
 			if name == word {
 				return c, nil
 			}
-			if d := editDistance(word, name); d < distance && d < len(name) {
-				best, distance = name, d
+			near := editDistance(word, name)
+			if strings.HasPrefix(name, word) && len(word) > 1 {
+				near = 1
+			}
+			if near < distance && near < len(name) {
+				best, distance = name, near
 			}
 		}
 	}
@@ -71,35 +108,3 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
-
-// help is the table as text.
-func help() string {
-	var b strings.Builder
-	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-22s%s\n", c.usage, c.summary)
-	}
-	return b.String()
-}
-
-func (s *shell) help(_ context.Context, args []string) error {
-	if len(args) == 0 {
-		fmt.Fprint(s.out, help())
-		return nil
-	}
-	for _, word := range args {
-		c, err := find(word)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.out, "%s: %s\n", c.usage, c.summary)
-		if c.more != "" {
-			fmt.Fprintln(s.out, c.more)
-		}
-		if len(c.aliases) > 0 {
-			fmt.Fprintf(s.out, "Also: %s\n", strings.Join(slices.Sorted(slices.Values(c.aliases)), ", "))
-		}
-	}
-	return nil
-}
-
-func (s *shell) quit(context.Context, []string) error { return errQuit }

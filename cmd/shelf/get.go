@@ -2,19 +2,19 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/pkg/sftp"
 )
 
-func (s *shell) get(ctx context.Context, args []string) error {
+func (s *shell) get(ctx context.Context, o *choices, args []string) error {
 	dir := "."
 	if n := len(args); n > 2 && args[n-2] == "to" {
 		dir, args = args[n-1], args[:n-2]
@@ -27,67 +27,195 @@ func (s *shell) get(ctx context.Context, args []string) error {
 		return err
 	}
 	defer root.Close()
-	return s.each(ctx, args, func(ctx context.Context, name string) error { return s.getOne(ctx, root, name) })
+	names, err := s.remoteNames(ctx, args)
+	if err != nil {
+		return err
+	}
+	g := &getting{shell: s, choices: o, root: root, replace: make(map[string]bool)}
+	t := s.newTransfers("get", o, len(names))
+	for _, name := range names {
+		t.add(name, g.here(ctx, name), func(ctx context.Context, m *meter) error { return g.one(ctx, t, m, name) })
+	}
+	return t.run(ctx)
+}
+
+// getting is one get of many files into a folder.
+type getting struct {
+	*shell
+	*choices
+	root    *os.Root
+	replace map[string]bool // the files that may be replaced
 }
 
 // checkLocal refuses a name that is not plainly one of a file in a folder. The
 // server's names are data: none may choose where we write.
 func checkLocal(name string) error {
 	bad := func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }
-	if name == "" || name == "." || name == ".." || strings.ContainsFunc(name, bad) {
+	if name == "" || name == "." || name == ".." || strings.ContainsFunc(name, bad) || len(name) > 255 {
 		return errors.New("that cannot be the name of a file here")
 	}
 	return nil
 }
 
-// getOne downloads to a temporary file, which takes the name when it is whole.
-func (s *shell) getOne(ctx context.Context, root *os.Root, name string) error {
+// here finds out what to do about a file that has the name. Questions are asked
+// before the first transfer starts.
+func (g *getting) here(ctx context.Context, name string) error {
 	if err := checkLocal(name); err != nil {
 		return err
 	}
-	return s.transfer(ctx, func(c *channel) error {
-		remote, err := c.Open("/" + name)
-		if err != nil {
-			return err
-		}
-		defer remote.Close()
-		part := fmt.Sprintf(".shelf-%s.part", rand.Text())
-		local, err := root.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		age, err := s.download(remote, local, name)
-		err = errors.Join(err, local.Close())
-		if err == nil {
-			err = root.Chtimes(part, age, age)
-		}
-		if err == nil {
-			err = root.Rename(part, name)
-		}
-		if err != nil {
-			root.Remove(part)
-		}
-		return err
-	})
+	local, err := g.root.Lstat(name)
+	if err != nil {
+		return nil
+	}
+	if !local.Mode().IsRegular() {
+		return errors.New("what has that name here is not a regular file")
+	}
+	there, err := g.remote.ask.stat(ctx, g.remote.path(name))
+	if err != nil {
+		return g.remote.ask.explain(ctx, err)
+	}
+	if g.same(ctx, name, local, there) {
+		return errSame
+	}
+	if !g.force && !g.confirm(ctx, fmt.Sprintf("%s is here already. Replace it?", printable(name))) {
+		return errExists
+	}
+	g.replace[name] = true
+	return nil
 }
 
-// download fills local, makes it durable, and tells when remote was changed.
-func (s *shell) download(remote *sftp.File, local *os.File, name string) (time.Time, error) {
-	info, err := remote.Stat()
+// same tells whether the file is here: by size and time or, if asked to, by its
+// digest.
+func (g *getting) same(ctx context.Context, name string, local fs.FileInfo, there attrs) bool {
+	if local.Size() != there.size {
+		return false
+	}
+	if !g.checksum {
+		return sameTime(local.ModTime(), there.modified)
+	}
+	f, err := g.root.Open(name)
 	if err != nil {
-		return time.Time{}, err
+		return false
 	}
-	if !info.Mode().IsRegular() {
-		return time.Time{}, errors.New("that is not a regular file")
+	defer f.Close()
+	ours := sha256.New()
+	theirs, err := g.remote.digest(ctx, g.remote.path(name), there.size)
+	return err == nil && hashFirst(ours, f, there.size) == nil && hexDigest(ours) == theirs
+}
+
+// sameTime compares times as SFTP has them, in seconds.
+func sameTime(a, b time.Time) bool { return a.Unix() == b.Unix() }
+
+// one downloads a file to a part, which takes the name when it is whole.
+func (g *getting) one(ctx context.Context, t *transfers, m *meter, name string) error {
+	path := g.remote.path(name)
+	d, err := g.remote.openDownload(ctx, path)
+	if err != nil {
+		return err
 	}
-	p := s.progress("got", name, info.Size())
-	n, err := remote.WriteTo(p.writer(local))
-	if err == nil && n < info.Size() {
-		err = fmt.Errorf("it ended after %d of %d bytes: %w", n, info.Size(), io.ErrUnexpectedEOF)
+	d.limit = t.limit
+	m.begin(d.file.size)
+	p, err := openPart(g.root, partName(g.remote.to.addr, path, d.file))
+	if err != nil {
+		return d.end(err)
+	}
+	d.widen(ctx, d.file.size-p.size, t.share())
+	err = d.end(g.fill(ctx, d, p, m))
+	if errors.Is(err, errDamaged) {
+		p.drop()
+		return err
 	}
 	if err == nil {
-		err = local.Sync()
+		err = p.become(name, d.file.modified, g.replace[name])
 	}
-	p.end(n, err)
-	return info.ModTime(), err
+	if err != nil {
+		p.leave()
+	}
+	return err
+}
+
+// fill completes the part. A beginning that is here already is used if the
+// server can tell the digest of the whole, with which what came of it is
+// compared; if that is not as it should be, all is sent again.
+func (g *getting) fill(ctx context.Context, d *download, p *part, m *meter) error {
+	resume := p.size > 0 && p.size <= d.file.size && g.remote.digests.able(ctx)
+	if p.size > 0 && !resume {
+		g.detailf("%s: the server has no sha256sum to check the beginning with; all of it is sent again", printable(m.name))
+	}
+	if !resume {
+		if err := p.keepFirst(0); err != nil {
+			return err
+		}
+	}
+	err := g.fillFrom(ctx, d, p, m, resume || g.checksum)
+	if errors.Is(err, errDamaged) && resume {
+		g.warnf("%s: the beginning that was here is not that of the file; all of it is sent again", printable(m.name))
+		if err := p.keepFirst(0); err != nil {
+			return err
+		}
+		m.restart()
+		err = g.fillFrom(ctx, d, p, m, true)
+	}
+	return err
+}
+
+// errDamaged is a file that is not what the server has.
+var errDamaged = errors.New("its SHA-256 is not that of the file on the server: it was changed meanwhile, or damaged")
+
+// fillFrom reads what the part lacks and, if check is set, compares digests. The
+// server makes its own while the file comes.
+func (g *getting) fillFrom(ctx context.Context, d *download, p *part, m *meter, check bool) error {
+	m.skip(p.size)
+	if !check {
+		if err := d.copy(ctx, p, p.size, m.add); err != nil {
+			return err
+		}
+		return p.Sync()
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	theirs := make(chan string, 1)
+	go func() {
+		sum, _ := g.remote.digests.sum(ctx, d.path, d.file.size)
+		theirs <- sum
+	}()
+	ours := sha256.New()
+	err := hashFirst(ours, p.File, p.size)
+	if err == nil {
+		err = d.copy(ctx, io.MultiWriter(p, ours), p.size, m.add)
+	}
+	if err == nil {
+		err = p.Sync()
+	}
+	if err != nil {
+		return err
+	}
+	return g.compare(ctx, d, m, ours, <-theirs)
+}
+
+// compare is the check of a file that is whole.
+func (g *getting) compare(ctx context.Context, d *download, m *meter, ours hash.Hash, theirs string) error {
+	m.sum = hexDigest(ours)
+	if theirs == "" {
+		g.detailf("%s: the server has no sha256sum; it is read once more instead", printable(m.name))
+		h := sha256.New()
+		if err := d.copy(ctx, h, 0, func(int) {}); err != nil {
+			return err
+		}
+		theirs = hexDigest(h)
+	}
+	if theirs != m.sum {
+		return errDamaged
+	}
+	m.checked = true
+	return nil
+}
+
+// hashFirst feeds the first n bytes of a file to h, and leaves it behind them.
+func hashFirst(h hash.Hash, f *os.File, n int64) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err := io.CopyN(h, f, n)
+	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,32 +13,27 @@ import (
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
 
-// hosts is the file of host keys that are trusted.
+// hosts are the host keys that are trusted.
 type hosts struct {
-	db        *knownhosts.HostKeyDB
-	file      string
-	acceptNew bool
-	err       io.Writer
+	*ui
+	db      *knownhosts.HostKeyDB
+	file    string // where new ones go
+	newKeys string // ask, accept or refuse
+	pause   func() (resume func())
 }
 
-func openHosts(o options, err io.Writer) (*hosts, error) {
-	h := &hosts{file: o.knownHosts, acceptNew: o.acceptNew, err: err}
-	if h.file == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("no home folder to find known_hosts in: %w; name a file with --known-hosts", err)
-		}
-		h.file = filepath.Join(home, ".ssh", "known_hosts")
-	}
+func openHosts(u *ui, to target, pause func() func()) (*hosts, error) {
 	var files []string
-	if _, err := os.Stat(h.file); err == nil {
-		files = []string{h.file}
+	for _, f := range to.knownHosts {
+		if _, err := os.Stat(f); err == nil {
+			files = append(files, f)
+		}
 	}
-	var dbErr error
-	if h.db, dbErr = knownhosts.NewDB(files...); dbErr != nil {
-		return nil, fmt.Errorf("the file of host keys %s: %w", h.file, dbErr)
+	db, err := knownhosts.NewDB(files...)
+	if err != nil {
+		return nil, &exitError{exitHostKey, fmt.Errorf("the files of host keys: %w", err)}
 	}
-	return h, nil
+	return &hosts{ui: u, db: db, file: to.knownHosts[0], newKeys: to.newKeys, pause: pause}, nil
 }
 
 // algorithms asks a known host for a key of a kind that is known.
@@ -55,10 +49,8 @@ func (h *hosts) check(host string, addr net.Addr, key ssh.PublicKey) error {
 	if !knownhosts.IsHostUnknown(err) {
 		return &exitError{exitHostKey, h.untrusted(host, key, err)}
 	}
-	if !h.acceptNew {
-		if err := h.ask(host, key); err != nil {
-			return &exitError{exitHostKey, err}
-		}
+	if err := h.decide(host, key); err != nil {
+		return &exitError{exitHostKey, err}
 	}
 	if err := h.record(host, addr, key); err != nil {
 		return &exitError{exitHostKey, fmt.Errorf("record the host key: %w", err)}
@@ -74,10 +66,27 @@ func (h *hosts) untrusted(host string, key ssh.PublicKey, err error) error {
 			"If you know that the server has a new key, remove line %d of %s",
 			host, print, changed.Want[0].Line, changed.Want[0].Filename)
 	}
+	if revoked := (*xknownhosts.RevokedError)(nil); errors.As(err, &revoked) {
+		return fmt.Errorf("the key of %s, %s, is REVOKED by line %d of %s: somebody may have stolen it",
+			host, print, revoked.Revoked.Line, revoked.Revoked.Filename)
+	}
 	return fmt.Errorf("the key of %s, %s, is not trusted: %w", host, print, err)
 }
 
+// decide is what is done about a key that is not known.
+func (h *hosts) decide(host string, key ssh.PublicKey) error {
+	switch h.newKeys {
+	case "accept":
+		return nil
+	case "refuse":
+		return fmt.Errorf("the host key of %s, %s, is not known, and StrictHostKeyChecking forbids to accept it",
+			host, ssh.FingerprintSHA256(key))
+	}
+	return h.ask(host, key)
+}
+
 func (h *hosts) ask(host string, key ssh.PublicKey) error {
+	defer h.pause()()
 	question := fmt.Sprintf("The host key of %s is not known: %s %s\nIs it the right one? (yes/no) ",
 		host, key.Type(), ssh.FingerprintSHA256(key))
 	answer, err := askLine(question)
@@ -102,6 +111,8 @@ func (h *hosts) record(host string, addr net.Addr, key ssh.PublicKey) error {
 	if err := errors.Join(knownhosts.WriteKnownHost(f, host, addr, key), f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(h.err, "The key of %s is in %s from now on.\n", host, h.file)
+	if !h.quiet && !h.json {
+		h.warnf("The key of %s is in %s from now on.", host, h.file)
+	}
 	return nil
 }

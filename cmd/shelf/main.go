@@ -1,18 +1,48 @@
 // Command shelf is a client for a library served over SFTP: a small prompt
-// that lists, downloads, uploads and quits. It is a client of the protocol and
-// works with any SFTP server.
+// that lists, downloads and uploads files. It is a client of the protocol and
+// works with any SFTP server; where something needs Shelf, it says so.
+//
+// How it starts, and where commands come from:
 //
 //	main.go         flags, and exit statuses
-//	destination.go  whom to connect to, and as whom
-//	connect.go      the connection, and a channel of it for each transfer
-//	auth.go         how to log in
+//	shell.go        one command after the other, and a lost connection
+//	prompt.go       commands from a terminal or a pipe
+//	editor.go       a line at a terminal; with complete.go and history.go
+//	commands.go     the table of commands; choices.go has their flags
+//	completion.go man.go  what is made from that table
+//
+// A command each, with what only it needs:
+//
+//	list.go info.go rename.go remove.go space.go help.go
+//	get.go          and part.go: the local file until it is whole
+//	put.go          and resume.go: what an earlier try left on the server
+//	sync.go watch.go  many puts
+//	names.go        which names a pattern means
+//
+// How files are moved:
+//
+//	transfer.go     many files, some at a time; meter.go, bars.go: how far
+//	download.go     one file, over one channel or several
+//	upload.go       one file, over one channel
+//	digest.go       SHA-256 on the server, or here
+//	limit.go        how fast at most
+//
+// The connection:
+//
+//	destination.go  what a person writes; sshconfig.go: what it stands for
+//	connect.go      dialing, and by way of other servers; outbox.go: sending
+//	auth.go         how to log in; identity.go: with which keys
 //	hostkeys.go     which server is trusted
-//	prompt.go       where commands come from: arguments, a terminal or a pipe
-//	commands.go     the table of commands
-//	list.go get.go put.go  a command each
-//	transfer.go     many files one after the other, and what is said of each
+//	remote.go       a connection, and what is known of the server
+//	pool.go         its channels
+//	channel.go      an SFTP session; packet.go requests.go status.go: its words
 //	reasons.go      why the server refused
-//	print.go        what the server sent, made safe to print
+//
+// How we talk to people and scripts:
+//
+//	ui.go           lines and JSON; print.go: made safe to print
+//	ask.go          questions
+//	system_*.go     what differs between systems
 package main
 
 import (
@@ -21,7 +51,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -72,65 +102,119 @@ func run(args []string, std streams) int {
 	if e := (*exitError)(nil); errors.As(err, &e) {
 		return e.status
 	}
+	if errors.Is(err, errInterrupted) {
+		return exitSome
+	}
 	return exitUsage
 }
 
+const (
+	long = `List, download and upload the files of a library over SSH.
+
+Without a command there is a prompt. Commands also come from a pipe, one a
+line; the first that fails ends it. They are:
+
+`
+	statuses = `Exit status: 0 all was done, 1 something failed, 2 usage, 3 no connection or a
+lost one, 4 the host key is not trusted, 5 not let in.`
+	examples = `  shelf ada@files.example.com
+  shelf ada@files.example.com put *.pdf
+  shelf -p 22 ada@files.example.com get report.pdf to /tmp
+  shelf sftp://ada@files.example.com:2222/report.pdf`
+)
+
 func rootCommand(std streams) *cobra.Command {
-	var o options
+	o := options{ui: &ui{streams: std}}
 	c := &cobra.Command{
-		Use:   "shelf [flags] [user@]host[:port] [command [args...]]",
-		Short: "List, download and upload the files of a library over SSH",
-		Long: "List, download and upload the files of a library over SSH.\n\n" +
-			"Without a command there is a prompt. Commands also come from a pipe, one a\n" +
-			"line; the first that fails ends it. They are:\n\n" + help() + "\n" +
-			"Exit status: 0 all was done, 1 something failed, 2 usage, 3 no connection,\n" +
-			"4 the host key is not trusted, 5 not let in.",
-		Example:       "  shelf ada@files.example.com\n  shelf -p 22 ada@files.example.com get report.pdf to /tmp",
+		Use:           "shelf [flags] [user@]host[:port] [command [args...]]",
+		Short:         "List, download and upload the files of a library over SSH",
+		Long:          long + help() + "\n" + statuses,
+		Example:       examples,
 		Args:          cobra.MinimumNArgs(1),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE: func(c *cobra.Command, args []string) error {
-			to, err := parseDestination(args[0], o.port)
-			if err != nil {
-				return err
-			}
-			return session(c.Context(), o, to, args[1:], std)
-		},
+		RunE:          func(c *cobra.Command, args []string) error { return session(c.Context(), o, args) },
 	}
-	f := c.Flags()
-	f.SetInterspersed(false)
-	f.IntVarP(&o.port, "port", "p", defaultPort, "port of the server")
-	f.StringArrayVarP(&o.identities, "identity", "i", nil, "log in with the private key in this `FILE`; may be repeated")
-	f.BoolVar(&o.acceptNew, "accept-new", false, "trust the key of a host not seen before, without asking")
-	f.StringVar(&o.knownHosts, "known-hosts", "", "`FILE` of trusted host keys (default ~/.ssh/known_hosts)")
+	o.add(c)
+	c.AddCommand(completionCommand(), manCommand())
+	c.CompletionOptions.DisableDefaultCmd = true
+	c.SetHelpCommand(&cobra.Command{Hidden: true})
+	c.ValidArgsFunction = completeArgs
 	return c
 }
 
-// options are the flags.
+// options are the flags before the destination.
 type options struct {
-	port       int
+	*ui
+	user       string // never a flag: it stands before the host
+	port       int    // 0 if it is not given
 	identities []string
 	acceptNew  bool
 	knownHosts string
+	config     string
+	jump       string
+	timeout    time.Duration
+}
+
+func (o *options) add(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.SetInterspersed(false)
+	f.IntVarP(&o.port, "port", "p", 0, fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
+	f.StringArrayVarP(&o.identities, "identity", "i", nil, "log in with the private key in this `FILE`; may be repeated")
+	f.StringVarP(&o.jump, "jump", "J", "", "connect by way of this `[USER@]HOST[:PORT]`; several with commas")
+	f.StringVarP(&o.config, "config", "F", "", "`FILE` to read instead of ~/.ssh/config; none for no file")
+	f.BoolVar(&o.acceptNew, "accept-new", false, "trust the key of a host not seen before, without asking")
+	f.StringVar(&o.knownHosts, "known-hosts", "", "`FILE` of trusted host keys (default ~/.ssh/known_hosts)")
+	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "give up on a server that is silent for so `LONG`; 0 never does")
+	f.BoolVar(&o.json, "json", false, "a line of JSON for each thing that there is to say")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "say only what went wrong")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say also how it is done")
 }
 
 // session connects and carries out the commands.
-func session(ctx context.Context, o options, to destination, args []string, std streams) error {
-	r, err := connect(ctx, o, to, std)
+func session(ctx context.Context, o options, args []string) error {
+	s, err := newSession(o, args[0])
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	s := &shell{remote: r, streams: std}
-	if len(args) > 0 {
-		return s.interruptible(ctx, func(ctx context.Context) error { return ignoreQuit(s.command(ctx, args)) })
+	if s.remote, err = s.connect(ctx); err != nil {
+		return err
+	}
+	defer func() { s.remote.Close() }()
+	words := args[1:]
+	if file := s.remote.file; len(words) == 0 && file != "" {
+		words = []string{"get", file}
+	}
+	if len(words) > 0 {
+		return s.interruptible(ctx, func(ctx context.Context) error { return ignoreQuit(s.command(ctx, words)) })
 	}
 	return s.read(ctx)
 }
 
-// interruptible runs f with a context that Ctrl-C ends.
-func (s *shell) interruptible(ctx context.Context, f func(context.Context) error) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	return f(ctx)
+// newSession finds out whom to connect to, and how.
+func newSession(o options, where string) (*shell, error) {
+	d, err := parseDestination(where)
+	if err != nil {
+		return nil, err
+	}
+	if o.port < 0 || o.port > 65535 {
+		return nil, usageErrorf("port %d is not a number from 1 to 65535", o.port)
+	}
+	config, err := readSSHConfig(o.config)
+	if err != nil {
+		return nil, err
+	}
+	to, err := config.resolve(d, o, defaultPort)
+	if err != nil {
+		return nil, err
+	}
+	dial := &dialer{o.ui, o, config}
+	return &shell{ui: o.ui, names: &names{}, connect: func(ctx context.Context) (*remote, error) {
+		client, err := dial.dial(ctx, to)
+		if err != nil {
+			return nil, err
+		}
+		return newRemote(ctx, client, to, d.path, o.timeout)
+	}}, nil
 }

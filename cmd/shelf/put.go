@@ -2,42 +2,65 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/pkg/sftp"
+	"strings"
 )
 
-func (s *shell) put(ctx context.Context, args []string) error {
+func (s *shell) put(ctx context.Context, o *choices, args []string) error {
 	if len(args) == 0 {
 		return usageErrorf("which files? put FILE...")
 	}
-	return s.each(ctx, args, s.putOne)
+	return s.putFiles(ctx, o, localNames(args))
 }
 
-// putOne uploads a file. CLOSE is what publishes it: if anything fails before,
-// the channel is closed instead, and the server keeps what it had.
-func (s *shell) putOne(ctx context.Context, file string) error {
-	local, info, err := openLocal(file)
-	if err != nil {
-		return err
-	}
-	defer local.Close()
-	name := filepath.Base(file)
-	return s.transfer(ctx, func(c *channel) error {
-		remote, err := c.OpenFile("/"+name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-		if err != nil {
-			return err
+// localNames makes what is a pattern, and not a file, the files that match it.
+// A shell did that already; at the prompt there is none.
+func localNames(args []string) (files []string) {
+	for _, a := range args {
+		if _, err := os.Lstat(a); err != nil && strings.ContainsAny(a, "*?[") {
+			if match, err := filepath.Glob(a); err == nil && len(match) > 0 {
+				files = append(files, match...)
+				continue
+			}
 		}
-		p := s.progress("put", name, info.Size())
-		err = upload(c, remote, p.reader(local), info)
-		p.end(info.Size(), err)
-		return err
-	})
+		files = append(files, a)
+	}
+	return files
+}
+
+func (s *shell) putFiles(ctx context.Context, o *choices, files []string) error {
+	_, err := s.putSome(ctx, o, files)
+	return err
+}
+
+// putSome uploads files, and tells which of them failed.
+func (s *shell) putSome(ctx context.Context, o *choices, files []string) (failed []string, err error) {
+	defer s.names.forget()
+	t := s.newTransfers("put", o, len(files))
+	for _, file := range files {
+		t.add(file, nil, func(ctx context.Context, m *meter) error {
+			return (&putting{shell: s, choices: o, m: m, t: t}).one(ctx, file)
+		})
+	}
+	err = t.run(ctx)
+	return t.failed, err
+}
+
+// putting is the upload of one file.
+type putting struct {
+	*shell
+	*choices
+	t     *transfers
+	m     *meter
+	local *os.File
+	info  fs.FileInfo
+	name  string // on the server
 }
 
 // openLocal opens a regular file. What else it may be is found out first: to
@@ -45,33 +68,120 @@ func (s *shell) putOne(ctx context.Context, file string) error {
 func openLocal(file string) (*os.File, fs.FileInfo, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, reason(err)
+	}
+	if info.IsDir() {
+		return nil, nil, errors.New("a folder; only files can be put, and sync takes those in a folder")
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("not a regular file; only those can be uploaded")
+		return nil, nil, errors.New("not a regular file; only those can be put")
 	}
 	local, err := os.Open(file)
-	return local, info, err
+	return local, info, reason(err)
 }
 
-// upload sends all of a file, and its age.
-func upload(c *channel, remote *sftp.File, local io.Reader, info fs.FileInfo) error {
-	n, err := remote.ReadFromWithConcurrency(local, inFlight)
+// reason leaves out of a file's error the path, which is said beside it.
+func reason(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// one uploads a file. CLOSE or, on servers other than Shelf, a rename publishes
+// it: if anything fails before, the server keeps what it had.
+func (p *putting) one(ctx context.Context, file string) (err error) {
+	if p.local, p.info, err = openLocal(file); err != nil {
+		return err
+	}
+	defer p.local.Close()
+	p.name = filepath.Base(file)
+	p.m.begin(p.info.Size())
+	path := p.remote.path(p.name)
+	if !p.remote.stages {
+		path = p.remote.path(p.stageName(file))
+	}
+	u, from, err := p.begin(ctx, path)
 	if err != nil {
 		return err
 	}
-	if n != info.Size() {
-		return fmt.Errorf("the file changed while it was read: it had %d bytes, then %d", info.Size(), n)
-	}
-	// Shelf sets the time of the open upload. A server that knows the name only
-	// once it is closed is asked again; an age is not worth a failure.
-	age := func() error { return c.Chtimes(remote.Name(), info.ModTime(), info.ModTime()) }
-	early := age()
-	if err := remote.Close(); err != nil {
+	u.limit = p.t.limit
+	if err := p.send(ctx, u, from); err != nil {
+		u.drop()
 		return err
 	}
-	if early != nil {
-		age()
+	if err := u.finish(ctx); err != nil {
+		return err
+	}
+	return p.publish(ctx, path)
+}
+
+// stageName is where a server that does not stage uploads has this one until
+// it is whole. It stands for this version of this file of this machine, so that
+// no other upload writes there and the next try finds it.
+func (p *putting) stageName(file string) string {
+	host, _ := os.Hostname()
+	if full, err := filepath.Abs(file); err == nil {
+		file = full
+	}
+	version := attrs{size: p.info.Size(), modified: p.info.ModTime()}
+	return partName(host+"\x00"+p.name, file, version)
+}
+
+// send writes what the server lacks, and the age of the file.
+func (p *putting) send(ctx context.Context, u *upload, from int64) error {
+	p.m.skip(from)
+	h := sha256.New()
+	var source io.Reader = p.local
+	if p.checksum {
+		if err := hashFirst(h, p.local, from); err != nil {
+			return err
+		}
+		source = io.TeeReader(source, h)
+	} else if _, err := p.local.Seek(from, io.SeekStart); err != nil {
+		return err
+	}
+	if err := u.copy(ctx, source, from, p.m.add); err != nil {
+		return err
+	}
+	if p.checksum {
+		p.m.sum = hexDigest(h)
+	}
+	if err := p.unchanged(); err != nil {
+		return err
+	}
+	// An age is not worth a failure.
+	u.c.setTimes(ctx, u.handle, p.info.ModTime())
+	return nil
+}
+
+// unchanged fails if the file is not what it was when it was opened.
+func (p *putting) unchanged() error {
+	now, err := p.local.Stat()
+	if err != nil {
+		return err
+	}
+	if done := p.m.done.Load(); done != p.info.Size() || now.Size() != p.info.Size() || !now.ModTime().Equal(p.info.ModTime()) {
+		return fmt.Errorf("the file changed while it was read: it had %d bytes, then %d", p.info.Size(), max(done, now.Size()))
 	}
 	return nil
+}
+
+// publish gives the upload its name, where that is still to be done, and
+// compares digests if it is asked to.
+func (p *putting) publish(ctx context.Context, path string) error {
+	if p.checksum {
+		theirs, err := p.remote.digest(ctx, path, p.info.Size())
+		if err != nil {
+			return fmt.Errorf("it is there, and its SHA-256 cannot be compared: %w", err)
+		}
+		if theirs != p.m.sum {
+			return errors.New("its SHA-256 there is another: it was replaced meanwhile, or damaged")
+		}
+		p.m.checked = true
+	}
+	if path == p.remote.path(p.name) {
+		return nil
+	}
+	return p.remote.publish(ctx, path, p.remote.path(p.name))
 }

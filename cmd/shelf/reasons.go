@@ -2,15 +2,8 @@ package main
 
 import (
 	"bufio"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/pkg/sftp"
 )
 
 // reasons are the lines that a server writes beside its answers. They say why
@@ -51,31 +44,13 @@ func (r *reasons) last() string {
 	}
 }
 
-// explain gives an error the server's reason, made safe to print.
-func (c *channel) explain(err error) error {
-	if err == nil {
-		return nil
-	}
-	if e := (*sftp.StatusError)(nil); errors.As(err, &e) {
-		return errors.New(statusText(e))
-	}
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	if why := c.reasons.last(); why != "" {
-		return fmt.Errorf("%w: %s", fs.ErrPermission, printable(why))
-	}
-	return err
-}
-
-// statusText is the server's text of a STATUS. pkg/sftp shows it only quoted:
-// sftp: "text" (code).
-func statusText(e *sftp.StatusError) string {
-	quoted := strings.TrimPrefix(e.Error(), "sftp: ")
-	if prefix, err := strconv.QuotedPrefix(quoted); err == nil {
-		if text, err := strconv.Unquote(prefix); err == nil && text != "" {
-			return printable(text)
+// forget drops what was said before.
+func (r *reasons) forget() {
+	for {
+		select {
+		case <-r.lines:
+		default:
+			return
 		}
 	}
-	return fmt.Sprintf("the server says %v", e.FxCode())
 }

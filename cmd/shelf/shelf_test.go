@@ -40,7 +40,8 @@ func newServer(t *testing.T, files map[string]string) *server {
 	s := &server{handlers: sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}}
 	dir := t.TempDir()
 	host, user := newKey(t), newKey(t)
-	s.config = &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	// Like Shelf it publishes an upload at CLOSE.
+	s.config = &ssh.ServerConfig{ServerVersion: "SSH-2.0-Shelf", PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		if bytes.Equal(key.Marshal(), user.signer.PublicKey().Marshal()) {
 			return nil, nil
 		}
@@ -140,7 +141,7 @@ func (s *server) run(t *testing.T, stdin string, args ...string) (status int, ou
 		w.Close()
 	}()
 	var o, e bytes.Buffer
-	flags := []string{"-i", s.identity, "--known-hosts", s.known}
+	flags := []string{"-F", "none", "-i", s.identity, "--known-hosts", s.known}
 	status = run(append(flags, args...), streams{in, &o, &e})
 	return status, o.String(), e.String()
 }
@@ -298,7 +299,12 @@ func TestGet(t *testing.T) {
 	s := newServer(t, files)
 	dir := t.TempDir()
 	save(t, filepath.Join(dir, "1"), "an older one")
-	status, out, errs := s.run(t, "", s.addr, "get", "0", "1", "absent", "32767", "32768", "32769", "5 MiB", "to", dir)
+	status, _, errs := s.run(t, "", s.addr, "get", "1", "to", dir)
+	want(t, status, exitSome, errs, "1: it is here already; --force replaces it")
+	if got, _ := os.ReadFile(filepath.Join(dir, "1")); string(got) != "an older one" {
+		t.Errorf("it was replaced unasked by %q", got)
+	}
+	status, out, errs := s.run(t, "", s.addr, "get", "--force", "0", "1", "absent", "32767", "32768", "32769", "5 MiB", "to", dir)
 	want(t, status, exitSome, errs, "absent: ", "1 of 7 files failed")
 	want(t, 0, 0, out, "got 5 MiB: 5.0 MiB in ")
 	for name, text := range files {
@@ -323,13 +329,16 @@ func TestGetShort(t *testing.T) {
 	h.files, h.short = map[string]string{"f": strings.Repeat("x", 100_000)}, true
 	dir := t.TempDir()
 	save(t, filepath.Join(dir, "f"), "old")
-	status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
+	status, _, errs := s.run(t, "", s.addr, "get", "-f", "f", "to", dir)
 	want(t, status, exitSome, errs, "f: it ended after 50000 of 100000 bytes")
 	if got, _ := os.ReadFile(filepath.Join(dir, "f")); string(got) != "old" {
 		t.Errorf("f holds %q", got)
 	}
-	if all, _ := os.ReadDir(dir); len(all) != 1 {
-		t.Errorf("left over: %v", all)
+	all, _ := os.ReadDir(dir)
+	for _, e := range all { // the beginning is kept, and hidden
+		if e.Name() != "f" && !strings.HasPrefix(e.Name(), partPrefix) {
+			t.Errorf("left over: %v", e.Name())
+		}
 	}
 }
 
@@ -349,7 +358,7 @@ func TestPut(t *testing.T) {
 	}
 	args = append(args, dir, filepath.Join(dir, "fifo"), filepath.Join(dir, "absent"))
 	status, out, errs := s.run(t, "", append([]string{s.addr, "put"}, args...)...)
-	want(t, status, exitSome, errs, "fifo: not a regular file", dir+": not a regular file", "absent: ", "3 of 7 files failed")
+	want(t, status, exitSome, errs, "fifo: not a regular file", dir+": a folder", "absent: ", "3 of 7 files failed")
 	want(t, 0, 0, out, "put 5 MiB: 5.0 MiB in ")
 	for _, name := range []string{"0", "1", "32768", "5 MiB"} {
 		local, _ := os.ReadFile(filepath.Join(dir, name))
@@ -364,7 +373,7 @@ func TestPutFails(t *testing.T) {
 	files := map[string]string{}
 	s := newServer(t, files)
 	dir := t.TempDir()
-	args := []string{s.addr, "put"}
+	args := []string{s.addr, "put", "-j", "1"}
 	for _, name := range []string{"fails late", "fails at close", "refused", "fine"} {
 		save(t, filepath.Join(dir, name), strings.Repeat("x", 200_000))
 		args = append(args, filepath.Join(dir, name))
@@ -440,6 +449,8 @@ func TestUsage(t *testing.T) {
 		says string
 	}{
 		{nil, "requires at least 1 arg"},
+		{[]string{"sftp://ada:secret@host"}, "password in a URL"},
+		{[]string{s.addr, "get", "--nonsense"}, "unknown flag: --nonsense; help get"},
 		{[]string{"--nonsense", s.addr}, "unknown flag"},
 		{[]string{"@"}, "@ is no destination"},
 		{[]string{"host:99999"}, "port 99999"},
@@ -447,7 +458,7 @@ func TestUsage(t *testing.T) {
 		{[]string{s.addr, "frobnicate"}, "help lists them"},
 		{[]string{s.addr, "get"}, "get NAME..."},
 		{[]string{s.addr, "put"}, "put FILE..."},
-		{[]string{s.addr, "list", "[", "x"}, "one pattern"},
+		{[]string{s.addr, "list", "["}, "is no pattern"},
 	} {
 		status, _, errs := s.run(t, "", row.args...)
 		want(t, status, exitUsage, errs, row.says)
@@ -461,19 +472,23 @@ func TestUsage(t *testing.T) {
 		want(t, 0, 0, out, c.usage)
 	}
 	_, out, _ = s.run(t, "", s.addr, "help", "ls")
-	want(t, 0, 0, out, "list [PATTERN]", "Also: dir, ls")
+	want(t, 0, 0, out, "list [PATTERN...]", "Also: dir, ls")
 }
 
 func TestDestination(t *testing.T) {
 	for in, want := range map[string]destination{
-		"ada@host":           {"ada", "host:2222"},
-		"ada@host:22":        {"ada", "host:22"},
-		"a@b@host":           {"a@b", "host:2222"},
-		"ada@[::1]:22":       {"ada", "[::1]:22"},
-		"ada@::1":            {"ada", "[::1]:2222"},
-		"ada@[2001:db8::25]": {"ada", "[2001:db8::25]:2222"},
+		"ada@host":                      {"ada", "host", 0, ""},
+		"host":                          {"", "host", 0, ""},
+		"ada@host:22":                   {"ada", "host", 22, ""},
+		"a@b@host":                      {"a@b", "host", 0, ""},
+		"ada@[::1]:22":                  {"ada", "::1", 22, ""},
+		"ada@::1":                       {"ada", "::1", 0, ""},
+		"ada@[2001:db8::25]":            {"ada", "2001:db8::25", 0, ""},
+		"sftp://host":                   {"", "host", 22, ""},
+		"sftp://ada@host:2222/a%20b":    {"ada", "host", 2222, "a b"},
+		"sftp://ada@[::1]//srv/x/y.pdf": {"ada", "::1", 22, "/srv/x/y.pdf"},
 	} {
-		if got, err := parseDestination(in, defaultPort); err != nil || got != want {
+		if got, err := parseDestination(in); err != nil || got != want {
 			t.Errorf("%s: %v, %v", in, got, err)
 		}
 	}

@@ -2,89 +2,147 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"os"
-	"time"
+	"path/filepath"
+	"sync"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
+	"golang.org/x/time/rate"
 )
 
-// each does one file after the other. One that fails does not stop the rest,
-// but Ctrl-C does.
-func (s *shell) each(ctx context.Context, names []string, do func(context.Context, string) error) error {
-	failed := 0
-	for _, name := range names {
-		if ctx.Err() != nil {
-			failed++
-			continue
-		}
-		if err := do(ctx, name); err != nil {
-			failed++
-			fmt.Fprintf(s.err, "%s: %v\n", printable(name), err)
-		}
+// transfers are the files that one command moves, some of them at a time.
+type transfers struct {
+	*ui
+	command string // get or put
+	past    string // and its past tense
+	jobs    int
+	limit   *rate.Limiter
+	bars    *bars // nil without a terminal
+	all     []transfer
+	mu      sync.Mutex // guards failed
+	failed  []string
+}
+
+// transfer is one of them.
+type transfer struct {
+	*meter
+	known error // what is known before it starts: that it will fail, or is done
+	do    func(context.Context, *meter) error
+}
+
+// errSame is a file that need not be moved.
+var errSame = errors.New("the same file is there already")
+
+func (s *shell) newTransfers(command string, o *choices, files int) *transfers {
+	t := &transfers{ui: s.ui, command: command, past: map[string]string{"get": "got"}[command], limit: o.limit.limiter()}
+	if t.past == "" {
+		t.past = command
 	}
-	if failed > 0 && len(names) > 1 {
-		return fmt.Errorf("%d of %d files failed", failed, len(names))
+	t.jobs = min(max(o.jobs, 1), max(files, 1), mostChannels)
+	return t
+}
+
+func (t *transfers) add(name string, known error, do func(context.Context, *meter) error) {
+	m := &meter{name: name, began: t.began}
+	t.all = append(t.all, transfer{m, known, do})
+}
+
+// share is how many channels a transfer may have.
+func (t *transfers) share() int { return mostChannels / t.jobs }
+
+// run does them all. One that fails does not stop the rest, but Ctrl-C does.
+func (t *transfers) run(ctx context.Context) error {
+	t.bars = t.newBars(len(t.all))
+	next := make(chan transfer)
+	var workers sync.WaitGroup
+	for range t.jobs {
+		workers.Go(func() {
+			for one := range next {
+				t.one(ctx, one)
+			}
+		})
 	}
-	if failed > 0 {
-		return fmt.Errorf("the file was not transferred")
+	for _, one := range t.all {
+		next <- one
+	}
+	close(next)
+	workers.Wait()
+	t.bars.end()
+	return t.result(ctx)
+}
+
+func (t *transfers) one(ctx context.Context, one transfer) {
+	err := one.known
+	if err == nil && ctx.Err() != nil {
+		err = errInterrupted
+	}
+	if err == nil {
+		err = one.do(ctx, one.meter)
+	}
+	one.bar.end()
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	t.report(one.meter, err)
+	if err != nil && !errors.Is(err, errSame) {
+		t.mu.Lock()
+		t.failed = append(t.failed, one.name)
+		t.mu.Unlock()
+	}
+}
+
+// transferEvent is what scripts are told of a file.
+type transferEvent struct {
+	Event   string  `json:"event"` // started, done, same or failed
+	Command string  `json:"command"`
+	Name    string  `json:"name"`
+	Size    int64   `json:"size,omitempty"`
+	Resumed int64   `json:"resumed_at,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"`
+	SHA256  string  `json:"sha256,omitempty"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// began shows a transfer whose size is known.
+func (t *transfers) began(m *meter) {
+	m.bar = t.bars.add(m)
+	t.event(transferEvent{Event: "started", Command: t.command, Name: m.name, Size: m.size})
+}
+
+func (t *transfers) report(m *meter, err error) {
+	e := transferEvent{Event: "done", Command: t.command, Name: m.name, Size: m.done.Load(), Resumed: m.skipped, SHA256: m.sum}
+	switch {
+	case err == nil:
+		e.Seconds = m.seconds()
+		t.sayf("%s", m.summary(t.past))
+	case errors.Is(err, errSame):
+		e.Event = "same"
+		t.sayf("%s: %v", printable(m.name), err)
+	default:
+		e.Event, e.Error = "failed", err.Error()
+		t.warnf("%s: %v", printable(m.name), err)
+	}
+	t.event(e)
+}
+
+func (t *transfers) result(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case len(t.failed) > 0 && len(t.all) > 1:
+		return fmt.Errorf("%d of %d files failed", len(t.failed), len(t.all))
+	case len(t.failed) > 0:
+		return errors.New("the file was not transferred")
 	}
 	return nil
 }
 
-// progress shows how far one transfer is: a bar on a terminal, nothing
-// elsewhere; and a line when it is done.
-type progress struct {
-	s     *shell
-	verb  string // what was done, for the line
-	name  string
-	start time.Time
-	bars  *mpb.Progress // nil without a terminal
-	bar   *mpb.Bar
-}
-
-func (s *shell) progress(verb, name string, size int64) *progress {
-	p := &progress{s: s, verb: verb, name: name, start: time.Now()}
-	f, ok := s.out.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return p
+// shortName is what a bar has room for.
+func shortName(name string) string {
+	const room = 24
+	r := []rune(printable(filepath.Base(name)))
+	if len(r) > room {
+		r = append(r[:room-1], '…')
 	}
-	p.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(24), mpb.WithRefreshRate(100*time.Millisecond))
-	p.bar = p.bars.AddBar(size,
-		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name(printable(name)+" "), decor.CountersKibiByte("% .1f / % .1f")),
-		mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f "), decor.AverageETA(decor.ET_STYLE_GO)),
-	)
-	return p
-}
-
-// Write counts what was transferred.
-func (p *progress) Write(b []byte) (int, error) {
-	if p.bar != nil {
-		p.bar.IncrBy(len(b))
-	}
-	return len(b), nil
-}
-
-// reader counts what is read from r.
-func (p *progress) reader(r io.Reader) io.Reader { return io.TeeReader(r, p) }
-
-// writer counts what is written to w.
-func (p *progress) writer(w io.Writer) io.Writer { return io.MultiWriter(w, p) }
-
-// end takes the bar away and, if all is well, says what was done.
-func (p *progress) end(n int64, err error) {
-	if p.bars != nil {
-		p.bar.Abort(true)
-		p.bars.Wait()
-	}
-	if err != nil {
-		return
-	}
-	took := time.Since(p.start)
-	rate := int64(float64(n) / max(took.Seconds(), 0.001))
-	fmt.Fprintf(p.s.out, "%s %s: %s in %s, %s/s\n", p.verb, printable(p.name), size(n), took.Round(time.Millisecond), size(rate))
+	return string(r)
 }

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// bars are shown on a terminal while files move: one a file, and one for all.
+type bars struct {
+	ui    *ui
+	all   *mpb.Progress
+	total *bar // nil for a single file
+	sizes atomic.Int64
+}
+
+// bar is one of them.
+type bar struct {
+	*mpb.Bar
+	total *bar
+	moved atomic.Int64
+	start time.Time
+}
+
+// newBars is nil without a terminal, or when nothing is to be said; a nil bar
+// can be used like any other.
+func (t *transfers) newBars(files int) *bars {
+	if t.quiet || t.json || !isTerminal(t.out) {
+		return nil
+	}
+	b := &bars{ui: t.ui, all: mpb.New(mpb.WithOutput(t.out), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+	if files > 1 {
+		b.total = b.new(fmt.Sprintf("all %d files", files), 0, 1)
+	}
+	t.ui.mu.Lock()
+	t.ui.bars = b.all
+	t.ui.mu.Unlock()
+	return b
+}
+
+func (b *bars) new(name string, size int64, priority int) *bar {
+	n := &bar{start: time.Now()}
+	n.Bar = b.all.AddBar(size, mpb.BarRemoveOnComplete(), mpb.BarPriority(priority),
+		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace)),
+		mpb.AppendDecorators(decor.Any(n.rate, decor.WCSyncSpace), decor.Any(n.eta, decor.WCSyncSpace)))
+	return n
+}
+
+// add shows a file.
+func (b *bars) add(m *meter) *bar {
+	if b == nil {
+		return nil
+	}
+	n := b.new(shortName(m.name), m.size, 0)
+	if n.total = b.total; n.total != nil {
+		n.total.SetTotal(b.sizes.Add(m.size), false)
+	}
+	return n
+}
+
+// add counts bytes that are there. What an earlier try left counts for the
+// length of the bar and not for its rate; see skip.
+func (b *bar) add(n int64) {
+	if b == nil {
+		return
+	}
+	b.moved.Add(n)
+	b.IncrInt64(n)
+	b.total.add(n)
+}
+
+// skip counts bytes that need not be moved.
+func (b *bar) skip(n int64) {
+	if b == nil {
+		return
+	}
+	b.IncrInt64(n)
+	b.total.skip(n)
+}
+
+// perSecond is the mean rate so far, in bytes.
+func (b *bar) perSecond() float64 {
+	return float64(max(b.moved.Load(), 0)) / max(time.Since(b.start).Seconds(), 0.001)
+}
+
+func (b *bar) rate(decor.Statistics) string { return size(int64(b.perSecond())) + "/s" }
+
+func (b *bar) eta(s decor.Statistics) string {
+	r := b.perSecond()
+	if r < 1 || s.Total < s.Current {
+		return "--:--"
+	}
+	left := time.Duration(float64(s.Total-s.Current)/r) * time.Second
+	if left >= 100*time.Hour {
+		return "--:--"
+	}
+	if left >= time.Hour {
+		return fmt.Sprintf("%d:%02d:%02d", int(left.Hours()), int(left.Minutes())%60, int(left.Seconds())%60)
+	}
+	return fmt.Sprintf("%02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
+}
+
+// end takes the bar away.
+func (b *bar) end() {
+	if b != nil {
+		b.Abort(true)
+	}
+}
+
+// end takes all away.
+func (b *bars) end() {
+	if b == nil {
+		return
+	}
+	b.total.end()
+	b.all.Wait()
+	b.ui.mu.Lock()
+	b.ui.bars = nil
+	b.ui.mu.Unlock()
+}

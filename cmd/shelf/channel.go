@@ -1,0 +1,338 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// channel is one SFTP session. Requests go out in the order in which they are
+// made, and any number may be under way; the replies may come in any order.
+//
+// It is our own, and not a library's, for three things: writes are sent in
+// order, so that an upload that is cut is cut at one place; data goes from the
+// channel into the buffer it was asked for; and nothing that a server sends
+// can make us keep more than was asked for, or wait for ever.
+type channel struct {
+	session    *ssh.Session
+	in         io.Writer
+	extensions map[string]string
+	reasons    *reasons
+	timeout    time.Duration // 0 is for ever
+	abandon    func()        // ends the whole connection
+
+	sending sync.Mutex // held while a packet is written
+	mu      sync.Mutex // guards what follows
+	pending map[uint32]*call
+	lastID  uint32
+	failure error
+
+	moved atomic.Uint64 // grows whenever bytes came or went
+	done  chan struct{} // closed when nothing comes any more
+}
+
+// call is a request under way.
+type call struct {
+	into []byte // where the data of a READ goes
+	n    int    // bytes of data in it
+	kind byte
+	body []byte // of a reply that is not data
+	err  error
+	done chan struct{}
+}
+
+// maxReply bounds a packet of the server, in bytes: the largest there is, with
+// 256 KiB of data, and what is around it (OpenSSH's limit is the same).
+const maxReply = 256<<10 + 1024
+
+// The id of VERSION, which has none. Others begin at 1.
+const versionID = 0
+
+// openChannel starts an SFTP session. A server that is silent for the timeout
+// is left.
+func openChannel(ctx context.Context, client *ssh.Client, timeout time.Duration) (*channel, error) {
+	abandon := func() { client.Close() }
+	if timeout > 0 {
+		defer time.AfterFunc(timeout, abandon).Stop()
+	}
+	return orDone(ctx, func() (*channel, error) {
+		s, err := client.NewSession()
+		if err != nil {
+			return nil, err
+		}
+		c := &channel{session: s, timeout: timeout, pending: make(map[uint32]*call), done: make(chan struct{}), abandon: abandon}
+		if err := c.start(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+		return c, nil
+	})
+}
+
+// orDone waits for f no longer than for ctx. What f makes after that is left to
+// the end of the connection.
+func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		return *new(T), ctx.Err()
+	}
+}
+
+func (c *channel) start(ctx context.Context) error {
+	in, inErr := c.session.StdinPipe()
+	out, outErr := c.session.StdoutPipe()
+	said, saidErr := c.session.StderrPipe()
+	if err := errors.Join(inErr, outErr, saidErr, c.session.RequestSubsystem("sftp")); err != nil {
+		return err
+	}
+	c.in, c.reasons = in, readReasons(said)
+	version := &call{done: make(chan struct{}, 1)}
+	c.pending[versionID] = version
+	go c.receive(out)
+	go c.watch()
+	// INIT has the version where others have the id.
+	if err := c.write(newPacket(0).seal(fxpInit, 3)); err != nil {
+		return err
+	}
+	if err := c.wait(ctx, version); err != nil {
+		return err
+	}
+	return c.readExtensions(version)
+}
+
+func (c *channel) readExtensions(version *call) error {
+	if version.kind != fxpVersion {
+		return errMalformed
+	}
+	c.extensions = make(map[string]string)
+	for r := (&reply{rest: version.body}); len(r.rest) > 0; {
+		name := r.string()
+		if c.extensions[name] = r.string(); r.bad {
+			return r.fault()
+		}
+	}
+	return nil
+}
+
+// Close ends the channel. Uploads that are open on it are not published.
+func (c *channel) Close() error { return c.session.Close() }
+
+// send makes a request. The reply's data goes to into.
+func (c *channel) send(kind byte, p packet, into []byte) (*call, error) {
+	q := &call{into: into, done: make(chan struct{}, 1)}
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	c.mu.Lock()
+	if err := c.failure; err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
+	c.lastID = max(c.lastID+1, versionID+1)
+	id := c.lastID
+	c.pending[id] = q
+	c.mu.Unlock()
+	return q, c.write(p.seal(kind, id))
+}
+
+// write sends in steps of an SSH packet, so that a slow line is seen to move.
+func (c *channel) write(p packet) error {
+	const step = 32 << 10
+	for len(p) > 0 {
+		n, err := c.in.Write(p[:min(step, len(p))])
+		if err != nil {
+			return c.fail(err)
+		}
+		c.moved.Add(uint64(n))
+		p = p[n:]
+	}
+	return nil
+}
+
+// wait waits for the reply. When it fails, the buffer of the call must not be
+// used again: data may still come.
+func (c *channel) wait(ctx context.Context, q *call) error {
+	select {
+	case <-q.done:
+		return q.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// do makes a request and waits for a reply of the wanted kind.
+func (c *channel) do(ctx context.Context, kind byte, p packet, want byte) (*reply, error) {
+	q, err := c.send(kind, p, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.wait(ctx, q); err != nil {
+		return nil, err
+	}
+	return q.expect(want)
+}
+
+// expect takes the reply apart if it is of the wanted kind, or an error.
+func (q *call) expect(want byte) (*reply, error) {
+	r := &reply{rest: q.body}
+	if q.kind == fxpStatus {
+		if err := statusOf(r); err != nil || want == fxpStatus {
+			return r, err
+		}
+	}
+	if q.kind != want {
+		return nil, fmt.Errorf("%w: a reply of type %d where %d is due", errMalformed, q.kind, want)
+	}
+	return r, nil
+}
+
+// receive hands out replies until there are no more.
+func (c *channel) receive(out io.Reader) {
+	defer close(c.done)
+	in := bufio.NewReaderSize(countingReader{out, &c.moved}, 64<<10)
+	for {
+		if err := c.receiveOne(in); err != nil {
+			c.fail(err)
+			c.session.Close()
+			return
+		}
+	}
+}
+
+func (c *channel) receiveOne(in *bufio.Reader) error {
+	var head [packetHead]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return err
+	}
+	n := int64(binary.BigEndian.Uint32(head[:])) - 5 // what follows the head
+	if n < 0 || n > maxReply {
+		return fmt.Errorf("%w: a packet of %d bytes", errMalformed, n)
+	}
+	id := binary.BigEndian.Uint32(head[5:])
+	if head[4] == fxpVersion {
+		id = versionID
+	}
+	c.mu.Lock()
+	q := c.pending[id]
+	delete(c.pending, id)
+	c.mu.Unlock()
+	if q == nil {
+		return fmt.Errorf("%w: a reply that nobody asked for", errMalformed)
+	}
+	q.kind = head[4]
+	if q.err = q.read(in, int(n)); q.err != nil {
+		q.done <- struct{}{}
+		return q.err
+	}
+	q.done <- struct{}{}
+	return nil
+}
+
+// read takes the body of n bytes from the channel.
+func (q *call) read(in io.Reader, n int) error {
+	if q.kind != fxpData || q.into == nil {
+		q.body = make([]byte, n)
+		_, err := io.ReadFull(in, q.body)
+		return err
+	}
+	var length [4]byte
+	if n < len(length) {
+		return errMalformed
+	}
+	if _, err := io.ReadFull(in, length[:]); err != nil {
+		return err
+	}
+	if n -= len(length); int64(n) != int64(binary.BigEndian.Uint32(length[:])) || n > len(q.into) {
+		return fmt.Errorf("%w: it sent more data than it was asked for", errMalformed)
+	}
+	q.n = n
+	_, err := io.ReadFull(in, q.into[:n])
+	return err
+}
+
+// fail ends all requests that are under way, and those to come.
+func (c *channel) fail(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure != nil {
+		return c.failure
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errLost
+	}
+	c.failure = err
+	for id, q := range c.pending {
+		q.err = err
+		q.done <- struct{}{}
+		delete(c.pending, id)
+	}
+	return err
+}
+
+// errLost is a channel that ended while it was needed.
+var errLost = errors.New("the connection is lost")
+
+// watch ends the connection when a server owes a reply and nothing moves.
+func (c *channel) watch() {
+	if c.timeout == 0 {
+		return
+	}
+	tick := time.NewTicker(c.timeout)
+	defer tick.Stop()
+	last := ^uint64(0)
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-tick.C:
+		}
+		c.mu.Lock()
+		owed := len(c.pending)
+		c.mu.Unlock()
+		if now := c.moved.Load(); owed == 0 {
+			last = ^uint64(0)
+		} else if now == last {
+			c.fail(fmt.Errorf("the server has not answered for %v", c.timeout))
+			c.abandon()
+		} else {
+			last = now
+		}
+	}
+}
+
+// countingReader counts what is read.
+type countingReader struct {
+	io.Reader
+	n *atomic.Uint64
+}
+
+func (r countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n.Add(uint64(n))
+	return n, err
+}
+
+// ended tells whether the channel is of no more use.
+func (c *channel) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failure != nil
+}

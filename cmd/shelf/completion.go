@@ -1,0 +1,59 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// completionCommand writes what a shell needs to complete our command lines.
+func completionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:       "completion bash|zsh|fish",
+		Short:     "Write completions for a shell, to be read by it",
+		Long:      "Write completions for a shell, to be read by it, such as:\n\n  source <(shelf completion bash)",
+		ValidArgs: []string{"bash", "zsh", "fish"},
+		RunE: func(c *cobra.Command, args []string) error {
+			out := c.OutOrStdout()
+			switch strings.Join(args, " ") {
+			case "bash":
+				return c.Root().GenBashCompletionV2(out, true)
+			case "zsh":
+				return c.Root().GenZshCompletion(out)
+			case "fish":
+				return c.Root().GenFishCompletion(out, true)
+			}
+			return usageErrorf("for which shell? shelf completion bash|zsh|fish")
+		},
+	}
+}
+
+// completeArgs completes a command, and files after those that take some. The
+// names on a server are not asked for: that would need a login.
+func completeArgs(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	switch {
+	case len(args) == 0:
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	case len(args) == 1:
+		var all []string
+		for _, c := range commands() {
+			if strings.HasPrefix(c.name, typed) {
+				all = append(all, c.name+"\t"+c.summary)
+			}
+		}
+		return all, cobra.ShellCompDirectiveNoFileComp
+	}
+	c, err := find(args[1])
+	switch {
+	case err != nil:
+	case c.takes == commandNames:
+		return startingWith(commandWords(), typed), cobra.ShellCompDirectiveNoFileComp
+	case strings.HasPrefix(typed, "-"):
+		return startingWith(c.flagWords(), typed), cobra.ShellCompDirectiveNoFileComp
+	case c.takes == localFiles:
+		return nil, cobra.ShellCompDirectiveDefault
+	case c.takes == localFolders, args[len(args)-1] == "to":
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// digester asks a server for SHA-256 digests. Servers that have a shell have
+// sha256sum as well, and so has Shelf, without one.
+type digester struct {
+	client  *ssh.Client
+	timeout time.Duration // for an answer, beside what reading takes; 0 is for ever
+	one     chan struct{} // has a token while no digest is under way
+	known   bool          // whether the server has been asked if it can, and
+	can     bool          // what it said; the token's holder may look
+}
+
+func newDigester(client *ssh.Client, timeout time.Duration) *digester {
+	d := &digester{client: client, timeout: timeout, one: make(chan struct{}, 1)}
+	d.one <- struct{}{}
+	return d
+}
+
+// errNoDigest is a server that has no sha256sum.
+var errNoDigest = errors.New("the server has no sha256sum")
+
+// slowDigest is what the slowest server is believed to read, in bytes a second.
+const slowDigest = 16 << 20
+
+// sum is the digest of a file of size bytes at path, made by the server.
+func (d *digester) sum(ctx context.Context, path string, size int64) (string, error) {
+	if d.timeout > 0 {
+		var stop func()
+		ctx, stop = context.WithTimeout(ctx, d.timeout+time.Duration(size/slowDigest)*time.Second)
+		defer stop()
+	}
+	select {
+	case <-d.one:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	defer func() { d.one <- struct{}{} }()
+	if !d.probe(ctx) {
+		return "", errNoDigest
+	}
+	return d.run(ctx, "sha256sum "+shellQuote(path))
+}
+
+// able tells whether the server makes digests.
+func (d *digester) able(ctx context.Context) bool {
+	if d.timeout > 0 {
+		var stop func()
+		ctx, stop = context.WithTimeout(ctx, d.timeout)
+		defer stop()
+	}
+	select {
+	case <-d.one:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { d.one <- struct{}{} }()
+	return d.probe(ctx)
+}
+
+// probe has the server digest nothing, once.
+func (d *digester) probe(ctx context.Context) bool {
+	if !d.known {
+		got, err := d.run(ctx, "sha256sum")
+		d.can = err == nil && got == hexDigest(sha256.New())
+		d.known = ctx.Err() == nil
+	}
+	return d.can
+}
+
+// A line of sha256sum; a backslash before it says that the name is escaped.
+var digestLine = regexp.MustCompile(`^\\?([0-9a-f]{64}) `)
+
+func (d *digester) run(ctx context.Context, command string) (string, error) {
+	return orDone(ctx, func() (string, error) {
+		s, err := d.client.NewSession()
+		if err != nil {
+			return "", err
+		}
+		defer s.Close()
+		defer context.AfterFunc(ctx, func() { s.Close() })()
+		out := &head{most: 4096}
+		s.Stdout = out
+		if err := s.Run(command); err != nil {
+			return "", err
+		}
+		m := digestLine.FindStringSubmatch(out.text.String())
+		if m == nil {
+			return "", errNoDigest
+		}
+		return m[1], nil
+	})
+}
+
+// head keeps the first bytes that are written to it.
+type head struct {
+	text strings.Builder
+	most int
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.text.Write(p[:min(len(p), h.most-h.text.Len())])
+	return len(p), nil
+}
+
+// shellQuote makes a word of a POSIX shell that is s.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func hexDigest(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
+
+// digest is the SHA-256 of a file on the server: made there, or here from all
+// that it holds.
+func (r *remote) digest(ctx context.Context, path string, size int64) (string, error) {
+	sum, err := r.digests.sum(ctx, path, size)
+	if err == nil || ctx.Err() != nil {
+		return sum, err
+	}
+	d, err := r.openDownload(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	err = d.end(d.copy(ctx, h, 0, func(int) {}))
+	return hexDigest(h), err
+}

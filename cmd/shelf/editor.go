@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// editor reads lines at a terminal, which is raw only while it does. It is that
+// of x/term, which is in use already, with Ctrl-C and Tab as people expect them.
+type editor struct {
+	*shell
+	ctx      context.Context
+	terminal *term.Terminal
+	keys     *keys
+	tabs     int // how often Tab was pressed in a row
+}
+
+// keys is the terminal as the editor sees it.
+type keys struct {
+	io.Reader
+	io.Writer
+	cleared bool
+}
+
+// Read makes Ctrl-C clear the line: from its end (Ctrl-E) back
+// (Ctrl-U). The editor itself would take it for the end of input.
+func (k *keys) Read(p []byte) (int, error) {
+	const ctrlC, clear = "\x03", "\x05\x15" // Ctrl-E Ctrl-U
+	n, err := k.Reader.Read(p[:max(len(p)/len(clear), 1)])
+	if bytes.Contains(p[:n], []byte(ctrlC)) {
+		n = copy(p, bytes.ReplaceAll(p[:n], []byte(ctrlC), []byte(clear)))
+	}
+	return n, err
+}
+
+func (s *shell) newEditor(ctx context.Context) *editor {
+	k := &keys{Reader: s.in, Writer: s.out}
+	e := &editor{shell: s, ctx: ctx, keys: k, terminal: term.NewTerminal(k, "shelf> ")}
+	e.terminal.AutoCompleteCallback = e.key
+	e.terminal.History = openHistory(s.remote.to)
+	return e
+}
+
+// readLine reads a line; io.EOF is Ctrl-D.
+func (e *editor) readLine() (string, error) {
+	fd := int(e.in.Fd())
+	state, err := term.MakeRaw(fd)
+	if err != nil {
+		return "", err
+	}
+	if width, height, err := term.GetSize(fd); err == nil {
+		e.terminal.SetSize(width, height)
+	}
+	line, err := e.terminal.ReadLine()
+	if err == io.EOF {
+		fmt.Fprint(e.terminal, "\n")
+	}
+	term.Restore(fd, state)
+	if err == term.ErrPasteIndicator {
+		err = nil
+	}
+	return line, err
+}
+
+// key is asked about each key that is no editing key.
+func (e *editor) key(line string, pos int, key rune) (string, int, bool) {
+	if key != '\t' {
+		e.tabs = 0
+		return "", 0, false
+	}
+	e.tabs++
+	c := e.complete(line[:pos])
+	if added := c.common(); added != "" {
+		e.tabs = 0
+		return line[:c.from] + added + line[pos:], c.from + len(added), true
+	}
+	if e.tabs > 1 && len(c.words) > 0 {
+		fmt.Fprintf(e.terminal, "%s\n", strings.Join(columns(c.words), "\n"))
+	}
+	return line, pos, true
+}
+
+// columns are words side by side, as many as are worth showing.
+func columns(words []string) (lines []string) {
+	const most, wide, width = 60, 24, 76
+	more := len(words) - most
+	if more > 0 {
+		words = words[:most]
+	}
+	line := ""
+	for _, w := range words {
+		cell := fmt.Sprintf("%-*s  ", wide, printable(w))
+		if line != "" && len(line)+len(cell) > width {
+			lines, line = append(lines, strings.TrimRight(line, " ")), ""
+		}
+		line += cell
+	}
+	lines = append(lines, strings.TrimRight(line, " "))
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return lines
+}
+
+// listForTab lists, but keeps nobody waiting at the keyboard for long.
+func (e *editor) listForTab() []entry {
+	const patience = 5 * time.Second
+	ctx, stop := context.WithTimeout(e.ctx, patience)
+	defer stop()
+	files, _ := e.files(ctx)
+	return files
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// manCommand writes the manual page, made from the same tables as the help.
+func manCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "man",
+		Short: "Write the manual page, for man -l",
+		Long:  "Write the manual page. To read it: shelf man | man -l -",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageErrorf("man takes no words")
+			}
+			return writeMan(c.OutOrStdout(), c.Root())
+		},
+	}
+}
+
+func writeMan(out io.Writer, root *cobra.Command) error {
+	m := &roff{}
+	m.raw(".TH SHELF 1")
+	m.section("NAME")
+	m.text("shelf - " + strings.ToLower(root.Short[:1]) + root.Short[1:])
+	m.section("SYNOPSIS")
+	m.text(root.Use)
+	m.section("DESCRIPTION")
+	m.text("A client for a library, a flat folder of files, served over SFTP by shelfd(8) or any other server. " +
+		"Without a command there is a prompt, with history and completion. Commands also come from a pipe, one a line; the first that fails ends it.")
+	m.text("Instead of [user@]host[:port] there may be a URL, sftp://[user@]host[:port][/name]; a file that it names is downloaded when there is no command.")
+	m.section("OPTIONS")
+	m.flags(root.Flags())
+	m.section("COMMANDS")
+	for _, c := range commands() {
+		m.entry(c.usage, strings.ToUpper(c.summary[:1])+c.summary[1:]+".")
+		m.indented(c.more)
+		m.flags(c.flagSet(&choices{}))
+		m.raw(".RE")
+	}
+	m.section("EXIT STATUS")
+	for i, what := range []string{"all was done", "a command, or some of its files, failed", "the command line is wrong",
+		"there is no connection, or it was lost", "the host key is not trusted", "the server did not let us in"} {
+		m.entry(fmt.Sprint(i), what)
+		m.raw(".RE")
+	}
+	m.section("FILES")
+	m.entry("~/.ssh/config", "is read for HostName, Port, User, IdentityFile, IdentitiesOnly, CertificateFile, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile and StrictHostKeyChecking.")
+	m.raw(".RE")
+	m.entry("~/.local/state/shelf/history-*", "are the lines that were typed, for each server; $XDG_STATE_HOME says where else.")
+	m.raw(".RE")
+	m.entry(".shelf-*.part", "is what has come of a file that is being downloaded, beside where it will be.")
+	m.raw(".RE")
+	m.section("EXAMPLES")
+	m.example(root.Example)
+	m.section("SEE ALSO")
+	m.text("sftp(1), ssh_config(5), shelfd(8)")
+	_, err := io.WriteString(out, m.String())
+	return err
+}
+
+// roff writes the language of man(7).
+type roff struct{ strings.Builder }
+
+func (m *roff) raw(line string) { m.WriteString(line + "\n") }
+
+// text writes a paragraph, with what is special to roff escaped.
+func (m *roff) text(s string) {
+	m.raw(".PP")
+	m.lines(s)
+}
+
+func (m *roff) lines(s string) {
+	for line := range strings.Lines(s) {
+		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), `\`, `\e`)
+		line = strings.ReplaceAll(line, "-", `\-`)
+		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
+			line = `\&` + line
+		}
+		m.raw(line)
+	}
+}
+
+func (m *roff) section(name string) { m.raw(".SH " + name) }
+
+// entry starts a list's item, which ends with .RE.
+func (m *roff) entry(term, what string) {
+	m.raw(".TP")
+	m.raw(`.B "` + strings.NewReplacer(`\`, `\e`, `"`, `\(dq`, "-", `\-`).Replace(term) + `"`)
+	m.lines(what)
+	m.raw(".RS")
+}
+
+func (m *roff) indented(s string) {
+	if s != "" {
+		m.text(s)
+	}
+}
+
+func (m *roff) flags(f *pflag.FlagSet) {
+	f.VisitAll(func(f *pflag.Flag) {
+		name, usage := pflag.UnquoteUsage(f)
+		term := "--" + f.Name
+		if f.Shorthand != "" {
+			term = "-" + f.Shorthand + ", " + term
+		}
+		if name != "" {
+			term += " " + name
+		}
+		m.entry(term, usage)
+		m.raw(".RE")
+	})
+}
+
+func (m *roff) example(s string) {
+	m.raw(".nf")
+	m.lines(s)
+	m.raw(".fi")
+}

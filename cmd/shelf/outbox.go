@@ -1,0 +1,87 @@
+package main
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// outbox is a connection that sends while the next packet is encrypted, and in
+// larger pieces than the packets of 32 KiB that x/crypto hands over one by one.
+// An upload keeps the server busy this way.
+type outbox struct {
+	net.Conn
+	mu      sync.Mutex // guards what follows
+	changed sync.Cond
+	waiting []byte
+	sending bool
+	closed  bool
+	err     error
+}
+
+// outboxSize is how much waits at most, in bytes; whoever writes more waits.
+const outboxSize = 512 << 10
+
+func newOutbox(c net.Conn) *outbox {
+	o := &outbox{Conn: c}
+	o.changed.L = &o.mu
+	go o.send()
+	return o
+}
+
+// Write implements [net.Conn]. What fails is told to a later Write.
+func (o *outbox) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.waiting) > 0 && len(o.waiting)+len(p) > outboxSize && o.err == nil && !o.closed {
+		o.changed.Wait()
+	}
+	if o.closed && o.err == nil {
+		o.err = net.ErrClosed
+	}
+	if o.err != nil {
+		return 0, o.err
+	}
+	o.waiting = append(o.waiting, p...)
+	o.changed.Broadcast()
+	return len(p), nil
+}
+
+func (o *outbox) send() {
+	var spare []byte
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		for len(o.waiting) == 0 && !o.closed && o.err == nil {
+			o.changed.Wait()
+		}
+		if len(o.waiting) == 0 || o.err != nil {
+			return
+		}
+		full := o.waiting
+		o.waiting, o.sending = spare[:0], true
+		o.changed.Broadcast()
+		o.mu.Unlock()
+		_, err := o.Conn.Write(full)
+		o.mu.Lock()
+		spare, o.sending = full, false
+		if err != nil {
+			o.err = err
+		}
+		o.changed.Broadcast()
+	}
+}
+
+// Close implements [net.Conn]. What waits is sent first, if that is quickly
+// done: a last word of SSH.
+func (o *outbox) Close() error {
+	o.Conn.SetWriteDeadline(time.Now().Add(time.Second))
+	o.mu.Lock()
+	for o.closed = true; (len(o.waiting) > 0 || o.sending) && o.err == nil; {
+		o.changed.Broadcast()
+		o.changed.Wait()
+	}
+	o.changed.Broadcast()
+	o.mu.Unlock()
+	return o.Conn.Close()
+}

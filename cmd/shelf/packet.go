@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// The packets of SFTP version 3 that a client sends and gets
+// (draft-ietf-secsh-filexfer-02 section 3).
+const (
+	fxpInit          = 1
+	fxpVersion       = 2
+	fxpOpen          = 3
+	fxpClose         = 4
+	fxpRead          = 5
+	fxpWrite         = 6
+	fxpFstat         = 8
+	fxpSetstat       = 9
+	fxpFsetstat      = 10
+	fxpOpendir       = 11
+	fxpReaddir       = 12
+	fxpRemove        = 13
+	fxpRealpath      = 16
+	fxpStat          = 17
+	fxpRename        = 18
+	fxpStatus        = 101
+	fxpHandle        = 102
+	fxpData          = 103
+	fxpName          = 104
+	fxpAttrs         = 105
+	fxpExtended      = 200
+	fxpExtendedReply = 201
+)
+
+// The flags of OPEN (section 6.3).
+const (
+	openRead   = 1
+	openWrite  = 2
+	openCreate = 8
+	openTrunc  = 16
+)
+
+// The fields that ATTRS may have (section 5).
+const (
+	attrSize     = 1
+	attrOwner    = 2
+	attrMode     = 4
+	attrTimes    = 8
+	attrExtended = 1 << 31
+)
+
+// packet is what a request is made of. Its first bytes are left for the
+// length, the type and the id.
+type packet []byte
+
+const packetHead = 4 + 1 + 4
+
+func newPacket(room int) packet { return make(packet, packetHead, packetHead+room) }
+
+func (p packet) uint32(v uint32) packet { return binary.BigEndian.AppendUint32(p, v) }
+func (p packet) uint64(v uint64) packet { return binary.BigEndian.AppendUint64(p, v) }
+func (p packet) string(v string) packet { return append(p.uint32(uint32(len(v))), v...) }
+
+// attrs adds the ATTRS that SETSTAT can set here: a size, times, or nothing.
+func (p packet) size(n int64) packet { return p.uint32(attrSize).uint64(uint64(n)) }
+
+func (p packet) times(t time.Time) packet {
+	s := uint32(min(max(t.Unix(), 0), math.MaxUint32))
+	return p.uint32(attrTimes).uint32(s).uint32(s)
+}
+
+// seal fills in the head.
+func (p packet) seal(kind byte, id uint32) packet {
+	binary.BigEndian.PutUint32(p, uint32(len(p)-4))
+	p[4] = kind
+	binary.BigEndian.PutUint32(p[5:], id)
+	return p
+}
+
+// errMalformed is a reply that is not what the protocol says.
+var errMalformed = errors.New("the server does not speak SFTP rightly")
+
+// reply takes a body apart. After the first fault all that is read is zero.
+type reply struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *reply) bytes(n int) []byte {
+	if r.bad || n < 0 || n > len(r.rest) {
+		r.bad, r.rest = true, nil
+		return make([]byte, min(max(n, 0), 8))
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *reply) uint32() uint32 { return binary.BigEndian.Uint32(r.bytes(4)) }
+func (r *reply) uint64() uint64 { return binary.BigEndian.Uint64(r.bytes(8)) }
+
+func (r *reply) string() string {
+	n := r.uint32()
+	if r.bad || int64(n) > int64(len(r.rest)) {
+		r.bad = true
+		return ""
+	}
+	return string(r.bytes(int(n)))
+}
+
+func (r *reply) fault() error {
+	if r.bad {
+		return fmt.Errorf("%w: a reply is cut short", errMalformed)
+	}
+	return nil
+}
+
+// attrs is what a server tells of a file.
+type attrs struct {
+	size     int64 // bytes; -1 if it is not told, or is no size
+	mode     uint32
+	modified time.Time // zero if it is not told
+}
+
+// regular tells whether it is a file, as far as the server says.
+func (a attrs) regular() bool { return a.mode == 0 || a.mode&0o170000 == 0o100000 }
+func (a attrs) folder() bool  { return a.mode&0o170000 == 0o040000 }
+
+func (r *reply) attrs() attrs {
+	a := attrs{size: -1}
+	flags := r.uint32()
+	if flags&attrSize != 0 {
+		if n := r.uint64(); n <= math.MaxInt64 {
+			a.size = int64(n)
+		}
+	}
+	if flags&attrOwner != 0 {
+		r.bytes(8)
+	}
+	if flags&attrMode != 0 {
+		a.mode = r.uint32()
+	}
+	if flags&attrTimes != 0 {
+		r.uint32()
+		a.modified = time.Unix(int64(r.uint32()), 0)
+	}
+	if flags&attrExtended != 0 {
+		for n := r.uint32(); n > 0 && !r.bad; n-- {
+			r.string()
+			r.string()
+		}
+	}
+	return a
+}

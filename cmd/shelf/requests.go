@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// The requests of SFTP, as methods. Paths are the server's.
+
+func (c *channel) open(ctx context.Context, path string, flags uint32) (handle string, err error) {
+	return c.handle(ctx, fxpOpen, newPacket(len(path)+12).string(path).uint32(flags).uint32(0))
+}
+
+func (c *channel) handle(ctx context.Context, kind byte, p packet) (string, error) {
+	r, err := c.do(ctx, kind, p, fxpHandle)
+	if err != nil {
+		return "", err
+	}
+	const longest = 256 // of a handle, section 6.2
+	h := r.string()
+	if len(h) > longest {
+		return "", errMalformed
+	}
+	return h, r.fault()
+}
+
+func (c *channel) close(ctx context.Context, handle string) error {
+	return c.status(ctx, fxpClose, newPacket(len(handle)+4).string(handle))
+}
+
+// status makes a request that is answered by STATUS alone.
+func (c *channel) status(ctx context.Context, kind byte, p packet) error {
+	_, err := c.do(ctx, kind, p, fxpStatus)
+	return err
+}
+
+func (c *channel) stat(ctx context.Context, path string) (attrs, error) {
+	return c.attrs(ctx, fxpStat, newPacket(len(path)+4).string(path))
+}
+
+func (c *channel) fstat(ctx context.Context, handle string) (attrs, error) {
+	return c.attrs(ctx, fxpFstat, newPacket(len(handle)+4).string(handle))
+}
+
+func (c *channel) attrs(ctx context.Context, kind byte, p packet) (attrs, error) {
+	r, err := c.do(ctx, kind, p, fxpAttrs)
+	if err != nil {
+		return attrs{}, err
+	}
+	a := r.attrs()
+	return a, r.fault()
+}
+
+// setTimes sets the times of an open file; setSize cuts it.
+func (c *channel) setTimes(ctx context.Context, handle string, t time.Time) error {
+	return c.status(ctx, fxpFsetstat, newPacket(len(handle)+16).string(handle).times(t))
+}
+
+func (c *channel) setSize(ctx context.Context, handle string, n int64) error {
+	return c.status(ctx, fxpFsetstat, newPacket(len(handle)+16).string(handle).size(n))
+}
+
+// setPathTimes is for servers that know a time only once a file is closed.
+func (c *channel) setPathTimes(ctx context.Context, path string, t time.Time) error {
+	return c.status(ctx, fxpSetstat, newPacket(len(path)+16).string(path).times(t))
+}
+
+func (c *channel) remove(ctx context.Context, path string) error {
+	return c.status(ctx, fxpRemove, newPacket(len(path)+4).string(path))
+}
+
+// rename refuses to replace a file, replace does not.
+func (c *channel) rename(ctx context.Context, from, to string) error {
+	return c.status(ctx, fxpRename, newPacket(len(from)+len(to)+8).string(from).string(to))
+}
+
+const posixRename = "posix-rename@openssh.com"
+
+func (c *channel) replace(ctx context.Context, from, to string) error {
+	p := newPacket(len(posixRename) + len(from) + len(to) + 12).string(posixRename).string(from).string(to)
+	return c.status(ctx, fxpExtended, p)
+}
+
+func (c *channel) realpath(ctx context.Context, path string) (string, error) {
+	r, err := c.do(ctx, fxpRealpath, newPacket(len(path)+4).string(path), fxpName)
+	if err != nil {
+		return "", err
+	}
+	if n := r.uint32(); n != 1 {
+		return "", errMalformed
+	}
+	name := r.string()
+	return name, r.fault()
+}
+
+// read asks for len(into) bytes at offset; the call's reply says how many came.
+func (c *channel) read(handle string, offset int64, into []byte) (*call, error) {
+	p := newPacket(len(handle) + 16).string(handle).uint64(uint64(offset)).uint32(uint32(len(into)))
+	return c.send(fxpRead, p, into)
+}
+
+// got waits for the data of a READ; io.EOF is the end of the file.
+func (c *channel) got(ctx context.Context, q *call) (int, error) {
+	if err := c.wait(ctx, q); err != nil {
+		return 0, err
+	}
+	if q.kind == fxpData {
+		if q.n == 0 {
+			return 0, fmt.Errorf("%w: no data, and no end of the file", errMalformed)
+		}
+		return q.n, nil
+	}
+	_, err := q.expect(fxpData)
+	return 0, err
+}
+
+// entry is a file in a listing.
+type entry struct {
+	name string
+	attrs
+}
+
+// What bounds a listing: more than a folder of files is likely to have, and no
+// more than a machine can hold.
+const (
+	mostNames     = 1_000_000
+	mostNameBytes = 128 << 20
+)
+
+// list reads a folder.
+func (c *channel) list(ctx context.Context, path string) (all []entry, err error) {
+	h, err := c.handle(ctx, fxpOpendir, newPacket(len(path)+4).string(path))
+	if err != nil {
+		return nil, err
+	}
+	defer c.send(fxpClose, newPacket(len(h)+4).string(h), nil)
+	for n := 0; ; {
+		some, bytes, err := c.readdir(ctx, h)
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		n += bytes
+		if all = append(all, some...); len(all) > mostNames || n > mostNameBytes {
+			return nil, fmt.Errorf("the server lists %d names, and more; that is not a folder but a flood", len(all))
+		}
+	}
+}
+
+// readdir reads some names, and tells how many bytes they take.
+func (c *channel) readdir(ctx context.Context, handle string) (some []entry, bytes int, err error) {
+	r, err := c.do(ctx, fxpReaddir, newPacket(len(handle)+4).string(handle), fxpName)
+	if err != nil {
+		return nil, 0, err
+	}
+	n := r.uint32()
+	for ; n > 0 && !r.bad; n-- {
+		e := entry{name: r.string()}
+		r.string() // as ls would show it: the server's taste
+		e.attrs = r.attrs()
+		some, bytes = append(some, e), bytes+len(e.name)
+	}
+	if len(some) == 0 {
+		return nil, 0, fmt.Errorf("%w: a listing without names and without end", errMalformed)
+	}
+	return some, bytes, r.fault()
+}
+
+// space is what statvfs@openssh.com tells, in bytes.
+type space struct{ total, free uint64 }
+
+const statvfs = "statvfs@openssh.com"
+
+func (c *channel) space(ctx context.Context, path string) (space, error) {
+	if _, ok := c.extensions[statvfs]; !ok {
+		return space{}, errors.New("this server does not tell; it lacks " + statvfs)
+	}
+	r, err := c.do(ctx, fxpExtended, newPacket(len(statvfs)+len(path)+8).string(statvfs).string(path), fxpExtendedReply)
+	if err != nil {
+		return space{}, err
+	}
+	r.uint64() // the block size that is best for reading
+	unit, blocks := r.uint64(), r.uint64()
+	r.uint64() // free, also for root
+	return space{total: blocks * unit, free: r.uint64() * unit}, r.fault()
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+)
+
+// shell carries out commands on a connection.
+type shell struct {
+	*ui
+	connect func(context.Context) (*remote, error)
+	remote  *remote
+	names   *names
+	cut     []string // the words of a transfer that the end of the connection cut
+}
+
+// errQuit ends the prompt.
+var errQuit = errors.New("quit")
+
+func ignoreQuit(err error) error {
+	if errors.Is(err, errQuit) {
+		return nil
+	}
+	return err
+}
+
+// line carries out a line: words as a POSIX shell splits them, # for a comment.
+func (s *shell) line(ctx context.Context, line string) error {
+	line = strings.TrimSpace(line)
+	if strings.HasPrefix(line, "#") {
+		return nil
+	}
+	words, err := shellquote.Split(line)
+	if err != nil {
+		return usageErrorf("the line cannot be split into words: %w", err)
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return s.command(ctx, words)
+}
+
+func (s *shell) command(ctx context.Context, words []string) error {
+	c, err := find(words[0])
+	if err != nil {
+		return err
+	}
+	o, args, err := c.parse(words[1:])
+	if errors.Is(err, errHelp) {
+		return s.help(ctx, nil, []string{c.name})
+	}
+	if err != nil {
+		return err
+	}
+	if !c.alone {
+		if err := s.ensure(ctx); err != nil {
+			return err
+		}
+	}
+	return s.failed(c, words, s.run(ctx, c, o, args))
+}
+
+// run runs a command, which may speak JSON when the session does not.
+func (s *shell) run(ctx context.Context, c command, o *choices, args []string) error {
+	if o.json && !s.json {
+		s.json = true
+		defer func() { s.json = false }()
+	}
+	return c.run(s, ctx, o, args)
+}
+
+// failed gives an error its exit status, and says plainly when it came from the
+// end of the connection.
+func (s *shell) failed(c command, words []string, err error) error {
+	if e := (*exitError)(nil); err == nil || errors.Is(err, errQuit) || errors.As(err, &e) {
+		return err
+	}
+	if s.remote.ended() {
+		s.cut = words
+		return &exitError{exitConnect, fmt.Errorf("%s: %w; the connection to %s is lost. What was moved is kept: "+
+			"reconnect goes on with it", c.name, err, s.remote.to)}
+	}
+	return &exitError{exitSome, fmt.Errorf("%s: %w", c.name, err)}
+}
+
+// ensure connects anew when the connection is lost.
+func (s *shell) ensure(ctx context.Context) error {
+	if !s.remote.ended() {
+		return nil
+	}
+	s.warnf("The connection to %s is lost; connecting again.", s.remote.to)
+	return s.renew(ctx)
+}
+
+func (s *shell) renew(ctx context.Context) error {
+	s.remote.Close()
+	r, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	s.remote = r
+	s.names.forget()
+	return nil
+}
+
+// reconnect connects anew, and goes on with what was cut.
+func (s *shell) reconnect(ctx context.Context, _ *choices, args []string) error {
+	if len(args) > 0 {
+		return usageErrorf("reconnect takes no words")
+	}
+	if err := s.renew(ctx); err != nil {
+		return err
+	}
+	s.sayf("Connected to %s.", s.remote.to)
+	words := s.cut
+	if s.cut = nil; words == nil {
+		return nil
+	}
+	s.sayf("Going on with: %s", printable(shellquote.Join(words...)))
+	return s.command(ctx, words)
+}
+
+// interruptible runs f with a context that Ctrl-C ends. A server that does not
+// let go then is left.
+func (s *shell) interruptible(ctx context.Context, f func(context.Context) error) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	const grace = 3 * time.Second
+	left := make(chan struct{})
+	defer close(left)
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-left:
+		case <-time.After(grace):
+			s.remote.Close()
+		}
+	})()
+	return f(ctx)
+}
