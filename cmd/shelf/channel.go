@@ -26,8 +26,7 @@ type channel struct {
 	in         io.Writer
 	extensions map[string]string
 	reasons    *reasons
-	timeout    time.Duration // 0 is for ever
-	abandon    func()        // ends the whole connection
+	line       *lifeline
 
 	sending sync.Mutex // held while a packet is written
 	mu      sync.Mutex // guards what follows
@@ -58,20 +57,19 @@ const versionID = 0
 
 // openChannel starts an SFTP session. A server that is silent for the timeout
 // is left.
-func openChannel(ctx context.Context, client *ssh.Client, timeout time.Duration) (*channel, error) {
-	abandon := func() { client.Close() }
-	if timeout > 0 {
-		defer time.AfterFunc(timeout, abandon).Stop()
+func openChannel(ctx context.Context, l *lifeline) (*channel, error) {
+	if l.timeout > 0 {
+		defer time.AfterFunc(l.timeout, func() { l.silent() }).Stop()
 	}
 	return orDone(ctx, func() (*channel, error) {
-		s, err := client.NewSession()
+		s, err := l.NewSession()
 		if err != nil {
-			return nil, err
+			return nil, l.explain(err)
 		}
-		c := &channel{session: s, timeout: timeout, pending: make(map[uint32]*call), done: make(chan struct{}), abandon: abandon}
+		c := &channel{session: s, line: l, pending: make(map[uint32]*call), done: make(chan struct{})}
 		if err := c.start(ctx); err != nil {
 			s.Close()
-			return nil, err
+			return nil, l.explain(err)
 		}
 		return c, nil
 	})
@@ -275,9 +273,7 @@ func (c *channel) fail(err error) error {
 	if c.failure != nil {
 		return c.failure
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errLost
-	}
+	err = c.line.explain(err)
 	c.failure = err
 	for id, q := range c.pending {
 		q.err = err
@@ -287,15 +283,12 @@ func (c *channel) fail(err error) error {
 	return err
 }
 
-// errLost is a channel that ended while it was needed.
-var errLost = errors.New("the connection is lost")
-
 // watch ends the connection when a server owes a reply and nothing moves.
 func (c *channel) watch() {
-	if c.timeout == 0 {
+	if c.line.timeout == 0 {
 		return
 	}
-	tick := time.NewTicker(c.timeout)
+	tick := time.NewTicker(c.line.timeout)
 	defer tick.Stop()
 	last := ^uint64(0)
 	for {
@@ -310,8 +303,7 @@ func (c *channel) watch() {
 		if now := c.moved.Load(); owed == 0 {
 			last = ^uint64(0)
 		} else if now == last {
-			c.fail(fmt.Errorf("the server has not answered for %v", c.timeout))
-			c.abandon()
+			c.fail(c.line.silent())
 		} else {
 			last = now
 		}

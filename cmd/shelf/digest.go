@@ -9,22 +9,19 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // digester asks a server for SHA-256 digests. Servers that have a shell have
 // sha256sum as well, and so has Shelf, without one.
 type digester struct {
-	client  *ssh.Client
-	timeout time.Duration // for an answer, beside what reading takes; 0 is for ever
-	one     chan struct{} // has a token while no digest is under way
-	known   bool          // whether the server has been asked if it can, and
-	can     bool          // what it said; the token's holder may look
+	line  *lifeline
+	one   chan struct{} // has a token while no digest is under way
+	known bool          // whether the server has been asked if it can, and
+	can   bool          // what it said; the token's holder may look
 }
 
-func newDigester(client *ssh.Client, timeout time.Duration) *digester {
-	d := &digester{client: client, timeout: timeout, one: make(chan struct{}, 1)}
+func newDigester(l *lifeline) *digester {
+	d := &digester{line: l, one: make(chan struct{}, 1)}
 	d.one <- struct{}{}
 	return d
 }
@@ -37,9 +34,9 @@ const slowDigest = 16 << 20
 
 // sum is the digest of a file of size bytes at path, made by the server.
 func (d *digester) sum(ctx context.Context, path string, size int64) (string, error) {
-	if d.timeout > 0 {
+	if d.line.timeout > 0 {
 		var stop func()
-		ctx, stop = context.WithTimeout(ctx, d.timeout+time.Duration(size/slowDigest)*time.Second)
+		ctx, stop = context.WithTimeout(ctx, d.line.timeout+time.Duration(size/slowDigest)*time.Second)
 		defer stop()
 	}
 	select {
@@ -56,9 +53,9 @@ func (d *digester) sum(ctx context.Context, path string, size int64) (string, er
 
 // able tells whether the server makes digests.
 func (d *digester) able(ctx context.Context) bool {
-	if d.timeout > 0 {
+	if d.line.timeout > 0 {
 		var stop func()
-		ctx, stop = context.WithTimeout(ctx, d.timeout)
+		ctx, stop = context.WithTimeout(ctx, d.line.timeout)
 		defer stop()
 	}
 	select {
@@ -85,7 +82,7 @@ var digestLine = regexp.MustCompile(`^\\?([0-9a-f]{64}) `)
 
 func (d *digester) run(ctx context.Context, command string) (string, error) {
 	return orDone(ctx, func() (string, error) {
-		s, err := d.client.NewSession()
+		s, err := d.line.NewSession()
 		if err != nil {
 			return "", err
 		}

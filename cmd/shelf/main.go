@@ -33,7 +33,7 @@
 //	connect.go      dialing, and by way of other servers; outbox.go: sending
 //	auth.go         how to log in; identity.go: with which keys
 //	hostkeys.go     which server is trusted
-//	remote.go       a connection, and what is known of the server
+//	remote.go       a connection, and what is known of the server; lifeline.go: its end
 //	pool.go         its channels
 //	channel.go      an SFTP session; packet.go requests.go status.go: its words
 //	reasons.go      why the server refused

@@ -14,7 +14,7 @@ import (
 // remote is a connection: a channel for questions, some for transfers, and
 // what is known of the server.
 type remote struct {
-	client  *ssh.Client
+	*lifeline
 	to      target
 	ask     *channel
 	pool    *pool
@@ -24,7 +24,6 @@ type remote struct {
 	chunk   int           // bytes of data in a request
 	rtt     time.Duration // round trip of a question
 	stages  bool          // it is Shelf: an upload is seen when it is whole
-	lost    chan struct{} // closed when the connection has ended
 }
 
 // Data in a request, in bytes: what every server takes, and what those take at
@@ -38,10 +37,10 @@ const limits = "limits@openssh.com"
 
 // newRemote finds out what the server is.
 func newRemote(ctx context.Context, client *ssh.Client, to target, where string, timeout time.Duration) (*remote, error) {
-	r := &remote{client: client, to: to, chunk: smallChunk, lost: make(chan struct{}), digests: newDigester(client, timeout)}
+	l := newLifeline(client, timeout)
+	r := &remote{lifeline: l, to: to, chunk: smallChunk, digests: newDigester(l)}
 	r.stages = strings.Contains(string(client.ServerVersion()), "-Shelf")
-	r.pool = newPool(func(ctx context.Context) (*channel, error) { return openChannel(ctx, client, timeout) })
-	go func() { client.Wait(); close(r.lost) }()
+	r.pool = newPool(func(ctx context.Context) (*channel, error) { return openChannel(ctx, l) })
 	go r.keepAlive(keepAliveInterval)
 	var err error
 	if r.ask, err = r.pool.open(ctx); err == nil {
@@ -110,9 +109,6 @@ func (r *remote) path(name string) string {
 	return r.folder + "/" + name
 }
 
-// Close ends the connection.
-func (r *remote) Close() error { return r.client.Close() }
-
 // ended tells whether the connection is of no more use.
 func (r *remote) ended() bool {
 	select {
@@ -146,14 +142,14 @@ func (r *remote) keepAlive(interval time.Duration) {
 		}
 		if asked {
 			if missed++; missed >= keepAliveCount {
-				r.client.Close()
+				r.Close()
 				return
 			}
 			continue
 		}
 		asked = true
 		go func() {
-			if _, _, err := r.client.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+			if _, _, err := r.SendRequest("keepalive@openssh.com", true, nil); err == nil {
 				answered <- struct{}{}
 			}
 		}()

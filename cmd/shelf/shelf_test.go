@@ -31,6 +31,7 @@ type server struct {
 	identity string // a private key that it lets in
 	handlers sftp.Handlers
 	config   *ssh.ServerConfig
+	sftp     func(ssh.Channel) // serves the subsystem; nil: by the handlers
 }
 
 // newServer serves files of names to contents, which may be any string.
@@ -119,7 +120,11 @@ func (s *server) serve(nc net.Conn) {
 				r.Reply(r.Type == "subsystem", nil)
 				if r.Type == "subsystem" {
 					io.WriteString(c.Stderr(), "remove: you may \x1b[31mnot\n")
-					sftp.NewRequestServer(c, s.handlers).Serve()
+					if s.sftp != nil {
+						s.sftp(c)
+					} else {
+						sftp.NewRequestServer(c, s.handlers).Serve()
+					}
 					c.Close()
 				}
 			}

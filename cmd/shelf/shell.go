@@ -82,10 +82,11 @@ func (s *shell) failed(c command, words []string, err error) error {
 	if e := (*exitError)(nil); err == nil || errors.Is(err, errQuit) || errors.As(err, &e) {
 		return err
 	}
-	if s.remote.ended() {
+	if s.remote.ended() || errors.Is(err, errLost) {
+		s.remote.Close() // a part of it may be alive
 		s.cut = words
 		return &exitError{exitConnect, fmt.Errorf("%s: %w; the connection to %s is lost. What was moved is kept: "+
-			"reconnect goes on with it", c.name, err, s.remote.to)}
+			"reconnect goes on with it", c.name, err, printable(s.remote.to.String()))}
 	}
 	return &exitError{exitSome, fmt.Errorf("%s: %w", c.name, err)}
 }
@@ -95,7 +96,7 @@ func (s *shell) ensure(ctx context.Context) error {
 	if !s.remote.ended() {
 		return nil
 	}
-	s.warnf("The connection to %s is lost; connecting again.", s.remote.to)
+	s.warnf("The connection to %s is lost; connecting again.", printable(s.remote.to.String()))
 	return s.renew(ctx)
 }
 
@@ -118,7 +119,7 @@ func (s *shell) reconnect(ctx context.Context, _ *choices, args []string) error 
 	if err := s.renew(ctx); err != nil {
 		return err
 	}
-	s.sayf("Connected to %s.", s.remote.to)
+	s.sayf("Connected to %s.", printable(s.remote.to.String()))
 	words := s.cut
 	if s.cut = nil; words == nil {
 		return nil

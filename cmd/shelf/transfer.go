@@ -21,6 +21,7 @@ type transfers struct {
 	all     []transfer
 	mu      sync.Mutex // guards failed
 	failed  []string
+	lost    bool // one of them for want of a connection
 }
 
 // transfer is one of them.
@@ -87,6 +88,7 @@ func (t *transfers) one(ctx context.Context, one transfer) {
 	if err != nil && !errors.Is(err, errSame) {
 		t.mu.Lock()
 		t.failed = append(t.failed, one.name)
+		t.lost = t.lost || errors.Is(err, errLost)
 		t.mu.Unlock()
 	}
 }
@@ -130,12 +132,22 @@ func (t *transfers) result(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return errInterrupted
 	case len(t.failed) > 0 && len(t.all) > 1:
-		return fmt.Errorf("%d of %d files failed", len(t.failed), len(t.all))
+		return &failures{fmt.Sprintf("%d of %d files failed", len(t.failed), len(t.all)), t.lost}
 	case len(t.failed) > 0:
-		return errors.New("the file was not transferred")
+		return &failures{"the file was not transferred", t.lost}
 	}
 	return nil
 }
+
+// failures is the error of a command some of whose files failed; why each did
+// has been said.
+type failures struct {
+	text string
+	lost bool
+}
+
+func (f *failures) Error() string        { return f.text }
+func (f *failures) Is(target error) bool { return f.lost && target == errLost }
 
 // shortName is what a bar has room for.
 func shortName(name string) string {
