@@ -44,9 +44,9 @@ type conn struct {
 	sessions map[*vfs.Session]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, p *pass) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, p *pass) *conn {
 	c := &conn{
-		config: config, wire: &wire{Conn: nc}, pass: p,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, pass: p,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[*vfs.Session]struct{}),
 	}

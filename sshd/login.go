@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -27,6 +28,7 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	}
 	config := c.config.sshConfig(c.hello, c.admit)
 	config.AuthLogCallback = c.logAttempt
+	c.wire.framed = slices.Equal(config.Ciphers, aeadAES())
 	client, channels, requests, err := ssh.NewServerConn(c.wire, config)
 	if err != nil {
 		return nil, nil, err

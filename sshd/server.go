@@ -12,6 +12,7 @@
 //	penalty.go     and for how long a source is turned away
 //	proxy.go       for whom a proxy connects
 //	conn.go        one connection, and what it owns
+//	socket.go      its system calls, few and large
 //	wire.go        reads what the client says before the handshake
 //	kexinit.go     the packet it says it in (RFC 4253 section 7.1)
 //	negotiate.go   what it is offered for it
@@ -41,6 +42,7 @@ import (
 type Server struct {
 	current atomic.Pointer[Config] // for connections to come
 	gate    *gate
+	reads   readBuffers
 	owned   sync.WaitGroup // a count for each connection's goroutine
 
 	mu       sync.Mutex
@@ -111,7 +113,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 		s.turnAway(nc, err)
 		return
 	}
-	c := newConn(ctx, *s.current.Load(), nc, pass)
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, pass)
 	if !s.add(c) {
 		c.close()
 		pass.leave()
