@@ -92,6 +92,9 @@ func (s *Session) serveOne() error {
 	if err := s.answer(&f, &r); err != nil {
 		return err
 	}
+	if err := f.skip(); err != nil {
+		return err
+	}
 	_, err = s.channel.Write(r.b)
 	return err
 }
@@ -112,7 +115,7 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 	case fxpRead:
 		s.read(f, r)
 	case fxpWrite:
-		s.write(f, r)
+		return s.write(f, r)
 	case fxpFstat:
 		s.fstat(f, r)
 	case fxpFsetstat:
