@@ -33,7 +33,7 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c.client = client
+	c.client, c.hello.kexInit = client, nil
 	var known bool
 	if c.identity, known = keys.IdentityOf(client.Permissions); !known {
 		return nil, nil, c.abandon(channels, requests, errors.New("login without an identity"))

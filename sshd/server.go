@@ -20,7 +20,8 @@
 //	login.go       the handshake, up to a login or a refusal
 //	hostkeys.go    the host keys that clients learn, and their proof
 //	channels.go    the channels it opens
-//	keepalive.go   whether the client is still there
+//	global.go      what it asks of the connection itself
+//	keepalive.go   and whether it is still there
 //	session.go     one channel: the sftp subsystem, or why not
 //	throttle.go    how fast
 //	event.go       what is told to those who watch

@@ -45,10 +45,11 @@ type socket struct {
 	n      int             // what take has read
 	failed error
 
-	framed  bool   // what is written is clear or AES-GCM: each packet's length can be seen
-	tag     int    // bytes that follow a packet: none until keys are in use
-	missing int    // bytes that the last packet's head announced and that were not written yet
-	head    []byte // that packet's first piece
+	framed  bool            // what is written is clear or AES-GCM: each packet's length can be seen
+	tag     int             // bytes that follow a packet: none until keys are in use
+	missing int             // bytes that the last packet's head announced and that were not written yet
+	head    *[readSize]byte // that packet's first pieces, or nil
+	held    int             // how much of head they take
 }
 
 func newSocket(nc net.Conn, pool *readBuffers) *socket {
@@ -114,20 +115,32 @@ func (s *socket) drop() {
 
 // Write implements [net.Conn].
 func (s *socket) Write(p []byte) (int, error) {
-	if s.framed && s.follow(p) && s.missing > 0 {
-		s.head = append(s.head, p...)
+	if s.framed && s.follow(p) && s.missing > 0 && s.hold(p) {
 		return len(p), nil
 	}
-	if len(s.head) == 0 {
+	if s.head == nil {
 		return s.Conn.Write(p)
 	}
-	whole := net.Buffers{s.head, p}
+	whole := net.Buffers{s.head[:s.held], p}
 	_, err := whole.WriteTo(s.Conn)
-	s.head = s.head[:0]
+	s.pool.Put(s.head)
+	s.head, s.held = nil, 0
 	if err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// hold keeps a piece for the next, if it has room.
+func (s *socket) hold(p []byte) bool {
+	if s.head == nil {
+		s.head = s.pool.get()
+	}
+	if len(p) > len(s.head)-s.held {
+		return false
+	}
+	s.held += copy(s.head[s.held:], p)
+	return true
 }
 
 // follow keeps count of what is missing of the packet that p is a piece of; the

@@ -121,19 +121,18 @@ const (
 	writePiece = 32 << 10
 )
 
-// readFrame reads one request into a pooled buffer. The error is io.EOF only
-// between packets.
-func readFrame(r io.Reader, pool *Buffers) (frame, error) {
-	head := pool.get(headerLen)
-	defer head.release()
-	if _, err := io.ReadFull(r, head.b); err != nil {
+// readFrame reads one request into a pooled buffer, which it takes when there is
+// something to put into it; what it waits with is head, of headerLen bytes. The
+// error is io.EOF only between packets.
+func readFrame(r io.Reader, head []byte, pool *Buffers) (frame, error) {
+	if _, err := io.ReadFull(r, head); err != nil {
 		return frame{}, err
 	}
-	length := binary.BigEndian.Uint32(head.b)
+	length := binary.BigEndian.Uint32(head)
 	if length < headerLen-4 || length > maxPacket {
 		return frame{}, &Error{Kind: ErrBadMessage, Why: fmt.Sprintf("a packet of %d bytes; the limits are 5 and %d", length, maxPacket)}
 	}
-	f := frame{kind: kind(head.b[4]), id: binary.BigEndian.Uint32(head.b[5:]), from: r, rest: int(length) - (headerLen - 4)}
+	f := frame{kind: kind(head[4]), id: binary.BigEndian.Uint32(head[5:]), from: r, rest: int(length) - (headerLen - 4)}
 	n := f.rest
 	if f.kind == fxpWrite && n > writeHead {
 		n = writeHead
@@ -141,7 +140,7 @@ func readFrame(r io.Reader, pool *Buffers) (frame, error) {
 	} else {
 		f.buffer = pool.get(headerLen + n)
 	}
-	copy(f.b, head.b)
+	copy(f.b, head)
 	var err error
 	if f.body, err = f.more(f.b[headerLen:headerLen], n); err != nil {
 		f.release()

@@ -26,6 +26,7 @@ type Session struct {
 	open    map[string]*handle // by the handle strings of the RequestServer
 	count   atomic.Int32       // len(open), for other goroutines
 	begun   bool               // INIT was seen
+	head    [headerLen]byte    // of the packet that is waited for
 }
 
 // NewSession makes a session; Serve runs it once.
@@ -57,7 +58,7 @@ func (s *Session) OpenHandles() int { return int(s.count.Load()) }
 func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Writer) error {
 	s.channel = channel
 	s.h = newHandlers(ctx, &s.o, &reasons{w: stderr})
-	s.names = startNameServer(s.h, s.o.Buffers)
+	s.names = &nameServer{h: s.h, pool: s.o.Buffers}
 	defer s.end()
 	for {
 		if err := s.serveOne(); err != nil {
@@ -79,7 +80,7 @@ func (s *Session) end() {
 
 // serveOne takes a packet and answers it.
 func (s *Session) serveOne() error {
-	f, err := readFrame(s.channel, s.o.Buffers)
+	f, err := readFrame(s.channel, s.head[:], s.o.Buffers)
 	if err != nil {
 		return err
 	}
@@ -165,8 +166,13 @@ func (s *Session) closing(f *frame, r *reply) error {
 	if err != nil {
 		return err
 	}
-	err = s.names.ask(f, r)
-	delete(s.open, string(id))
-	s.count.Store(int32(len(s.open)))
-	return err
+	if err := s.names.ask(f, r); err != nil {
+		return err
+	}
+	if _, open := s.open[string(id)]; open {
+		delete(s.open, string(id))
+		s.names.closed()
+		s.count.Store(int32(len(s.open)))
+	}
+	return nil
 }
