@@ -84,6 +84,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go newMemory(s.MemoryLimit.bytes).watch(watching)
+	go newProcessors(server.Connections).watch(watching)
 	go (&reloader{s, p, server}).watch(watching, hangups)
 	return serveUntil(ctx, server, p.listener, s.Grace.Duration, log)
 }
