@@ -33,6 +33,12 @@ func (op *operation) finish(err *error) {
 	*err = op.h.refuse(op.event.Op, op.event.Name, *err)
 }
 
+// done is finish for what the session answers itself: the error stays as it is.
+func (op *operation) done(err *error) {
+	op.recovered(recover(), err)
+	op.report(*err)
+}
+
 func (op *operation) recovered(p any, err *error) {
 	if p != nil {
 		op.h.logPanic(p)

@@ -147,6 +147,12 @@ func (s *Session) extended(f *frame, r *reply) error {
 		r.limits(f.id, s.o.MaxOpenFiles)
 	case extFsync:
 		s.fsync(f, r, rest)
+	case extExpandPath:
+		return s.expandPath(f, r, rest)
+	case extCopyData:
+		s.status(r, f, nil, s.copyData(rest))
+	case extCheckFile, extCheckFileName:
+		s.checkFile(f, r, string(name), rest)
 	default:
 		s.status(r, f, nil, unsupported(f.kind))
 	}

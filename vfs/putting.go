@@ -72,10 +72,7 @@ func (p *putting) TransferError(err error) { p.cut = err }
 // Close is called by CLOSE, and publishes; and at the end of the session, where
 // an upload that nobody closed is aborted.
 func (p *putting) Close() (err error) {
-	h := p.op.h
-	if h.pending[p.name] == p {
-		delete(h.pending, p.name)
-	}
+	p.forget()
 	defer p.op.finish(&err)
 	if p.cut == nil && !p.torn {
 		return p.commit()
@@ -85,6 +82,20 @@ func (p *putting) Close() (err error) {
 		return errPanic()
 	}
 	return p.keep()
+}
+
+// abandon ends an upload of which nothing is to be kept.
+func (p *putting) abandon(why error) (err error) {
+	p.forget()
+	defer p.op.finish(&err)
+	return errors.Join(why, p.up.Abort())
+}
+
+// forget: from here on the name stands for what is published.
+func (p *putting) forget() {
+	if h := p.op.h; h.pending[p.name] == p {
+		delete(h.pending, p.name)
+	}
 }
 
 // keep ends an upload that was cut so that it can be resumed, where it can.

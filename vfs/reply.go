@@ -67,7 +67,10 @@ func wireMode(m fs.FileMode) uint32 {
 // version is SSH_FXP_VERSION 3 with exactly the extensions that work.
 func (r *reply) version() {
 	var b []byte
-	for _, ext := range [][2]string{{extPosixRename, "1"}, {extStatVFS, "2"}, {extFsync, "1"}, {extLimits, "1"}} {
+	for _, ext := range [][2]string{
+		{extPosixRename, "1"}, {extStatVFS, "2"}, {extFsync, "1"}, {extLimits, "1"},
+		{extExpandPath, "1"}, {extCopyData, "1"}, {extCheckFile, "1"},
+	} {
 		b = appendString(appendString(b, ext[0]), ext[1])
 	}
 	copy(r.start(fxpVersion, 3, len(b)), b)
@@ -80,6 +83,17 @@ func (r *reply) limits(id uint32, handles int) {
 	for i, v := range []uint64{maxPacket, maxData, maxData, uint64(handles)} {
 		binary.BigEndian.PutUint64(b[8*i:], v)
 	}
+}
+
+// digest answers check-file. Drafts differ: paramiko reads the name of the
+// extension first, as the older has it, and WinSCP, by name, does not.
+func (r *reply) digest(id uint32, ext, algorithm string, sum []byte) {
+	var b []byte
+	if ext == extCheckFile {
+		b = appendString(b, ext)
+	}
+	b = append(appendString(b, algorithm), sum...)
+	copy(r.start(fxpExtReply, id, len(b)), b)
 }
 
 // handle is the handle string of an SSH_FXP_HANDLE; ok is false for others.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync/atomic"
 )
 
@@ -30,19 +29,7 @@ type Session struct {
 
 // NewSession makes a session; Serve runs it once.
 func NewSession(o SessionOptions) *Session {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Report == nil {
-		o.Report = func(Event) {}
-	}
-	if o.Buffers == nil {
-		o.Buffers = new(Buffers)
-	}
-	if o.MaxOpenFiles == 0 {
-		o.MaxOpenFiles = DefaultMaxOpenFiles
-	}
-	return &Session{o: o, open: make(map[string]*handle)}
+	return &Session{o: o.complete(), open: make(map[string]*handle)}
 }
 
 // OpenHandles is the number of files, uploads and listings open now. It may be

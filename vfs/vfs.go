@@ -13,18 +13,24 @@
 //	commit.go                 how it is published: the promise
 //	stage.go partial.go       the hidden folder: stages, and what can be resumed
 //	room.go usage.go          how much there may be
+//	digest.go digests.go digestfile.go  digests, and how they are remembered
 //	fault.go info.go          what the system says, as the contract puts it
 //
 // A session is one conversation:
 //
 //	session.go options.go     takes the channel's packets in order
 //	packets.go handle.go      those on an open handle, answered at once
+//	extended.go               extensions
 //	names.go                  those by name, through pkg/sftp's RequestServer
 //	handlers*.go              its handlers, and all policy
 //	putting.go listing.go     an upload and a listing under way
 //	operation.go              a request that becomes an Event
 //	frame.go reply.go buffer.go  the bytes
 //	status.go                 errors to SSH_FX codes and reasons
+//
+// Other protocols come to the same handlers by [Access]:
+//
+//	access.go transfer.go     list, digest, read, upload
 //
 // Paths never reach a Library: a name is one path element, checked by
 // [CheckName], so there is nothing to climb out of.
