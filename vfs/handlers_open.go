@@ -38,6 +38,9 @@ func (h *handlers) open(path string) (File, error) {
 	if !h.o.Permissions.Read {
 		return nil, denied("this account may not read files")
 	}
+	if f, ok, err := h.openPending(n); ok {
+		return f, err
+	}
 	return h.o.Library.Open(h.ctx, n)
 }
 
@@ -78,7 +81,11 @@ func (h *handlers) put(path string, flags sftp.FileOpenFlags, mode fs.FileMode) 
 	if err := h.mayCreate(n, flags); err != nil {
 		return nil, err
 	}
-	up, err := h.o.Library.Create(h.ctx, n, h.createOptions(flags, mode))
+	o := h.createOptions(flags, mode)
+	if err := h.base(n, &o); err != nil {
+		return nil, err
+	}
+	up, err := h.o.Library.Create(h.ctx, n, o)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +94,7 @@ func (h *handlers) put(path string, flags sftp.FileOpenFlags, mode fs.FileMode) 
 		up.Abort()
 		return nil, err
 	}
-	h.pending[n] = p
+	h.addPending(p)
 	return p, nil
 }
 
@@ -96,6 +103,8 @@ func (h *handlers) mayCreate(n string, f sftp.FileOpenFlags) error {
 	_, err := h.o.Library.Stat(h.ctx, n)
 	p := h.o.Permissions
 	switch {
+	case h.pending[n] != nil && f.Read && !f.Trunc && !p.Read:
+		return denied("this account may not read files")
 	case errors.Is(err, fs.ErrNotExist):
 		if !p.Write {
 			return denied("this account may not upload files")

@@ -12,10 +12,14 @@ type putting struct {
 	name     string
 	up       Upload
 	readable bool
-	append   bool  // every WRITE goes to the end, whatever its offset says
-	end      int64 // where that is
-	torn     bool  // a call into up has not returned: it panicked
-	cut      error // the session ended first
+	append   bool     // every WRITE goes to the end, whatever its offset says
+	end      int64    // where that is
+	torn     bool     // a call into up has not returned: it panicked
+	cut      error    // the session ended first
+	over     *putting // an upload of the same name that was open when this began
+	dropped  bool     // the name stands for something else by now: see drop
+	late     bool     // a later one was published first: see supersede
+	wrote    bool     // there is something to publish
 }
 
 func newPutting(op *operation, name string, up Upload, f sftp.FileOpenFlags) (*putting, error) {
@@ -23,7 +27,7 @@ func newPutting(op *operation, name string, up Upload, f sftp.FileOpenFlags) (*p
 	if err != nil {
 		return nil, err
 	}
-	return &putting{op: op, name: name, up: up, readable: f.Read, append: f.Append, end: i.Size()}, nil
+	return &putting{op: op, name: name, up: up, readable: f.Read, append: f.Append, end: i.Size(), wrote: f.Trunc}, nil
 }
 
 // WriteAt implements io.WriterAt.
@@ -31,7 +35,7 @@ func (p *putting) WriteAt(b []byte, off int64) (int, error) {
 	if p.append {
 		off = p.end
 	}
-	p.torn = true
+	p.torn, p.late, p.wrote = true, false, true
 	n, err := p.up.WriteAt(b, off)
 	p.torn = false
 	p.end = max(p.end, off+int64(n))
@@ -50,7 +54,7 @@ func (p *putting) setAttr(a Attr) error {
 	err := p.up.SetAttr(a)
 	p.torn = false
 	if err == nil && a.HasSize {
-		p.end = a.Size
+		p.end, p.late, p.wrote = a.Size, false, true
 	}
 	return err
 }
@@ -74,6 +78,9 @@ func (p *putting) TransferError(err error) { p.cut = err }
 func (p *putting) Close() (err error) {
 	p.forget()
 	defer p.op.finish(&err)
+	if p.dropped || p.late {
+		return p.up.Abort()
+	}
 	if p.cut == nil && !p.torn {
 		return p.commit()
 	}
@@ -89,13 +96,6 @@ func (p *putting) abandon(why error) (err error) {
 	p.forget()
 	defer p.op.finish(&err)
 	return errors.Join(why, p.up.Abort())
-}
-
-// forget: from here on the name stands for what is published.
-func (p *putting) forget() {
-	if h := p.op.h; h.pending[p.name] == p {
-		delete(h.pending, p.name)
-	}
 }
 
 // keep ends an upload that was cut so that it can be resumed, where it can.
@@ -117,6 +117,7 @@ func (p *putting) commit() error {
 	if err := p.up.Commit(p.op.h.ctx); err != nil {
 		return err
 	}
+	p.supersede()
 	p.op.h.own(p.name, i)
 	return nil
 }

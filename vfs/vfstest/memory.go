@@ -146,9 +146,9 @@ func (m *Memory) Create(_ context.Context, name string, o vfs.CreateOptions) (vf
 	}
 	v, err := m.get(name)
 	switch {
-	case err != nil && !o.Create:
+	case err != nil && !o.Create && o.Base == nil:
 		return nil, err
-	case err == nil && (o.Create && o.Exclusive || o.NoReplace):
+	case err == nil && o.Base == nil && (o.Create && o.Exclusive || o.NoReplace):
 		return nil, exists()
 	}
 	u := &upload{m: m, name: name, o: o, v: version{mode: 0o644, mtime: time.Now(), id: new(byte)}}
@@ -157,6 +157,9 @@ func (m *Memory) Create(_ context.Context, name string, o vfs.CreateOptions) (vf
 	}
 	if err == nil {
 		u.v.mode = v.mode
+	}
+	if o.Base != nil {
+		return u, u.startFrom(o.Base)
 	}
 	if err == nil && !o.Truncate {
 		u.v.data, u.v.mtime = slices.Clone(v.data), v.mtime
@@ -173,6 +176,7 @@ type upload struct {
 	name string
 	o    vfs.CreateOptions
 	v    version
+	same bool // as the draft it started from
 	err  error
 }
 
@@ -195,7 +199,7 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 	if end > int64(len(u.v.data)) {
 		u.v.data = append(u.v.data, make([]byte, end-int64(len(u.v.data)))...)
 	}
-	u.v.mtime = time.Now()
+	u.v.mtime, u.same = time.Now(), false
 	return copy(u.v.data[off:], p), nil
 }
 
@@ -226,6 +230,7 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 			return err
 		}
 		u.v.data = append(u.v.data, make([]byte, max(0, a.Size-int64(len(u.v.data))))...)[:a.Size]
+		u.same = false
 	}
 	u.v.set(a)
 	return u.err
@@ -241,6 +246,43 @@ func (v *version) set(a vfs.Attr) {
 	}
 }
 
+// startFrom takes a file as the upload's base.
+func (u *upload) startFrom(base vfs.File) error {
+	defer base.Close()
+	i, err := base.Stat()
+	if err != nil {
+		return err
+	}
+	u.v.data, u.v.mode, u.same = make([]byte, i.Size()), i.Mode(), true
+	_, err = base.ReadAt(u.v.data, 0)
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// Open implements [vfs.Upload].
+func (u *upload) Open() (vfs.File, error) {
+	if u.err != nil {
+		return nil, u.err
+	}
+	v := u.v
+	v.data = slices.Clone(v.data)
+	return file{u.name, &v}, nil
+}
+
+// Rename implements [vfs.Upload].
+func (u *upload) Rename(new string, replace bool) error {
+	if err := vfs.CheckName(new); err != nil {
+		return err
+	}
+	if _, err := u.m.get(new); err == nil && !replace {
+		return exists()
+	}
+	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
+	return u.err
+}
+
 // Sync implements [vfs.Upload].
 func (u *upload) Sync() error { return u.err }
 
@@ -250,6 +292,9 @@ func (u *upload) Commit(context.Context) error {
 		return u.err
 	}
 	u.err = &vfs.Error{Kind: vfs.ErrBadHandle}
+	if u.same {
+		return nil
+	}
 	v := u.v
 	return u.m.publish(u.name, &v, !u.o.NoReplace && !(u.o.Create && u.o.Exclusive))
 }
