@@ -17,7 +17,7 @@ import (
 
 // inARow is how often a test does what sshfs may reorder: it sends a CLOSE only
 // after close(2) has returned, so that what a program does next may overtake it.
-const inARow = 20
+const inARow = 200
 
 // TestSshfs mounts a library and works in it as programs and editors do.
 func TestSshfs(t *testing.T) {
@@ -91,7 +91,7 @@ func TestSshfs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		m.has(t, "text", []byte("version 19\n"))
+		m.has(t, "text", []byte("version 199\n"))
 		if _, err := os.Stat(m.in("text~")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the old name: %v", err)
 		}

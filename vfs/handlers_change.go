@@ -38,7 +38,7 @@ func (h *handlers) rename(r *sftp.Request, replace bool) (err error) {
 	if !h.mayRename(old) {
 		return denied("this account may not rename files")
 	}
-	replace = replace && h.o.Permissions.Overwrite
+	replace = (h.replaces(old, new) || replace) && h.o.Permissions.Overwrite
 	p, ok := h.pending[old]
 	switch {
 	case ok && old == new:
@@ -72,8 +72,9 @@ func (h *handlers) mayRename(n string) bool {
 
 // renameOwn keeps what was this session's own its own.
 func (h *handlers) renameOwn(old, new string) {
-	if id, ok := h.uploaded[old]; ok {
-		delete(h.uploaded, old)
+	id, ok := h.uploaded[old]
+	delete(h.uploaded, old)
+	if ok && h.remembers(new) {
 		h.uploaded[new] = id
 	}
 }
@@ -83,6 +84,13 @@ func (h *handlers) remove(r *sftp.Request) (err error) {
 	defer op.finish(&err)
 	n, err := fileName(r.Filepath)
 	if err != nil {
+		return err
+	}
+	if h.announcesReplace(n) {
+		op.quiet = true // RENAME will tell
+		return nil
+	}
+	if ok, err := h.removePartial(n); ok {
 		return err
 	}
 	if !h.o.Permissions.Delete {
@@ -136,16 +144,21 @@ func (h *handlers) isOwn(n string, i fs.FileInfo) bool {
 	return ok && id == i.Sys()
 }
 
-// own remembers a version that this session published. Only an account that
-// cannot see, change or rename files needs it.
+// own remembers a version that this session published.
 func (h *handlers) own(n string, i fs.FileInfo) {
 	const most = 10000 // names; a session that uploads more forgets them
-	p := h.o.Permissions
-	if p.Overwrite && p.Rename && (p.List || p.Read) {
+	if !h.remembers(n) {
 		return
 	}
 	if len(h.uploaded) >= most {
 		clear(h.uploaded)
 	}
 	h.uploaded[n] = i.Sys()
+}
+
+// remembers tells whether it matters that a name is this session's own: to an
+// account that cannot see, change, rename or, of some names, delete files.
+func (h *handlers) remembers(n string) bool {
+	p := h.o.Permissions
+	return !p.Overwrite || !p.Rename || !p.List && !p.Read || !p.Delete && isPart(n)
 }

@@ -25,7 +25,7 @@
 //	names.go                  those by name, through pkg/sftp's RequestServer
 //	handlers*.go              its handlers, and all policy
 //	putting.go listing.go     an upload and a listing under way
-//	pending.go                a name while this session uploads under it
+//	pending.go filepart.go    a name while this session uploads under it, or under x.filepart
 //	operation.go              a request that becomes an Event
 //	frame.go reply.go buffer.go  the bytes
 //	status.go                 errors to SSH_FX codes and reasons
