@@ -4,11 +4,11 @@ import (
 	"io/fs"
 )
 
-// handle is what a handle string stands for: a File, an Upload, or neither for
-// a listing.
+// handle is what a handle string stands for: a File, an Upload or a listing.
 type handle struct {
-	get *getting
-	put *putting
+	get  *getting
+	put  *putting
+	list *listing
 }
 
 // name is what to call it in a reason.

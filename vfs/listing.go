@@ -25,7 +25,9 @@ func (h *handlers) list(r *sftp.Request) (_ sftp.ListerAt, err error) {
 		return nil, err
 	}
 	next, stop := iter.Pull2(files)
-	return &listing{op: op, next: next, stop: stop}, nil
+	l := &listing{op: op, next: next, stop: stop}
+	h.opened.list = l
+	return l, nil
 }
 
 // files is the policy of listing.
@@ -45,13 +47,7 @@ type listing struct {
 
 // ListAt implements [sftp.ListerAt]; batches are asked for in order.
 func (l *listing) ListAt(to []os.FileInfo, _ int64) (n int, err error) {
-	defer func() {
-		op := *l.op
-		op.recovered(recover(), &err)
-		if err != nil && err != io.EOF {
-			err = op.h.refuse("list", "", err)
-		}
-	}()
+	defer func() { l.op.recovered(recover(), &err) }()
 	for n < len(to) {
 		i, err, ok := l.next()
 		if !ok {

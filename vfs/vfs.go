@@ -20,7 +20,7 @@
 // A session is one conversation:
 //
 //	session.go options.go     takes the channel's packets in order
-//	packets.go handle.go      those on an open handle, answered at once
+//	packets.go readdir.go handle.go  those on an open handle, answered at once
 //	extended.go               extensions
 //	names.go                  those by name, through pkg/sftp's RequestServer
 //	handlers*.go              its handlers, and all policy
