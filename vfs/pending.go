@@ -87,7 +87,6 @@ func (p *putting) supersede() {
 	for q := p.over; q != nil && p.wrote; q = q.over {
 		q.late = true
 	}
-	p.over = nil
 }
 
 // forget: from here on the name stands for what is published.

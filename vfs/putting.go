@@ -78,6 +78,7 @@ func (p *putting) TransferError(err error) { p.cut = err }
 func (p *putting) Close() (err error) {
 	p.forget()
 	defer p.op.finish(&err)
+	defer func() { p.over = nil }() // who was opened over p keeps it, not those before
 	if p.dropped || p.late {
 		return p.up.Abort()
 	}
