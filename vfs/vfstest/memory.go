@@ -169,11 +169,12 @@ const maxSize = 64 << 20
 
 // upload is a version in the making.
 type upload struct {
-	m    *Memory
-	name string
-	o    vfs.CreateOptions
-	v    version
-	err  error
+	m     *Memory
+	name  string
+	o     vfs.CreateOptions
+	v     version
+	timed bool // the times were set
+	err   error
 }
 
 func (u *upload) grow(size int64) error {
@@ -195,7 +196,9 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 	if end > int64(len(u.v.data)) {
 		u.v.data = append(u.v.data, make([]byte, end-int64(len(u.v.data)))...)
 	}
-	u.v.mtime = time.Now()
+	if !u.timed {
+		u.v.mtime = time.Now()
+	}
 	return copy(u.v.data[off:], p), nil
 }
 
@@ -228,6 +231,7 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 		u.v.data = append(u.v.data, make([]byte, max(0, a.Size-int64(len(u.v.data))))...)[:a.Size]
 	}
 	u.v.set(a)
+	u.timed = u.timed || a.HasTimes
 	return u.err
 }
 
