@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"time"
 
 	"shelf/vfs"
 )
@@ -43,17 +44,24 @@ func (s *session) exec(line string) uint32 {
 	}
 	words, err := splitWords(line)
 	if err != nil {
-		fmt.Fprintf(s.channel.Stderr(), "This is a file service; %s.\r\n", err)
-		return exitNotFound
+		return s.refuse(line, err)
 	}
-	if len(words) == 0 {
-		return s.apologize("runs no programs", exitNotFound)
+	if len(words) > 0 {
+		if do, ok := commands()[words[0].text]; ok {
+			return s.run(do, words)
+		}
 	}
-	do, ok := commands()[words[0].text]
-	if !ok {
-		return s.apologize("runs no programs; it knows scp, and md5sum, sha1sum, sha256sum and sha512sum", exitNotFound)
-	}
-	return s.run(do, words)
+	return s.refuse(line, errors.New("it runs no programs, and knows scp, md5sum, sha1sum, sha256sum and sha512sum alone"))
+}
+
+// refuse says why nothing is done, and reports it: who looks for a shell is of
+// interest.
+func (s *session) refuse(line string, why error) uint32 {
+	const most = 256 // bytes of the line that are reported
+	e := s.conn.event(OpExec, time.Now(), why)
+	e.Name = line[:min(len(line), most)]
+	s.conn.config.Report(e)
+	return s.apologize(why.Error(), exitNotFound)
 }
 
 // run runs a command, which counts as a session of the connection: the server

@@ -53,7 +53,7 @@ func (s *session) request(r *ssh.Request) {
 	case "subsystem":
 		s.subsystem(r)
 	case "shell":
-		s.start(r, func() uint32 { return s.apologize("has no shell", exitFailure) })
+		s.start(r, func() uint32 { return s.apologize("it has no shell", exitFailure) })
 	case "exec":
 		line, _ := stringOf(r.Payload)
 		s.start(r, func() uint32 { return s.exec(line) })
@@ -106,7 +106,7 @@ func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 // apologize says on stderr what this is instead of a shell.
 func (s *session) apologize(what string, status uint32) uint32 {
 	const hint = "Connect with sftp, scp or shelf instead, with the same host, port and user."
-	fmt.Fprintf(s.channel.Stderr(), "This is a file service; it %s.\r\n%s\r\n", what, hint)
+	fmt.Fprintf(s.channel.Stderr(), "This is a file service; %s.\r\n%s\r\n", what, hint)
 	return status
 }
 
