@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -23,8 +24,14 @@ import (
 // returns the folder.
 func shelfOf(t *testing.T, p vfs.Permissions) (*testServer, string) {
 	t.Helper()
+	return shelfKeeping(t, p, vfs.PartialRules{})
+}
+
+// shelfKeeping is shelfOf with beginnings kept as rules say.
+func shelfKeeping(t *testing.T, p vfs.Permissions, rules vfs.PartialRules) (*testServer, string) {
+	t.Helper()
 	folder := t.TempDir()
-	library, err := vfs.OpenDir(folder, vfs.DirOptions{Partials: &vfs.PartialRules{}})
+	library, err := vfs.OpenDir(folder, vfs.DirOptions{Partials: &rules})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +63,9 @@ func (s *testServer) exec(t *testing.T, client *ssh.Client, line string) *peer {
 	if ok, err := channel.SendRequest("exec", true, str(line)); !ok || err != nil {
 		t.Fatalf("%.40q is refused: %v", line, err)
 	}
+	// Whoever waits in vain for the server to say something is woken.
+	wake := time.AfterFunc(patience, func() { channel.Close() })
+	t.Cleanup(func() { wake.Stop() })
 	return &peer{channel, t, requests}
 }
 
