@@ -46,7 +46,17 @@ type splitter struct {
 	pattern strings.Builder
 	begun   bool // a word has begun, if only by a quote
 	wild    bool
+	set     set
 }
+
+// set is where in a wildcard such as [!a-c] one is.
+type set int
+
+const (
+	outside set = iota
+	opened      // at its "[", after which "!" negates
+	inside
+)
 
 // step reads a character that is not quoted, or all that one quotes.
 func (s *splitter) step() error {
@@ -79,23 +89,28 @@ func meansNothing(c byte) error {
 
 // bare adds a character that may be part of a wildcard.
 func (s *splitter) bare(c byte) {
-	negates := c == '!' && strings.HasSuffix(s.pattern.String(), "[")
 	s.begun = true
 	s.text.WriteByte(c)
+	s.wild = s.wild || c == '*' || c == '?' || c == '['
 	switch {
-	case negates:
-		s.pattern.WriteByte('^') // as path.Match has it
-	case c == '*' || c == '?' || c == '[':
-		s.wild = true
-		fallthrough
-	default:
-		s.pattern.WriteByte(c)
+	case s.set == outside && c == '[':
+		s.set = opened
+	case s.set == opened && c == '!':
+		c, s.set = '^', inside // as path.Match has it
+	case s.set == opened:
+		s.set = inside
+	case s.set == inside && c == ']':
+		s.set = outside
 	}
+	s.pattern.WriteByte(c)
 }
 
 // quoted adds characters that mean themselves.
 func (s *splitter) quoted(text string) {
 	s.begun = true
+	if s.set == opened && text != "" {
+		s.set = inside
+	}
 	s.text.WriteString(text)
 	for i := range len(text) {
 		if strings.IndexByte(`*?[]\-^!`, text[i]) >= 0 {
@@ -166,5 +181,5 @@ func (s *splitter) end() {
 	}
 	s.text.Reset()
 	s.pattern.Reset()
-	s.begun, s.wild = false, false
+	s.begun, s.wild, s.set = false, false, outside
 }

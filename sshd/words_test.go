@@ -74,6 +74,9 @@ func TestWordPatterns(t *testing.T) {
 		"'[a]'*":     {true, "[a]x", "ax"},
 		`'a\b'*`:     {true, `a\bc`, "abc"},
 		"['!'a]":     {true, "!", "b"},
+		`"["!0`:      {false, "[!0", "1"},
+		"[[!]":       {true, "!", "^"},
+		"[a]!":       {true, "a!", "a^"},
 		"['^'a]":     {true, "^", "b"},
 		"it\\'s\\ *": {true, "it's a", "its a"},
 	} {
