@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/vfstest"
 )
 
 // says reads n bytes of what the server says.
@@ -480,4 +482,36 @@ func TestScpSourceOfAShrunkenFile(t *testing.T) {
 	if e := s.events.await(t, "get"); e.Err == nil {
 		t.Error("it is reported as done")
 	}
+}
+
+// FuzzScpSink has a source say anything. Whatever it is, the conversation ends,
+// and what is published has a name that may be and the length it was announced
+// with.
+func FuzzScpSink(f *testing.F) {
+	f.Add("T1 0 1 0\nC0644 5 a\nhello\x00C0600 0 b\n\x00", "-pt .")
+	f.Add("D0755 0 d\nC0644 3 a\nabc\x01scp: failed\nE\n", "-rt .")
+	f.Add("C0644 9223372036854775807 a\n\x02x\n", "-t 'a b'")
+	f.Fuzz(func(t *testing.T, source, args string) {
+		words, err := splitWords(args)
+		if err != nil {
+			return
+		}
+		library := vfstest.NewMemory()
+		access := vfs.NewAccess(t.Context(), vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions(), MaxFileSize: 1 << 16})
+		channel := struct {
+			io.Reader
+			io.Writer
+		}{strings.NewReader(source), io.Discard}
+		p := &process{name: "scp", args: words, access: access, channel: channel, stderr: io.Discard}
+		p.scp()
+		if access.OpenHandles() != 0 {
+			t.Error("something is left open")
+		}
+		for i, err := range library.List(t.Context()) {
+			announced := regexp.MustCompile(fmt.Sprintf(" 0*%d ", i.Size()))
+			if err != nil || vfs.CheckName(i.Name()) != nil || !announced.MatchString(source) {
+				t.Errorf("%q of %d bytes was published: %v", i.Name(), i.Size(), err)
+			}
+		}
+	})
 }
