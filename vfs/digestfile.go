@@ -89,13 +89,6 @@ func (d *digestFile) rewrite(order []digestKey, known map[digestKey]string) erro
 	return nil
 }
 
-func (d *digestFile) close() error {
-	if d.f == nil {
-		return nil
-	}
-	return d.f.Close()
-}
-
 func formatDigest(k digestKey, sum string) string {
 	line := fmt.Sprintf("%d %d %d %d %d %d %x", uint(k.algorithm), k.dev, k.ino, k.size, k.mtime, k.ctime, sum)
 	return fmt.Sprintf("%08x %s", crc32.ChecksumIEEE([]byte(line)), line)

@@ -79,12 +79,7 @@ func (w *Writer) fail(err error) error {
 }
 
 // Commit publishes the upload; on an error nothing was published.
-func (w *Writer) Commit() error {
-	if w.err != nil {
-		return w.Abandon("")
-	}
-	return w.end(w.p.Close)
-}
+func (w *Writer) Commit() error { return w.end(w.p.Close) }
 
 // Cut ends an upload whose client is gone: its beginning may be kept.
 func (w *Writer) Cut() error {

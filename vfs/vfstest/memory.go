@@ -172,12 +172,13 @@ const maxSize = 64 << 20
 
 // upload is a version in the making.
 type upload struct {
-	m    *Memory
-	name string
-	o    vfs.CreateOptions
-	v    version
-	same bool // as the draft it started from
-	err  error
+	m     *Memory
+	name  string
+	o     vfs.CreateOptions
+	v     version
+	same  bool // as the draft it started from
+	timed bool // the times were set
+	err   error
 }
 
 func (u *upload) grow(size int64) error {
@@ -199,7 +200,10 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 	if end > int64(len(u.v.data)) {
 		u.v.data = append(u.v.data, make([]byte, end-int64(len(u.v.data)))...)
 	}
-	u.v.mtime, u.same = time.Now(), false
+	u.same = false
+	if !u.timed {
+		u.v.mtime = time.Now()
+	}
 	return copy(u.v.data[off:], p), nil
 }
 
@@ -233,6 +237,7 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 		u.same = false
 	}
 	u.v.set(a)
+	u.timed = u.timed || a.HasTimes
 	return u.err
 }
 

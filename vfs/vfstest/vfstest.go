@@ -6,6 +6,8 @@ package vfstest
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -38,6 +40,7 @@ func Test(t *testing.T, open func(t *testing.T) vfs.Library) {
 		{"Rename", testRename},
 		{"Rename an upload", testRenameUpload},
 		{"Remove", testRemove},
+		{"Digest", testDigest},
 		{"Limits", testLimits},
 		{"Races", testRaces},
 	} {
@@ -331,6 +334,14 @@ func testAttributes(t *testing.T, s suite) {
 	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o644, HasTimes: true, Atime: when, Mtime: when}))
 	s.ok(u.Commit(t.Context()))
 	s.looks("f", 0o644, when)
+
+	// What was set stands, also when it is written to afterwards.
+	u = s.create("f", vfs.CreateOptions{Create: true, Truncate: true})
+	s.ok(u.SetAttr(vfs.Attr{HasSize: true, Size: 2, HasMode: true, Mode: 0o600, HasTimes: true, Atime: when, Mtime: when}))
+	s.write(u, 0, "ab")
+	s.ok(u.Commit(t.Context()))
+	s.looks("f", 0o600, when)
+	s.has("f", "ab")
 }
 
 func (s suite) looks(name string, mode fs.FileMode, mtime time.Time) {
@@ -339,6 +350,32 @@ func (s suite) looks(name string, mode fs.FileMode, mtime time.Time) {
 	s.ok(err)
 	if i.Mode() != mode || !i.ModTime().Equal(mtime) {
 		s.t.Fatalf("%s: mode %v, mtime %v; want %v, %v", name, i.Mode(), i.ModTime(), mode, mtime)
+	}
+}
+
+// A store that tells digests tells that of the version which is open.
+func testDigest(t *testing.T, s suite) {
+	var files []vfs.File
+	texts := []string{"", "one", "two"}
+	for _, text := range texts {
+		s.put("f", text)
+		f, err := s.Open(t.Context(), "f")
+		s.ok(err)
+		defer f.Close()
+		files = append(files, f)
+	}
+	for i, f := range files {
+		d, ok := f.(vfs.Digest)
+		if !ok {
+			t.Skip("this store tells no digests")
+		}
+		for range 2 {
+			sum, err := d.Digest(t.Context(), crypto.SHA256)
+			s.ok(err)
+			if want := sha256.Sum256([]byte(texts[i])); !bytes.Equal(sum, want[:]) {
+				t.Errorf("%q: %x, want %x", texts[i], sum, want)
+			}
+		}
 	}
 }
 
