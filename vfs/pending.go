@@ -33,10 +33,13 @@ func (h *handlers) addPending(p *putting) {
 func (h *handlers) base(n string, o *CreateOptions) (err error) {
 	p, ok := h.pending[n]
 	switch {
-	case !ok || o.Truncate && !o.Exclusive:
+	case !ok:
 		return nil
 	case o.Exclusive:
 		return &Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+	case o.Truncate:
+		o.Create = true // without CREAT, too: to this session it exists
+		return nil
 	}
 	o.Base, err = p.up.Open()
 	return err

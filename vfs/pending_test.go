@@ -91,13 +91,16 @@ func TestOvertakenClose(t *testing.T) {
 		// Opened, and closed as it was: there is nothing to publish.
 		first = mine.begin("f", "seven", os.O_TRUNC)
 		second, err := mine.OpenFile("f", os.O_RDWR)
-		mine.ok(err, second.Close())
+		mine.ok(err)
+		mine.ok(second.Close())
 		other.has("f", "five!")
 		mine.ok(first.Close())
 		other.has("f", "seven")
 
 		// It exists.
 		first = mine.begin("x", "x", os.O_CREATE)
+		second = mine.begin("x", "again", os.O_TRUNC)
+		mine.ok(second.Close())
 		if _, err := mine.OpenFile("x", os.O_WRONLY|os.O_CREATE|os.O_EXCL); err == nil {
 			t.Error("what is being uploaded was created again")
 		}
