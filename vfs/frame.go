@@ -35,6 +35,7 @@ const (
 	fxpStatus   kind = 101
 	fxpHandle   kind = 102
 	fxpData     kind = 103
+	fxpName     kind = 104
 	fxpAttrs    kind = 105
 	fxpExtended kind = 200
 	fxpExtReply kind = 201

@@ -15,7 +15,12 @@ func (s *Session) unsupported(f *frame, r *reply) {
 		path, _, _ := cutString(f.body)
 		name = string(path)
 	}
-	code, msg := s.h.status(f.kind.String(), name, unsupported(f.kind))
+	err := unsupported(f.kind)
+	if f.kind == fxpRmdir && !s.o.Permissions.Delete {
+		// Some clients try RMDIR after a REMOVE was denied, and show its answer.
+		err = denied("this account may not delete files, and there are no folders")
+	}
+	code, msg := s.h.status(f.kind.String(), name, err)
 	r.status(f.id, code, msg)
 }
 
@@ -166,6 +171,12 @@ func (s *Session) extended(f *frame, r *reply) error {
 		r.limits(f.id, s.o.MaxOpenFiles)
 	case extFsync:
 		s.fsync(f, r, rest)
+	case extExpandPath:
+		return s.expandPath(f, r, rest)
+	case extCopyData:
+		s.status(r, f, nil, s.copyData(rest))
+	case extCheckFile, extCheckFileName:
+		s.checkFile(f, r, string(name), rest)
 	default:
 		s.status(r, f, nil, unsupported(f.kind))
 	}

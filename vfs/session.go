@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync/atomic"
 )
 
@@ -14,8 +13,8 @@ import (
 // It takes packets strictly in order, one at a time. Those that name a file, or
 // open or close a handle, go to a pkg/sftp RequestServer, whose handlers hold
 // all policy; its reply is awaited before the next packet is taken. Those on an
-// open handle (READ, WRITE, FSTAT, FSETSTAT) are answered here from the File or
-// Upload that the handler opened: in order, on the handle and not on its name,
+// open handle (READ, WRITE, FSTAT, FSETSTAT, READDIR) are answered here from
+// the File, Upload or listing that the handler opened: in order, on the handle and not on its name,
 // from pooled buffers, so that an idle session holds none. Since one thing
 // happens at a time there are no locks.
 type Session struct {
@@ -31,19 +30,7 @@ type Session struct {
 
 // NewSession makes a session; Serve runs it once.
 func NewSession(o SessionOptions) *Session {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Report == nil {
-		o.Report = func(Event) {}
-	}
-	if o.Buffers == nil {
-		o.Buffers = new(Buffers)
-	}
-	if o.MaxOpenFiles == 0 {
-		o.MaxOpenFiles = DefaultMaxOpenFiles
-	}
-	return &Session{o: o, open: make(map[string]*handle)}
+	return &Session{o: o.complete(), open: make(map[string]*handle)}
 }
 
 // OpenHandles is the number of files, uploads and listings open now. It may be
@@ -127,7 +114,9 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 		return s.opening(f, r)
 	case fxpClose:
 		return s.closing(f, r)
-	case fxpReaddir, fxpStat, fxpLstat, fxpSetstat, fxpRename, fxpRemove, fxpRealpath:
+	case fxpReaddir:
+		s.readdir(f, r)
+	case fxpStat, fxpLstat, fxpSetstat, fxpRename, fxpRemove, fxpRealpath:
 		return s.names.ask(f, r)
 	default:
 		s.unsupported(f, r)
