@@ -62,7 +62,7 @@ func (b *bench) idleSessions() error {
 }
 
 // restTime is how long a server may take to give back what it does not need.
-const restTime = 15 * time.Second
+const restTime = 30 * time.Second
 
 // openMany opens sessions, one after the other, that each put and get a file of
 // so many bytes.
