@@ -46,8 +46,10 @@ check:
 	go mod tidy -diff
 	go mod verify
 
+# Ratios to the other servers that are installed; RCLONE=rclone adds that one.
 bench:
-	go test -run '^$$' -bench . ./...
+	go test -run '^$$' -bench . -benchmem ./vfs ./tests
+	go run ./tests/bench
 
 # Each fuzz target in turn, FUZZTIME each.
 fuzz:

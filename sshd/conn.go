@@ -13,7 +13,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
-	"shelf/vfs"
 )
 
 // conn is one client's connection. All but what mu guards belongs to the
@@ -40,15 +39,15 @@ type conn struct {
 	owned sync.WaitGroup // a count for each goroutine but run's
 
 	mu       sync.Mutex
-	channels int                       // open; mu
-	sessions map[*vfs.Session]struct{} // mu
+	channels int                 // open; mu
+	sessions map[opener]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, p *pass) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, p *pass) *conn {
 	c := &conn{
-		config: config, wire: &wire{Conn: nc}, pass: p,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, pass: p,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
-		sessions: make(map[*vfs.Session]struct{}),
+		sessions: make(map[opener]struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	c.log = config.Log.With("conn", c.id)
@@ -98,9 +97,8 @@ func (c *conn) serve() {
 	c.pass.login()
 	c.loggedIn = time.Now()
 	c.config.Report(c.event(OpLogin, c.started, nil))
-	c.spawn(func() { c.globalRequests(requests) })
+	c.spawn(func() { c.attend(requests) })
 	c.spawn(c.announceHostKeys)
-	c.spawn(c.keepAlive)
 	c.serveChannels(channels)
 }
 

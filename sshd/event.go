@@ -11,6 +11,7 @@ const (
 	OpLogin   = "login"
 	OpRefusal = "refusal" // a connection that ended before login; Err says why
 	OpLogout  = "logout"
+	OpExec    = "exec" // a command line that was refused, which is in Name
 )
 
 // Event is one thing that a client did or was refused. Strings that came from

@@ -39,24 +39,6 @@ func (c *conn) announceHostKeys() {
 	c.client.SendRequest(hostKeysAnnounced, false, keys.Bytes())
 }
 
-// globalRequests refuses what clients ask of the connection (RFC 4254 sections
-// 4 and 7): forwarding does not exist here, and keepalives want no more than any
-// answer. Only host keys are proven.
-func (c *conn) globalRequests(requests <-chan *ssh.Request) {
-	proofs := 0
-	for r := range requests {
-		if r.Type == hostKeysProven && proofs < maxProofs {
-			proofs++
-			proof, ok := c.proveHostKeys(r.Payload)
-			r.Reply(ok, proof)
-			continue
-		}
-		if r.WantReply {
-			r.Reply(false, nil)
-		}
-	}
-}
-
 // proveHostKeys signs for each of the keys that a client asks about, or none.
 func (c *conn) proveHostKeys(payload []byte) (proof []byte, ok bool) {
 	keys := c.config.plainKeys()

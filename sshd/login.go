@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -27,11 +28,12 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	}
 	config := c.config.sshConfig(c.hello, c.admit)
 	config.AuthLogCallback = c.logAttempt
+	c.wire.framed = slices.Equal(config.Ciphers, aeadAES())
 	client, channels, requests, err := ssh.NewServerConn(c.wire, config)
 	if err != nil {
 		return nil, nil, err
 	}
-	c.client = client
+	c.client, c.hello.kexInit = client, nil
 	var known bool
 	if c.identity, known = keys.IdentityOf(client.Permissions); !known {
 		return nil, nil, c.abandon(channels, requests, errors.New("login without an identity"))

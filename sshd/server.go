@@ -12,6 +12,7 @@
 //	penalty.go     and for how long a source is turned away
 //	proxy.go       for whom a proxy connects
 //	conn.go        one connection, and what it owns
+//	socket.go      its system calls, few and large
 //	wire.go        reads what the client says before the handshake
 //	kexinit.go     the packet it says it in (RFC 4253 section 7.1)
 //	negotiate.go   what it is offered for it
@@ -19,8 +20,15 @@
 //	login.go       the handshake, up to a login or a refusal
 //	hostkeys.go    the host keys that clients learn, and their proof
 //	channels.go    the channels it opens
-//	keepalive.go   whether the client is still there
+//	global.go      what it asks of the connection itself
+//	keepalive.go   and whether it is still there
 //	session.go     one channel: the sftp subsystem, or why not
+//	exec.go        the commands there are, none of which runs a program
+//	words.go       what is read of a shell's language
+//	digests.go     md5sum and its like
+//	scp.go         what scp was before it spoke SFTP: options, messages
+//	scp_source.go  its sending end
+//	scp_sink.go    its receiving end
 //	throttle.go    how fast
 //	event.go       what is told to those who watch
 //
@@ -41,6 +49,7 @@ import (
 type Server struct {
 	current atomic.Pointer[Config] // for connections to come
 	gate    *gate
+	reads   readBuffers
 	owned   sync.WaitGroup // a count for each connection's goroutine
 
 	mu       sync.Mutex
@@ -111,7 +120,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 		s.turnAway(nc, err)
 		return
 	}
-	c := newConn(ctx, *s.current.Load(), nc, pass)
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, pass)
 	if !s.add(c) {
 		c.close()
 		pass.leave()

@@ -1,8 +1,8 @@
 package sshd
 
 import (
+	"context"
 	"fmt"
-	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -15,8 +15,9 @@ import (
 type session struct {
 	conn    *conn
 	channel ssh.Channel
-	running bool           // a program has been started
-	program sync.WaitGroup // that program
+	ctx     context.Context // ends when the client closes the channel
+	running bool            // a program has been started
+	program sync.WaitGroup  // that program
 }
 
 // The exit statuses that shells have made customary.
@@ -33,8 +34,10 @@ func (c *conn) serveSession(open ssh.NewChannel) {
 	if err != nil {
 		return
 	}
-	s := &session{conn: c, channel: channel}
+	ctx, gone := context.WithCancel(c.ctx)
+	s := &session{conn: c, channel: channel, ctx: ctx}
 	defer s.program.Wait()
+	defer gone()
 	defer ssh.DiscardRequests(requests)
 	defer channel.Close()
 	for r := range requests {
@@ -50,10 +53,10 @@ func (s *session) request(r *ssh.Request) {
 	case "subsystem":
 		s.subsystem(r)
 	case "shell":
-		s.start(r, func() uint32 { return s.apologize("has no shell", "", exitFailure) })
+		s.start(r, func() uint32 { return s.apologize("it has no shell", exitFailure) })
 	case "exec":
-		command, _ := stringOf(r.Payload)
-		s.start(r, func() uint32 { return s.apologize("runs no commands", command, exitNotFound) })
+		line, _ := stringOf(r.Payload)
+		s.start(r, func() uint32 { return s.exec(line) })
 	default:
 		r.Reply(false, nil)
 	}
@@ -101,21 +104,16 @@ func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 }
 
 // apologize says on stderr what this is instead of a shell.
-func (s *session) apologize(what, command string, status uint32) uint32 {
-	hint := "Connect with sftp, scp or shelf instead, with the same host, port and user."
-	if strings.HasPrefix(command, "scp ") {
-		hint = "Call scp without -O, so that it speaks the SFTP protocol."
-	}
-	fmt.Fprintf(s.channel.Stderr(), "This is a file service; it %s.\r\n%s\r\n", what, hint)
+func (s *session) apologize(what string, status uint32) uint32 {
+	const hint = "Connect with sftp, scp or shelf instead, with the same host, port and user."
+	fmt.Fprintf(s.channel.Stderr(), "This is a file service; %s.\r\n%s\r\n", what, hint)
 	return status
 }
 
 // sftp serves the library.
 func (s *session) sftp() uint32 {
 	c := s.conn
-	options := c.service.SessionOptions
-	options.Account, options.Report, options.Log = c.identity.Account, c.reportFile, c.log
-	session := vfs.NewSession(options)
+	session := vfs.NewSession(c.options())
 	c.addSession(session)
 	defer c.removeSession(session)
 	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
@@ -125,13 +123,25 @@ func (s *session) sftp() uint32 {
 	return exitOK
 }
 
-func (c *conn) addSession(s *vfs.Session) {
+// options are the service, with who it is for and who is told.
+func (c *conn) options() vfs.SessionOptions {
+	o := c.service.SessionOptions
+	o.Account, o.Report, o.Log = c.identity.Account, c.reportFile, c.log
+	return o
+}
+
+// opener is a session of SFTP or a command.
+type opener interface {
+	OpenHandles() int // may be called from any goroutine
+}
+
+func (c *conn) addSession(s opener) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sessions[s] = struct{}{}
 }
 
-func (c *conn) removeSession(s *vfs.Session) {
+func (c *conn) removeSession(s opener) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.sessions, s)

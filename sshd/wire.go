@@ -3,7 +3,6 @@ package sshd
 import (
 	"bytes"
 	"errors"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -39,7 +38,7 @@ type hello struct {
 // wire is the network connection with what was read ahead of the handshake put
 // back. x/crypto has no way to look at a client before it makes its offer.
 type wire struct {
-	net.Conn
+	*socket
 	ahead    []byte       // read, and to be read again
 	greeted  bool         // x/crypto has been made to believe it sent the version
 	received atomic.Int64 // reads that brought bytes, for the keepalive
@@ -49,7 +48,7 @@ type wire struct {
 // client's and its KEXINIT. The connection has its deadline already, which is
 // until.
 func (w *wire) greet(until time.Time) (hello, error) {
-	if _, err := w.Conn.Write([]byte(serverVersion + "\r\n")); err != nil {
+	if _, err := w.socket.Write([]byte(serverVersion + "\r\n")); err != nil {
 		return hello{}, err
 	}
 	line, err := w.peekVersion()
@@ -112,7 +111,7 @@ func (w *wire) peekKexInit(version int) (*kexInit, error) {
 // fill reads at most n bytes more.
 func (w *wire) fill(n int) error {
 	w.ahead = slices.Grow(w.ahead, n)
-	got, err := w.Conn.Read(w.ahead[len(w.ahead) : len(w.ahead)+n])
+	got, err := w.socket.Read(w.ahead[len(w.ahead) : len(w.ahead)+n])
 	w.ahead = w.ahead[:len(w.ahead)+got]
 	if got > 0 {
 		return nil
@@ -129,7 +128,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
-	n, err := w.Conn.Read(p)
+	n, err := w.socket.Read(p)
 	if n > 0 {
 		w.received.Add(1)
 	}
@@ -140,7 +139,7 @@ func (w *wire) Read(p []byte) (int, error) {
 // sent the same already.
 func (w *wire) Write(p []byte) (int, error) {
 	if w.greeted {
-		return w.Conn.Write(p)
+		return w.socket.Write(p)
 	}
 	w.greeted = true
 	if string(p) != serverVersion+"\r\n" {

@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"vfs/vfstest": {"vfs"},
 	"keys":        {},
 	"tests":       {}, // judges the built programs
+	"tests/bench": {}, // and measures them
 }
 
 // vague are names that say nothing about what a package is for.

@@ -8,6 +8,10 @@
 //	need_test.go      what to do when a client program is missing
 //	script_test.go    runs testdata/*.txtar: sessions as people type them
 //	stock_test.go     sizes and big files with sftp, scp and shelf
+//	clients_test.go   every other stock client logs in; what each then does is in
+//	                  testdata, paramiko_test.go, sshfs_test.go, rekey_test.go
+//	winscp_test.go    WinSCP's requests, without WinSCP
+//	semantics_test.go what clients lean on between OPEN and CLOSE, and after
 //	many_test.go      fifty clients at once
 //	planted_test.go   what lies in a library and is not of it
 //	stop_test.go      a server that is told to stop

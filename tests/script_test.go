@@ -3,6 +3,7 @@ package tests
 import (
 	"net"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,9 +17,10 @@ import (
 //	                  ./library, ./ssh_config has it as the host "shelf", and
 //	                  ./announced is what it printed
 //	shutdown          stop that shelfd, which must exit with status 0
+//	random FILE SIZE  make a file of so many random bytes
 //
-// After serve, $ADDR, $HOST and $PORT say where it listens; $USER is the
-// account and ./id its private key. The condition [root] holds for root, who
+// After serve, $ADDR, $HOST and $PORT say where it listens and $FINGERPRINT is
+// its host key's, as SHA256:...; $USER is the account and ./id its private key. The condition [root] holds for root, who
 // is bound by no permission.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -31,6 +33,7 @@ func TestScripts(t *testing.T) {
 			"need":     needCmd,
 			"serve":    func(ts *testscript.TestScript, _ bool, args []string) { serveCmd(t, ts, args) },
 			"shutdown": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(stateOf(ts).server.stop()) },
+			"random":   randomCmd,
 		},
 	})
 }
@@ -50,7 +53,7 @@ func setUpScript(env *testscript.Env) error {
 	env.Setenv("HOME", home)
 	env.Setenv("USER", user)
 	env.Values[scriptKey{}] = &script{t: env.T()}
-	return os.Mkdir(home, 0o700)
+	return os.MkdirAll(home, 0o700)
 }
 
 func needCmd(ts *testscript.TestScript, _ bool, programs []string) {
@@ -84,4 +87,16 @@ func serveCmd(t *testing.T, ts *testscript.TestScript, args []string) {
 	ts.Setenv("ADDR", s.addr)
 	ts.Setenv("HOST", host)
 	ts.Setenv("PORT", port)
+	fingerprint, err := s.fingerprint()
+	ts.Check(err)
+	ts.Setenv("FINGERPRINT", fingerprint)
+}
+
+func randomCmd(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: random FILE SIZE")
+	}
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content(uint64(size), size), 0o644))
 }

@@ -12,6 +12,9 @@ func (d *Dir) Create(_ context.Context, name string, o CreateOptions) (Upload, e
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
+	if o.Base != nil {
+		return d.createOver(name, o)
+	}
 	base, i, err := d.open(name)
 	switch {
 	case err == nil && (o.Create && o.Exclusive || o.NoReplace):

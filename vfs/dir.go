@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ type DirOptions struct {
 	Quota        int64         // bytes of all files, stages and partials; 0 is no quota
 	MinFreeSpace int64         // bytes of the file system that uploads leave free
 	Partials     *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
+	Digests      *Digests      // remembers the digests of files; nil is to compute them each time
 	Log          *slog.Logger  // warnings and faults; nil discards
 }
 
@@ -107,7 +109,7 @@ func (d *Dir) Open(_ context.Context, name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dirFile{f, name}, nil
+	return &dirFile{f, name, d.o.Digests}, nil
 }
 
 func (d *Dir) open(name string) (*os.File, info, error) {
@@ -139,7 +141,16 @@ func openRegular(dir int, name string) (*os.File, info, error) {
 // dirFile is an open version of a file.
 type dirFile struct {
 	*os.File
-	name string
+	name    string
+	digests *Digests // or nil
+}
+
+// Digest implements [Digest].
+func (f *dirFile) Digest(ctx context.Context, a crypto.Hash) ([]byte, error) {
+	if f.digests == nil {
+		return readDigest(ctx, f.File, a)
+	}
+	return f.digests.of(ctx, f.File, a)
 }
 
 // Stat describes this version, whatever the name stands for by now.

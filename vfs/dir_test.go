@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -38,7 +39,8 @@ func reopen(t testing.TB, path string, o vfs.DirOptions) *vfs.Dir {
 }
 
 func TestDir(t *testing.T) {
-	for _, o := range []vfs.DirOptions{{}, {Durability: vfs.NoFsync}, {Quota: 1 << 30}} {
+	digests := vfs.NewDigests(filepath.Join(t.TempDir(), "none", "digests"), slog.New(slog.DiscardHandler))
+	for _, o := range []vfs.DirOptions{{}, {Durability: vfs.NoFsync}, {Quota: 1 << 30, Digests: digests}} {
 		t.Run(fmt.Sprintf("%s quota %d", o.Durability, o.Quota), func(t *testing.T) {
 			vfstest.Test(t, func(t *testing.T) vfs.Library {
 				d, path := openDir(t, o)

@@ -35,6 +35,7 @@ const (
 	fxpStatus   kind = 101
 	fxpHandle   kind = 102
 	fxpData     kind = 103
+	fxpName     kind = 104
 	fxpAttrs    kind = 105
 	fxpExtended kind = 200
 	fxpExtReply kind = 201
@@ -108,32 +109,70 @@ type frame struct {
 	buffer
 	kind kind
 	id   uint32
-	body []byte // what follows the id
+	body []byte    // what follows the id; of a WRITE only its beginning
+	from io.Reader // where the rest of a WRITE comes from
+	rest int       // how much that is, in bytes
 }
 
-// readFrame reads one request into a pooled buffer. The error is io.EOF only
-// between packets.
-func readFrame(r io.Reader, pool *Buffers) (frame, error) {
-	var head [headerLen]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+// writeHead is how much of a WRITE is read at once, in bytes: more than all of
+// it but the data. That is taken in pieces, so that it is written while it is
+// still in the processor's cache, and while the next piece is on its way.
+const (
+	writeHead  = 64
+	writePiece = 32 << 10
+)
+
+// readFrame reads one request into a pooled buffer, which it takes when there is
+// something to put into it; what it waits with is head, of headerLen bytes. The
+// error is io.EOF only between packets.
+func readFrame(r io.Reader, head []byte, pool *Buffers) (frame, error) {
+	if _, err := io.ReadFull(r, head); err != nil {
 		return frame{}, err
 	}
-	length := binary.BigEndian.Uint32(head[:])
+	length := binary.BigEndian.Uint32(head)
 	if length < headerLen-4 || length > maxPacket {
 		return frame{}, &Error{Kind: ErrBadMessage, Why: fmt.Sprintf("a packet of %d bytes; the limits are 5 and %d", length, maxPacket)}
 	}
-	f := frame{
-		buffer: pool.get(4 + int(length)),
-		kind:   kind(head[4]),
-		id:     binary.BigEndian.Uint32(head[5:]),
+	f := frame{kind: kind(head[4]), id: binary.BigEndian.Uint32(head[5:]), from: r, rest: int(length) - (headerLen - 4)}
+	n := f.rest
+	if f.kind == fxpWrite && n > writeHead {
+		n = writeHead
+		f.buffer = pool.get(pieceBuffer)
+	} else {
+		f.buffer = pool.get(headerLen + n)
 	}
-	copy(f.b, head[:])
-	f.body = f.b[headerLen:]
-	if _, err := io.ReadFull(r, f.body); err != nil {
+	copy(f.b, head)
+	var err error
+	if f.body, err = f.more(f.b[headerLen:headerLen], n); err != nil {
 		f.release()
-		return frame{}, fmt.Errorf("in the middle of a packet: %w", noEOF(err))
+		return frame{}, err
 	}
 	return f, nil
+}
+
+// more reads on until b, which is a part of the frame's buffer that has room
+// behind it, is n bytes long or the packet ends.
+func (f *frame) more(b []byte, n int) ([]byte, error) {
+	missing := min(n-len(b), f.rest)
+	if missing <= 0 {
+		return b, nil
+	}
+	whole := b[:len(b)+missing]
+	if _, err := io.ReadFull(f.from, whole[len(b):]); err != nil {
+		return nil, fmt.Errorf("in the middle of a packet: %w", noEOF(err))
+	}
+	f.rest -= missing
+	return whole, nil
+}
+
+// skip reads what nobody wanted of the packet.
+func (f *frame) skip() error {
+	for f.rest > 0 {
+		if _, err := f.more(f.b[:0], len(f.b)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func noEOF(err error) error {

@@ -4,11 +4,11 @@ import (
 	"io/fs"
 )
 
-// handle is what a handle string stands for: a File, an Upload, or neither for
-// a listing.
+// handle is what a handle string stands for: a File, an Upload or a listing.
 type handle struct {
-	get *getting
-	put *putting
+	get  *getting
+	put  *putting
+	list *listing
 }
 
 // name is what to call it in a reason.
@@ -65,7 +65,10 @@ func (g *getting) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // Close is called by CLOSE and at the end of the session.
-func (g *getting) Close() error {
-	g.op.report(nil)
+func (g *getting) Close() error { return g.end(nil) }
+
+// end reports what was read, and what kept it from being all.
+func (g *getting) end(why error) error {
+	g.op.report(why)
 	return g.file.Close()
 }

@@ -18,6 +18,8 @@ type handlers struct {
 	opened   handle              // what the OPEN being served opened
 	pending  map[string]*putting // this session's uploads, by name
 	uploaded map[string]any      // what this session published: name to FileInfo.Sys
+
+	replacing string // a file that RENAME is to replace: see announcesReplace
 }
 
 func newHandlers(ctx context.Context, o *SessionOptions, r *reasons) *handlers {

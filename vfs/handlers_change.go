@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"errors"
 	"io/fs"
 	"strings"
 
@@ -36,29 +35,48 @@ func (h *handlers) rename(r *sftp.Request, replace bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if !h.o.Permissions.Rename {
+	if !h.mayRename(old) {
 		return denied("this account may not rename files")
 	}
-	if err := h.closed(old); err != nil {
+	replace = (h.replaces(old, new) || replace) && h.o.Permissions.Overwrite
+	p, ok := h.pending[old]
+	switch {
+	case ok && old == new:
+		return nil
+	case old != new && h.pending[new] != nil && !replace:
+		return &Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+	case ok:
+		return h.renamePending(p, new, replace)
+	}
+	if err := h.o.Library.Rename(h.ctx, old, new, replace); err != nil {
 		return err
 	}
-	if replace && !h.o.Permissions.Overwrite {
-		replace = false
-	}
-	return h.o.Library.Rename(h.ctx, old, new, replace)
+	h.pending[new].drop()
+	delete(h.pending, new)
+	h.renameOwn(old, new)
+	return nil
 }
 
-// closed refuses to rename or remove a name under which this session has an
-// upload open and nothing is published yet.
-func (h *handlers) closed(n string) error {
-	if _, ok := h.pending[n]; !ok {
-		return nil
+// mayRename: what an account uploaded in this session is its to name, too.
+// Clients upload under a name such as x.filepart and rename that to x.
+func (h *handlers) mayRename(n string) bool {
+	if h.o.Permissions.Rename {
+		return true
 	}
-	_, err := h.o.Library.Stat(h.ctx, n)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &Error{Kind: ErrBadHandle, Why: "its upload is still open; close it first"}
+	i, err := h.o.Library.Stat(h.ctx, n)
+	if err != nil {
+		return h.pending[n] != nil
 	}
-	return err
+	return h.isOwn(n, i)
+}
+
+// renameOwn keeps what was this session's own its own.
+func (h *handlers) renameOwn(old, new string) {
+	id, ok := h.uploaded[old]
+	delete(h.uploaded, old)
+	if ok && h.remembers(new) {
+		h.uploaded[new] = id
+	}
 }
 
 func (h *handlers) remove(r *sftp.Request) (err error) {
@@ -68,11 +86,18 @@ func (h *handlers) remove(r *sftp.Request) (err error) {
 	if err != nil {
 		return err
 	}
+	if h.announcesReplace(n) {
+		op.quiet = true // RENAME will tell
+		return nil
+	}
+	if ok, err := h.removePartial(n); ok {
+		return err
+	}
 	if !h.o.Permissions.Delete {
 		return denied("this account may not delete files")
 	}
-	if err := h.closed(n); err != nil {
-		return err
+	if p, ok := h.pending[n]; ok {
+		return h.removePending(p)
 	}
 	return h.o.Library.Remove(h.ctx, n)
 }
@@ -119,16 +144,21 @@ func (h *handlers) isOwn(n string, i fs.FileInfo) bool {
 	return ok && id == i.Sys()
 }
 
-// own remembers a version that this session published. Only an account that
-// cannot see or change files needs it.
+// own remembers a version that this session published.
 func (h *handlers) own(n string, i fs.FileInfo) {
 	const most = 10000 // names; a session that uploads more forgets them
-	p := h.o.Permissions
-	if p.Overwrite && (p.List || p.Read) {
+	if !h.remembers(n) {
 		return
 	}
 	if len(h.uploaded) >= most {
 		clear(h.uploaded)
 	}
 	h.uploaded[n] = i.Sys()
+}
+
+// remembers tells whether it matters that a name is this session's own: to an
+// account that cannot see, change, rename or, of some names, delete files.
+func (h *handlers) remembers(n string) bool {
+	p := h.o.Permissions
+	return !p.Overwrite || !p.Rename || !p.List && !p.Read || !p.Delete && isPart(n)
 }

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"crypto"
 	"errors"
 	"io"
 	"io/fs"
@@ -9,23 +10,50 @@ import (
 )
 
 // Fileread implements [sftp.FileReader]: OPEN for reading.
-func (h *handlers) Fileread(r *sftp.Request) (_ io.ReaderAt, err error) {
-	op := h.begin("get", r.Filepath)
+func (h *handlers) Fileread(r *sftp.Request) (io.ReaderAt, error) {
+	g, err := h.get(r.Filepath)
+	if err != nil {
+		return nil, err
+	}
+	h.opened.get = g
+	return g, nil
+}
+
+func (h *handlers) get(path string) (_ *getting, err error) {
+	op := h.begin("get", path)
 	defer op.end(&err)
-	n, err := fileName(r.Filepath)
+	f, err := h.open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &getting{op: op, file: f}, nil
+}
+
+// open is the policy of reading.
+func (h *handlers) open(path string) (File, error) {
+	n, err := fileName(path)
 	if err != nil {
 		return nil, err
 	}
 	if !h.o.Permissions.Read {
 		return nil, denied("this account may not read files")
 	}
-	f, err := h.o.Library.Open(h.ctx, n)
+	if f, ok, err := h.openPending(n); ok {
+		return f, err
+	}
+	return h.o.Library.Open(h.ctx, n)
+}
+
+// digest reads a file for the client, who gets no more of it than a digest.
+func (h *handlers) digest(path string, a crypto.Hash) (sum []byte, err error) {
+	op := h.begin("digest", path)
+	defer op.done(&err)
+	f, err := h.open(path)
 	if err != nil {
 		return nil, err
 	}
-	g := &getting{op: op, file: f}
-	h.opened.get = g
-	return g, nil
+	defer f.Close()
+	return digestOf(h.ctx, f, a)
 }
 
 // Filewrite implements [sftp.FileWriter]: OPEN for writing.
@@ -34,18 +62,30 @@ func (h *handlers) Filewrite(r *sftp.Request) (io.WriterAt, error) { return h.cr
 // OpenFile implements [sftp.OpenFileWriter]: OPEN for both.
 func (h *handlers) OpenFile(r *sftp.Request) (sftp.WriterAtReaderAt, error) { return h.create(r) }
 
-func (h *handlers) create(r *sftp.Request) (_ *putting, err error) {
-	op := h.begin("put", r.Filepath)
-	defer op.end(&err)
-	n, err := fileName(r.Filepath)
+func (h *handlers) create(r *sftp.Request) (*putting, error) {
+	p, err := h.put(r.Filepath, r.Pflags(), h.openAttr.Mode)
 	if err != nil {
 		return nil, err
 	}
-	flags := r.Pflags()
+	h.opened.put = p
+	return p, nil
+}
+
+func (h *handlers) put(path string, flags sftp.FileOpenFlags, mode fs.FileMode) (_ *putting, err error) {
+	op := h.begin("put", path)
+	defer op.end(&err)
+	n, err := fileName(path)
+	if err != nil {
+		return nil, err
+	}
 	if err := h.mayCreate(n, flags); err != nil {
 		return nil, err
 	}
-	up, err := h.o.Library.Create(h.ctx, n, h.createOptions(flags))
+	o := h.createOptions(flags, mode)
+	if err := h.base(n, &o); err != nil {
+		return nil, err
+	}
+	up, err := h.o.Library.Create(h.ctx, n, o)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +94,7 @@ func (h *handlers) create(r *sftp.Request) (_ *putting, err error) {
 		up.Abort()
 		return nil, err
 	}
-	h.pending[n], h.opened.put = p, p
+	h.addPending(p)
 	return p, nil
 }
 
@@ -63,6 +103,8 @@ func (h *handlers) mayCreate(n string, f sftp.FileOpenFlags) error {
 	_, err := h.o.Library.Stat(h.ctx, n)
 	p := h.o.Permissions
 	switch {
+	case h.pending[n] != nil && f.Read && !f.Trunc && !p.Read:
+		return denied("this account may not read files")
 	case errors.Is(err, fs.ErrNotExist):
 		if !p.Write {
 			return denied("this account may not upload files")
@@ -80,13 +122,13 @@ func (h *handlers) mayCreate(n string, f sftp.FileOpenFlags) error {
 	return nil
 }
 
-func (h *handlers) createOptions(f sftp.FileOpenFlags) CreateOptions {
+func (h *handlers) createOptions(f sftp.FileOpenFlags, mode fs.FileMode) CreateOptions {
 	return CreateOptions{
 		Create:    f.Creat,
 		Truncate:  f.Trunc,
 		Exclusive: f.Creat && f.Excl,
 		NoReplace: !h.o.Permissions.Overwrite,
-		Mode:      h.openAttr.Mode,
+		Mode:      mode,
 		Owner:     h.o.Account,
 		MaxSize:   h.o.MaxFileSize,
 	}

@@ -91,10 +91,3 @@ func (h *handlers) StatVFS(*sftp.Request) (_ *sftp.StatVFS, err error) {
 		Files: s.Files, Ffree: s.FreeFiles, Favail: s.FreeFiles, Namemax: MaxName,
 	}, nil
 }
-
-// LookupUserName implements [sftp.NameLookupFileLister]: the owner that a long
-// listing shows. Who owns the files on the host is not the clients' business.
-func (h *handlers) LookupUserName(string) string { return "shelf" }
-
-// LookupGroupName implements [sftp.NameLookupFileLister].
-func (h *handlers) LookupGroupName(string) string { return "shelf" }

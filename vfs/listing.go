@@ -19,11 +19,23 @@ func (h *handlers) list(r *sftp.Request) (_ sftp.ListerAt, err error) {
 		return nil, err
 	case n != "":
 		return nil, &Error{Kind: fs.ErrNotExist, Why: "no such folder; the library has none"}
-	case !h.o.Permissions.List:
+	}
+	files, err := h.files()
+	if err != nil {
+		return nil, err
+	}
+	next, stop := iter.Pull2(files)
+	l := &listing{op: op, next: next, stop: stop}
+	h.opened.list = l
+	return l, nil
+}
+
+// files is the policy of listing.
+func (h *handlers) files() (iter.Seq2[fs.FileInfo, error], error) {
+	if !h.o.Permissions.List {
 		return nil, denied("this account may not list files")
 	}
-	next, stop := iter.Pull2(h.o.Library.List(h.ctx))
-	return &listing{op: op, next: next, stop: stop}, nil
+	return h.o.Library.List(h.ctx), nil
 }
 
 // listing is an open folder, read a batch at a time.
@@ -35,13 +47,7 @@ type listing struct {
 
 // ListAt implements [sftp.ListerAt]; batches are asked for in order.
 func (l *listing) ListAt(to []os.FileInfo, _ int64) (n int, err error) {
-	defer func() {
-		op := *l.op
-		op.recovered(recover(), &err)
-		if err != nil && err != io.EOF {
-			err = op.h.refuse("list", "", err)
-		}
-	}()
+	defer func() { l.op.recovered(recover(), &err) }()
 	for n < len(to) {
 		i, err, ok := l.next()
 		if !ok {

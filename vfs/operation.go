@@ -9,10 +9,12 @@ import (
 type operation struct {
 	h     *handlers
 	event Event
+	quiet bool // it is no deed, or half of one
 }
 
 func (h *handlers) begin(op, path string) *operation {
-	return &operation{h, Event{Op: op, Name: strings.TrimPrefix(path, "/"), Start: time.Now()}}
+	e := Event{Op: op, Name: strings.TrimPrefix(path, "/"), Start: time.Now()}
+	return &operation{h: h, event: e, quiet: op == "stat" || op == "statvfs"}
 }
 
 // end is deferred by what opens a handle, whose closing reports: only a refusal
@@ -33,6 +35,12 @@ func (op *operation) finish(err *error) {
 	*err = op.h.refuse(op.event.Op, op.event.Name, *err)
 }
 
+// done is finish for what the session answers itself: the error stays as it is.
+func (op *operation) done(err *error) {
+	op.recovered(recover(), err)
+	op.report(*err)
+}
+
 func (op *operation) recovered(p any, err *error) {
 	if p != nil {
 		op.h.logPanic(p)
@@ -41,10 +49,10 @@ func (op *operation) recovered(p any, err *error) {
 }
 
 func (op *operation) report(err error) {
-	e := op.event
-	if e.Op == "stat" || e.Op == "statvfs" {
-		return // questions, not deeds
+	if op.quiet {
+		return
 	}
+	e := op.event
 	e.Duration, e.Err = time.Since(e.Start), err
 	op.h.o.Report(e)
 }

@@ -17,13 +17,30 @@ type SessionOptions struct {
 	Log          *slog.Logger
 }
 
+// complete fills in what was left out.
+func (o SessionOptions) complete() SessionOptions {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Report == nil {
+		o.Report = func(Event) {}
+	}
+	if o.Buffers == nil {
+		o.Buffers = new(Buffers)
+	}
+	if o.MaxOpenFiles == 0 {
+		o.MaxOpenFiles = DefaultMaxOpenFiles
+	}
+	return o
+}
+
 // DefaultMaxOpenFiles is how many handles a session may hold.
 const DefaultMaxOpenFiles = 256
 
 // Permissions is what an account may do in its library.
 type Permissions struct {
 	List      bool // LIST, and STAT of any file
-	Read      bool // OPEN for reading, and STAT of any file
+	Read      bool // OPEN for reading, digests, and STAT of any file
 	Write     bool // OPEN for writing a name that does not exist
 	Overwrite bool // replace, change or set attributes of a file that exists
 	Rename    bool // RENAME; over a file it takes Overwrite as well
@@ -37,7 +54,7 @@ func DefaultPermissions() Permissions {
 
 // An Event is one thing a session did or refused, reported when it has ended.
 type Event struct {
-	Op       string        // "list", "get", "put", "rename", "remove" or "setstat"
+	Op       string        // "list", "get", "put", "digest", "rename", "remove" or "setstat"
 	Name     string        // as the client sent it, unescaped; "" for list
 	Target   string        // the new name of a rename
 	Bytes    int64         // read or written by the client

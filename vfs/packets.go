@@ -15,7 +15,12 @@ func (s *Session) unsupported(f *frame, r *reply) {
 		path, _, _ := cutString(f.body)
 		name = string(path)
 	}
-	code, msg := s.h.status(f.kind.String(), name, unsupported(f.kind))
+	err := unsupported(f.kind)
+	if f.kind == fxpRmdir && !s.o.Permissions.Delete {
+		// Some clients try RMDIR after a REMOVE was denied, and show its answer.
+		err = denied("this account may not delete files, and there are no folders")
+	}
+	code, msg := s.h.status(f.kind.String(), name, err)
 	r.status(f.id, code, msg)
 }
 
@@ -67,21 +72,45 @@ func (s *Session) read(f *frame, r *reply) {
 	r.trim(n)
 }
 
-// write answers WRITE: handle, uint64 offset, string data.
-func (s *Session) write(f *frame, r *reply) {
-	h, rest, err := s.handleOf(f.body, 8)
-	var data []byte
-	if err == nil {
-		data, _, err = cutString(rest[8:])
-	}
+// write answers WRITE: handle, uint64 offset, string data. An error ends the
+// session: the packet broke off.
+func (s *Session) write(f *frame, r *reply) error {
+	h, rest, err := s.handleOf(f.body, 12)
 	var p *putting
 	if err == nil {
 		p, err = h.upload()
 	}
-	if err == nil {
-		_, err = p.WriteAt(data, int64(binary.BigEndian.Uint64(rest)))
+	if err == nil && uint64(binary.BigEndian.Uint32(rest[8:])) > uint64(len(rest)-12+f.rest) {
+		err = &Error{Kind: ErrBadMessage, Why: "the data runs past the end of its packet"}
 	}
+	if err != nil {
+		s.status(r, f, h, err)
+		return nil
+	}
+	err, cut := writeData(p, f, rest[12:], int64(binary.BigEndian.Uint64(rest)), int(binary.BigEndian.Uint32(rest[8:])))
 	s.status(r, f, h, err)
+	return cut
+}
+
+// writeData writes n bytes at off, of which data are the first that have been
+// read, piece by piece; the pieces end where a reader's blocks do.
+func writeData(p *putting, f *frame, data []byte, off int64, n int) (err, cut error) {
+	for {
+		piece := min(n, writePiece-int(uint64(off)%writePiece))
+		if data, cut = f.more(data, piece); cut != nil {
+			return nil, cut
+		}
+		if _, err := p.WriteAt(data[:piece], off); err != nil {
+			return err, nil
+		}
+		if n -= piece; n == 0 {
+			return nil, nil
+		}
+		off += int64(piece)
+		if data = data[piece:]; len(data) == 0 {
+			data = f.b[:0]
+		}
+	}
 }
 
 // fstat answers FSTAT: handle.
@@ -142,6 +171,12 @@ func (s *Session) extended(f *frame, r *reply) error {
 		r.limits(f.id, s.o.MaxOpenFiles)
 	case extFsync:
 		s.fsync(f, r, rest)
+	case extExpandPath:
+		return s.expandPath(f, r, rest)
+	case extCopyData:
+		s.status(r, f, nil, s.copyData(rest))
+	case extCheckFile, extCheckFileName:
+		s.checkFile(f, r, string(name), rest)
 	default:
 		s.status(r, f, nil, unsupported(f.kind))
 	}

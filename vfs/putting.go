@@ -12,10 +12,14 @@ type putting struct {
 	name     string
 	up       Upload
 	readable bool
-	append   bool  // every WRITE goes to the end, whatever its offset says
-	end      int64 // where that is
-	torn     bool  // a call into up has not returned: it panicked
-	cut      error // the session ended first
+	append   bool     // every WRITE goes to the end, whatever its offset says
+	end      int64    // where that is
+	torn     bool     // a call into up has not returned: it panicked
+	cut      error    // the session ended first
+	over     *putting // an upload of the same name that was open when this began
+	dropped  bool     // the name stands for something else by now: see drop
+	late     bool     // a later one was published first: see supersede
+	wrote    bool     // there is something to publish
 }
 
 func newPutting(op *operation, name string, up Upload, f sftp.FileOpenFlags) (*putting, error) {
@@ -23,7 +27,7 @@ func newPutting(op *operation, name string, up Upload, f sftp.FileOpenFlags) (*p
 	if err != nil {
 		return nil, err
 	}
-	return &putting{op: op, name: name, up: up, readable: f.Read, append: f.Append, end: i.Size()}, nil
+	return &putting{op: op, name: name, up: up, readable: f.Read, append: f.Append, end: i.Size(), wrote: f.Trunc}, nil
 }
 
 // WriteAt implements io.WriterAt.
@@ -31,7 +35,7 @@ func (p *putting) WriteAt(b []byte, off int64) (int, error) {
 	if p.append {
 		off = p.end
 	}
-	p.torn = true
+	p.torn, p.late, p.wrote = true, false, true
 	n, err := p.up.WriteAt(b, off)
 	p.torn = false
 	p.end = max(p.end, off+int64(n))
@@ -50,7 +54,7 @@ func (p *putting) setAttr(a Attr) error {
 	err := p.up.SetAttr(a)
 	p.torn = false
 	if err == nil && a.HasSize {
-		p.end = a.Size
+		p.end, p.late, p.wrote = a.Size, false, true
 	}
 	return err
 }
@@ -72,11 +76,12 @@ func (p *putting) TransferError(err error) { p.cut = err }
 // Close is called by CLOSE, and publishes; and at the end of the session, where
 // an upload that nobody closed is aborted.
 func (p *putting) Close() (err error) {
-	h := p.op.h
-	if h.pending[p.name] == p {
-		delete(h.pending, p.name)
-	}
+	p.forget()
 	defer p.op.finish(&err)
+	defer func() { p.over = nil }() // who was opened over p keeps it, not those before
+	if p.dropped || p.late {
+		return p.up.Abort()
+	}
 	if p.cut == nil && !p.torn {
 		return p.commit()
 	}
@@ -85,6 +90,13 @@ func (p *putting) Close() (err error) {
 		return errPanic()
 	}
 	return p.keep()
+}
+
+// abandon ends an upload of which nothing is to be kept.
+func (p *putting) abandon(why error) (err error) {
+	p.forget()
+	defer p.op.finish(&err)
+	return errors.Join(why, p.up.Abort())
 }
 
 // keep ends an upload that was cut so that it can be resumed, where it can.
@@ -106,6 +118,7 @@ func (p *putting) commit() error {
 	if err := p.up.Commit(p.op.h.ctx); err != nil {
 		return err
 	}
+	p.supersede()
 	p.op.h.own(p.name, i)
 	return nil
 }

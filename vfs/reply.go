@@ -3,6 +3,7 @@ package vfs
 import (
 	"encoding/binary"
 	"io/fs"
+	"math"
 )
 
 // reply is one answer, built in a pooled buffer and sent with one Write.
@@ -46,13 +47,21 @@ func (r *reply) trim(n int) {
 
 // attrs is SSH_FXP_ATTRS with size, permissions and times.
 func (r *reply) attrs(id uint32, i fs.FileInfo) {
-	b := r.start(fxpAttrs, id, 4+8+4+8)
-	mtime := uint32(i.ModTime().Unix())
-	binary.BigEndian.PutUint32(b, attrSize|attrMode|attrTimes)
-	binary.BigEndian.PutUint64(b[4:], uint64(i.Size()))
-	binary.BigEndian.PutUint32(b[12:], wireMode(i.Mode()))
-	binary.BigEndian.PutUint32(b[16:], mtime)
-	binary.BigEndian.PutUint32(b[20:], mtime)
+	appendAttrs(r.start(fxpAttrs, id, attrsLen)[:0], i)
+}
+
+// attrsLen is the length of the ATTRS that we send.
+const attrsLen = 4 + 8 + 4 + 4 + 4
+
+// appendAttrs is ATTRS with size, permissions and times, which are seconds from
+// 1970 to 2106.
+func appendAttrs(b []byte, i fs.FileInfo) []byte {
+	mtime := uint32(max(0, min(i.ModTime().Unix(), math.MaxUint32)))
+	b = binary.BigEndian.AppendUint32(b, attrSize|attrMode|attrTimes)
+	b = binary.BigEndian.AppendUint64(b, uint64(i.Size()))
+	b = binary.BigEndian.AppendUint32(b, wireMode(i.Mode()))
+	b = binary.BigEndian.AppendUint32(b, mtime)
+	return binary.BigEndian.AppendUint32(b, mtime)
 }
 
 // wireMode is a mode as POSIX has it: a directory or a regular file.
@@ -67,7 +76,10 @@ func wireMode(m fs.FileMode) uint32 {
 // version is SSH_FXP_VERSION 3 with exactly the extensions that work.
 func (r *reply) version() {
 	var b []byte
-	for _, ext := range [][2]string{{extPosixRename, "1"}, {extStatVFS, "2"}, {extFsync, "1"}, {extLimits, "1"}} {
+	for _, ext := range [][2]string{
+		{extPosixRename, "1"}, {extStatVFS, "2"}, {extFsync, "1"}, {extLimits, "1"},
+		{extExpandPath, "1"}, {extCopyData, "1"}, {extCheckFile, "1"},
+	} {
 		b = appendString(appendString(b, ext[0]), ext[1])
 	}
 	copy(r.start(fxpVersion, 3, len(b)), b)
@@ -80,6 +92,17 @@ func (r *reply) limits(id uint32, handles int) {
 	for i, v := range []uint64{maxPacket, maxData, maxData, uint64(handles)} {
 		binary.BigEndian.PutUint64(b[8*i:], v)
 	}
+}
+
+// digest answers check-file. Drafts differ: paramiko reads the name of the
+// extension first, as the older has it, and WinSCP, by name, does not.
+func (r *reply) digest(id uint32, ext, algorithm string, sum []byte) {
+	var b []byte
+	if ext == extCheckFile {
+		b = appendString(b, ext)
+	}
+	b = append(appendString(b, algorithm), sum...)
+	copy(r.start(fxpExtReply, id, len(b)), b)
 }
 
 // handle is the handle string of an SSH_FXP_HANDLE; ok is false for others.

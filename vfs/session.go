@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync/atomic"
 )
 
@@ -14,8 +13,8 @@ import (
 // It takes packets strictly in order, one at a time. Those that name a file, or
 // open or close a handle, go to a pkg/sftp RequestServer, whose handlers hold
 // all policy; its reply is awaited before the next packet is taken. Those on an
-// open handle (READ, WRITE, FSTAT, FSETSTAT) are answered here from the File or
-// Upload that the handler opened: in order, on the handle and not on its name,
+// open handle (READ, WRITE, FSTAT, FSETSTAT, READDIR) are answered here from
+// the File, Upload or listing that the handler opened: in order, on the handle and not on its name,
 // from pooled buffers, so that an idle session holds none. Since one thing
 // happens at a time there are no locks.
 type Session struct {
@@ -26,23 +25,12 @@ type Session struct {
 	open    map[string]*handle // by the handle strings of the RequestServer
 	count   atomic.Int32       // len(open), for other goroutines
 	begun   bool               // INIT was seen
+	head    [headerLen]byte    // of the packet that is waited for
 }
 
 // NewSession makes a session; Serve runs it once.
 func NewSession(o SessionOptions) *Session {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Report == nil {
-		o.Report = func(Event) {}
-	}
-	if o.Buffers == nil {
-		o.Buffers = new(Buffers)
-	}
-	if o.MaxOpenFiles == 0 {
-		o.MaxOpenFiles = DefaultMaxOpenFiles
-	}
-	return &Session{o: o, open: make(map[string]*handle)}
+	return &Session{o: o.complete(), open: make(map[string]*handle)}
 }
 
 // OpenHandles is the number of files, uploads and listings open now. It may be
@@ -57,7 +45,7 @@ func (s *Session) OpenHandles() int { return int(s.count.Load()) }
 func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Writer) error {
 	s.channel = channel
 	s.h = newHandlers(ctx, &s.o, &reasons{w: stderr})
-	s.names = startNameServer(s.h, s.o.Buffers)
+	s.names = &nameServer{h: s.h, pool: s.o.Buffers}
 	defer s.end()
 	for {
 		if err := s.serveOne(); err != nil {
@@ -79,7 +67,7 @@ func (s *Session) end() {
 
 // serveOne takes a packet and answers it.
 func (s *Session) serveOne() error {
-	f, err := readFrame(s.channel, s.o.Buffers)
+	f, err := readFrame(s.channel, s.head[:], s.o.Buffers)
 	if err != nil {
 		return err
 	}
@@ -90,6 +78,9 @@ func (s *Session) serveOne() error {
 	r := reply{pool: s.o.Buffers}
 	defer r.release()
 	if err := s.answer(&f, &r); err != nil {
+		return err
+	}
+	if err := f.skip(); err != nil {
 		return err
 	}
 	_, err = s.channel.Write(r.b)
@@ -112,7 +103,7 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 	case fxpRead:
 		s.read(f, r)
 	case fxpWrite:
-		s.write(f, r)
+		return s.write(f, r)
 	case fxpFstat:
 		s.fstat(f, r)
 	case fxpFsetstat:
@@ -123,7 +114,9 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 		return s.opening(f, r)
 	case fxpClose:
 		return s.closing(f, r)
-	case fxpReaddir, fxpStat, fxpLstat, fxpSetstat, fxpRename, fxpRemove, fxpRealpath:
+	case fxpReaddir:
+		s.readdir(f, r)
+	case fxpStat, fxpLstat, fxpSetstat, fxpRename, fxpRemove, fxpRealpath:
 		return s.names.ask(f, r)
 	default:
 		s.unsupported(f, r)
@@ -162,8 +155,13 @@ func (s *Session) closing(f *frame, r *reply) error {
 	if err != nil {
 		return err
 	}
-	err = s.names.ask(f, r)
-	delete(s.open, string(id))
-	s.count.Store(int32(len(s.open)))
-	return err
+	if err := s.names.ask(f, r); err != nil {
+		return err
+	}
+	if _, open := s.open[string(id)]; open {
+		delete(s.open, string(id))
+		s.names.closed()
+		s.count.Store(int32(len(s.open)))
+	}
+	return nil
 }

@@ -10,21 +10,29 @@
 //
 //	dir.go list.go change.go  open, list, rename, remove, set attributes
 //	create.go upload.go extent.go  an upload, and which bytes it has
+//	draft.go                  an upload that is opened again before it has ended
 //	commit.go                 how it is published: the promise
 //	stage.go partial.go       the hidden folder: stages, and what can be resumed
 //	room.go usage.go          how much there may be
+//	digest.go digests.go digestfile.go  digests, and how they are remembered
 //	fault.go info.go          what the system says, as the contract puts it
 //
 // A session is one conversation:
 //
 //	session.go options.go     takes the channel's packets in order
-//	packets.go handle.go      those on an open handle, answered at once
+//	packets.go readdir.go handle.go  those on an open handle, answered at once
+//	extended.go               extensions
 //	names.go                  those by name, through pkg/sftp's RequestServer
 //	handlers*.go              its handlers, and all policy
 //	putting.go listing.go     an upload and a listing under way
+//	pending.go filepart.go    a name while this session uploads under it, or under x.filepart
 //	operation.go              a request that becomes an Event
 //	frame.go reply.go buffer.go  the bytes
 //	status.go                 errors to SSH_FX codes and reasons
+//
+// Other protocols come to the same handlers by [Access]:
+//
+//	access.go transfer.go     list, digest, read, upload
 //
 // Paths never reach a Library: a name is one path element, checked by
 // [CheckName], so there is nothing to climb out of.
@@ -104,6 +112,14 @@ type Upload interface {
 	// times at Commit.
 	SetAttr(a Attr) error
 
+	// Open opens what a Commit now would publish. The File is good for longer
+	// than the Upload; what is written after Open may show through.
+	Open() (File, error)
+
+	// Rename changes the name under which Commit publishes. Without replace a
+	// file of that name is fs.ErrExist, now and at Commit.
+	Rename(new string, replace bool) error
+
 	// Sync makes what was written survive a crash of the machine. It does not
 	// publish.
 	Sync() error
@@ -148,6 +164,11 @@ type CreateOptions struct {
 	// Exclusive refuses a name that exists with fs.ErrExist, now and at
 	// Commit. It has no meaning without Create.
 	Exclusive bool
+	// Base is what the upload starts from instead of what is published under
+	// the name: it was opened by another Upload of this Library, which has not
+	// ended. The Upload takes it and closes it, and publishes no content if
+	// nothing was written to it.
+	Base File
 	// NoReplace is for an account that may create but not overwrite: like
 	// Exclusive, it never replaces a file, but a base is not needed to ask.
 	NoReplace bool

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"shelf/vfs"
@@ -97,9 +98,11 @@ type libraries map[string]*vfs.Dir
 
 func (s settings) openLibraries(log *slog.Logger) (open libraries, err error) {
 	open = make(libraries)
-	all := s.libraries()
+	all, digests := s.libraries(), vfs.NewDigests(filepath.Join(s.State, "digests"), log)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		dir, err := openLibrary(all[name].Path, s.storage(all[name], log))
+		o := s.storage(all[name], log)
+		o.Digests = digests
+		dir, err := openLibrary(all[name].Path, o)
 		if err == nil {
 			open[name] = dir
 			err = s.checkOwner(all[name].Path)

@@ -14,6 +14,7 @@
 //	reload.go     other settings for a running server
 //	sandbox.go    what the process gives up before it serves
 //	memory.go     how much memory it may hold
+//	processors.go and on how many processors it runs
 //	checks.go     what must be right before anybody is served
 //	announce.go   the line that says how to connect
 //	log.go        the log, and events in it

@@ -8,8 +8,18 @@ import (
 	"time"
 )
 
-// memoryPoll is how often the memory in use is looked at.
-const memoryPoll = 5 * time.Second
+const (
+	// memoryPoll is how often the memory in use is looked at.
+	memoryPoll = 5 * time.Second
+
+	// quietBytes is how much is allocated from one look to the next, at most,
+	// by a server that rests, in bytes.
+	quietBytes = 8 << 20
+
+	// restsToGive is how often what a resting server holds is given back: each
+	// time the runtime halves the stacks that have become too large.
+	restsToGive = 3
+)
 
 // memory keeps what the process holds near what it needs.
 //
@@ -22,25 +32,28 @@ const memoryPoll = 5 * time.Second
 // harder only when that much is reached, and gives the rest back. It must stay
 // well above what lives, or the collector would run without pause: so it is
 // raised to twice that when clients really need so much, and lowered again.
+// What a crowd leaves behind is given back when the server rests, be they still
+// connected: nothing else would, since no collection runs where nothing is
+// allocated.
 type memory struct {
-	limit int64      // bytes: the least soft limit; 0 is to leave it alone
-	conns func() int // how many connections there are
+	limit int64 // bytes: the least soft limit; 0 is to leave it alone
 	set   func(limit int64) int64
 	free  func()
 
-	applied int64
-	busy    bool // there were connections since memory was last given back
+	applied   int64
+	allocated uint64 // bytes, by the last look
+	rested    int    // looks in a row at which the server rested
 }
 
 // newMemory sets how the collector works, unless the environment does.
-func newMemory(limit int64, conns func() int) *memory {
+func newMemory(limit int64) *memory {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
 	if os.Getenv("GOMEMLIMIT") != "" {
 		limit = 0
 	}
-	return &memory{limit: limit, conns: conns, set: debug.SetMemoryLimit, free: debug.FreeOSMemory}
+	return &memory{limit: limit, set: debug.SetMemoryLimit, free: debug.FreeOSMemory, rested: restsToGive}
 }
 
 // watch adjusts until ctx ends.
@@ -53,8 +66,8 @@ func (m *memory) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			m.adjust(liveBytes())
-			m.rest()
+			m.adjust(int64(heapBytes("/gc/heap/live:bytes")))
+			m.rest(heapBytes("/gc/heap/allocs:bytes"))
 		}
 	}
 }
@@ -70,21 +83,27 @@ func (m *memory) adjust(live int64) {
 	}
 }
 
-// rest gives back, once, what a server without connections holds.
-func (m *memory) rest() {
-	idle := m.conns() == 0
-	if idle && m.busy {
+// rest gives back what a server holds that has become quiet; allocated is how
+// many bytes it has allocated by now, in all.
+func (m *memory) rest(allocated uint64) {
+	quiet := allocated-m.allocated <= quietBytes
+	m.allocated = allocated
+	switch {
+	case !quiet:
+		m.rested = 0
+	case m.rested < restsToGive:
+		m.rested++
 		m.free()
 	}
-	m.busy = !idle
 }
 
-// liveBytes is what the last collection found in use.
-func liveBytes() int64 {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	if live[0].Value.Kind() != metrics.KindUint64 {
+// heapBytes is one of the runtime's metrics: live, what the last collection
+// found in use; allocs, all that was ever allocated.
+func heapBytes(metric string) uint64 {
+	sample := []metrics.Sample{{Name: metric}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
 		return 0
 	}
-	return int64(live[0].Value.Uint64())
+	return sample[0].Value.Uint64()
 }

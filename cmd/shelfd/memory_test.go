@@ -24,20 +24,27 @@ func TestMemoryLimitStaysAboveWhatLives(t *testing.T) {
 	none.adjust(1000)
 }
 
-func TestMemoryIsGivenBackOnceWhenIdle(t *testing.T) {
-	conns, freed := 0, 0
-	m := &memory{conns: func() int { return conns }, free: func() { freed++ }}
-	for _, step := range []struct{ conns, freed int }{{0, 0}, {3, 0}, {1, 0}, {0, 1}, {0, 1}, {2, 1}, {0, 2}} {
-		conns = step.conns
-		if m.rest(); freed != step.freed {
-			t.Fatalf("with %d connections memory was given back %d times, want %d", conns, freed, step.freed)
+func TestMemoryIsGivenBackWhenTheServerRests(t *testing.T) {
+	freed := 0
+	m := &memory{free: func() { freed++ }, rested: restsToGive}
+	const busy = quietBytes + 1
+	allocated := uint64(0)
+	for i, step := range []struct {
+		allocates uint64
+		freed     int
+	}{{0, 0}, {busy, 0}, {busy, 0}, {quietBytes, 1}, {0, 2}, {busy, 2}, {0, 3}, {0, 4}, {0, 5}, {0, 5}, {quietBytes, 5}} {
+		allocated += step.allocates
+		if m.rest(allocated); freed != step.freed {
+			t.Fatalf("step %d: memory was given back %d times, want %d", i, freed, step.freed)
 		}
 	}
 }
 
-func TestLiveBytes(t *testing.T) {
+func TestHeapBytes(t *testing.T) {
 	runtime.GC()
-	if liveBytes() <= 0 {
-		t.Error("the runtime does not tell what lives")
+	for _, metric := range []string{"/gc/heap/live:bytes", "/gc/heap/allocs:bytes"} {
+		if heapBytes(metric) == 0 {
+			t.Errorf("the runtime does not tell %s", metric)
+		}
 	}
 }

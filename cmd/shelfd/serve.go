@@ -83,7 +83,8 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKeys.Current[0].PublicKey()))
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	go newMemory(s.MemoryLimit.bytes, server.Connections).watch(watching)
+	go newMemory(s.MemoryLimit.bytes).watch(watching)
+	go newProcessors(server.Connections).watch(watching)
 	go (&reloader{s, p, server}).watch(watching, hangups)
 	return serveUntil(ctx, server, p.listener, s.Grace.Duration, log)
 }

@@ -146,9 +146,9 @@ func (m *Memory) Create(_ context.Context, name string, o vfs.CreateOptions) (vf
 	}
 	v, err := m.get(name)
 	switch {
-	case err != nil && !o.Create:
+	case err != nil && !o.Create && o.Base == nil:
 		return nil, err
-	case err == nil && (o.Create && o.Exclusive || o.NoReplace):
+	case err == nil && o.Base == nil && (o.Create && o.Exclusive || o.NoReplace):
 		return nil, exists()
 	}
 	u := &upload{m: m, name: name, o: o, v: version{mode: 0o644, mtime: time.Now(), id: new(byte)}}
@@ -157,6 +157,9 @@ func (m *Memory) Create(_ context.Context, name string, o vfs.CreateOptions) (vf
 	}
 	if err == nil {
 		u.v.mode = v.mode
+	}
+	if o.Base != nil {
+		return u, u.startFrom(o.Base)
 	}
 	if err == nil && !o.Truncate {
 		u.v.data, u.v.mtime = slices.Clone(v.data), v.mtime
@@ -169,11 +172,13 @@ const maxSize = 64 << 20
 
 // upload is a version in the making.
 type upload struct {
-	m    *Memory
-	name string
-	o    vfs.CreateOptions
-	v    version
-	err  error
+	m     *Memory
+	name  string
+	o     vfs.CreateOptions
+	v     version
+	same  bool // as the draft it started from
+	timed bool // the times were set
+	err   error
 }
 
 func (u *upload) grow(size int64) error {
@@ -195,7 +200,10 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 	if end > int64(len(u.v.data)) {
 		u.v.data = append(u.v.data, make([]byte, end-int64(len(u.v.data)))...)
 	}
-	u.v.mtime = time.Now()
+	u.same = false
+	if !u.timed {
+		u.v.mtime = time.Now()
+	}
 	return copy(u.v.data[off:], p), nil
 }
 
@@ -226,8 +234,10 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 			return err
 		}
 		u.v.data = append(u.v.data, make([]byte, max(0, a.Size-int64(len(u.v.data))))...)[:a.Size]
+		u.same = false
 	}
 	u.v.set(a)
+	u.timed = u.timed || a.HasTimes
 	return u.err
 }
 
@@ -241,6 +251,43 @@ func (v *version) set(a vfs.Attr) {
 	}
 }
 
+// startFrom takes a file as the upload's base.
+func (u *upload) startFrom(base vfs.File) error {
+	defer base.Close()
+	i, err := base.Stat()
+	if err != nil {
+		return err
+	}
+	u.v.data, u.v.mode, u.same = make([]byte, i.Size()), i.Mode(), true
+	_, err = base.ReadAt(u.v.data, 0)
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// Open implements [vfs.Upload].
+func (u *upload) Open() (vfs.File, error) {
+	if u.err != nil {
+		return nil, u.err
+	}
+	v := u.v
+	v.data = slices.Clone(v.data)
+	return file{u.name, &v}, nil
+}
+
+// Rename implements [vfs.Upload].
+func (u *upload) Rename(new string, replace bool) error {
+	if err := vfs.CheckName(new); err != nil {
+		return err
+	}
+	if _, err := u.m.get(new); err == nil && !replace {
+		return exists()
+	}
+	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
+	return u.err
+}
+
 // Sync implements [vfs.Upload].
 func (u *upload) Sync() error { return u.err }
 
@@ -250,6 +297,9 @@ func (u *upload) Commit(context.Context) error {
 		return u.err
 	}
 	u.err = &vfs.Error{Kind: vfs.ErrBadHandle}
+	if u.same {
+		return nil
+	}
 	v := u.v
 	return u.m.publish(u.name, &v, !u.o.NoReplace && !(u.o.Create && u.o.Exclusive))
 }

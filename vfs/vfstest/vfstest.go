@@ -6,6 +6,8 @@ package vfstest
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -34,8 +36,11 @@ func Test(t *testing.T, open func(t *testing.T) vfs.Library) {
 		{"Attributes", testAttributes},
 		{"Exclusive", testExclusive},
 		{"Last commit wins", testLastCommitWins},
+		{"Drafts", testDraft},
 		{"Rename", testRename},
+		{"Rename an upload", testRenameUpload},
 		{"Remove", testRemove},
+		{"Digest", testDigest},
 		{"Limits", testLimits},
 		{"Races", testRaces},
 	} {
@@ -329,6 +334,14 @@ func testAttributes(t *testing.T, s suite) {
 	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o644, HasTimes: true, Atime: when, Mtime: when}))
 	s.ok(u.Commit(t.Context()))
 	s.looks("f", 0o644, when)
+
+	// What was set stands, also when it is written to afterwards.
+	u = s.create("f", vfs.CreateOptions{Create: true, Truncate: true})
+	s.ok(u.SetAttr(vfs.Attr{HasSize: true, Size: 2, HasMode: true, Mode: 0o600, HasTimes: true, Atime: when, Mtime: when}))
+	s.write(u, 0, "ab")
+	s.ok(u.Commit(t.Context()))
+	s.looks("f", 0o600, when)
+	s.has("f", "ab")
 }
 
 func (s suite) looks(name string, mode fs.FileMode, mtime time.Time) {
@@ -337,6 +350,32 @@ func (s suite) looks(name string, mode fs.FileMode, mtime time.Time) {
 	s.ok(err)
 	if i.Mode() != mode || !i.ModTime().Equal(mtime) {
 		s.t.Fatalf("%s: mode %v, mtime %v; want %v, %v", name, i.Mode(), i.ModTime(), mode, mtime)
+	}
+}
+
+// A store that tells digests tells that of the version which is open.
+func testDigest(t *testing.T, s suite) {
+	var files []vfs.File
+	texts := []string{"", "one", "two"}
+	for _, text := range texts {
+		s.put("f", text)
+		f, err := s.Open(t.Context(), "f")
+		s.ok(err)
+		defer f.Close()
+		files = append(files, f)
+	}
+	for i, f := range files {
+		d, ok := f.(vfs.Digest)
+		if !ok {
+			t.Skip("this store tells no digests")
+		}
+		for range 2 {
+			sum, err := d.Digest(t.Context(), crypto.SHA256)
+			s.ok(err)
+			if want := sha256.Sum256([]byte(texts[i])); !bytes.Equal(sum, want[:]) {
+				t.Errorf("%q: %x, want %x", texts[i], sum, want)
+			}
+		}
 	}
 }
 
@@ -361,6 +400,74 @@ func testLastCommitWins(t *testing.T, s suite) {
 	s.has("f", "bbb")
 	s.ok(a.Commit(t.Context()))
 	s.has("f", "aaaaaa")
+}
+
+// testDraft opens uploads before they are published, to read and to go on from.
+func testDraft(t *testing.T, s suite) {
+	s.put("f", "0123456789")
+	create := vfs.CreateOptions{Create: true}
+	for _, name := range []string{"new", "f"} {
+		first := s.create(name, create)
+		s.write(first, 3, "abc")
+		s.ok(first.SetAttr(vfs.Attr{HasMode: true, Mode: 0o640}))
+		want := "\x00\x00\x00abc"
+		if name == "f" {
+			want = "012abc6789"
+		}
+		draft, err := first.Open()
+		s.ok(err)
+		if got := readAll(t, draft); got != want {
+			t.Errorf("the draft of %s is %q, want %q", name, got, want)
+		}
+		if i, err := draft.Stat(); err != nil || i.Size() != int64(len(want)) || i.Mode() != 0o640 {
+			t.Errorf("the draft of %s: %v, %v", name, i, err)
+		}
+		second := s.create(name, vfs.CreateOptions{Base: draft})
+		s.write(second, 0, "XY")
+		s.ok(first.Commit(t.Context()))
+		s.has(name, want)
+		if got := readAll(t, second); got != "XY"+want[2:] {
+			t.Errorf("over the draft of %s is %q", name, got)
+		}
+		s.ok(second.Commit(t.Context()))
+		s.has(name, "XY"+want[2:])
+	}
+
+	// One that nothing was written to shows its base. An ended one has none.
+	u := s.create("f", create)
+	draft, err := u.Open()
+	s.ok(err)
+	s.ok(u.Abort())
+	if got := readAll(t, draft); got != "XY2abc6789" {
+		t.Errorf("the draft of an untouched upload is %q", got)
+	}
+	s.ok(draft.Close())
+	if _, err := u.Open(); err == nil {
+		t.Error("an ended upload was opened")
+	}
+}
+
+// testRenameUpload renames uploads before they are published.
+func testRenameUpload(t *testing.T, s suite) {
+	s.put("old", "old")
+	u := s.create("tmp", vfs.CreateOptions{Create: true, Exclusive: true})
+	s.write(u, 0, "new")
+	s.is(u.Rename("old", false), fs.ErrExist)
+	s.is(u.Rename(".x", true), vfs.ErrName)
+	s.ok(u.Rename("old", true))
+	s.has("old", "old")
+	s.ok(u.Commit(t.Context()))
+	s.has("old", "new")
+	s.hasNot("tmp")
+
+	// Without replace it does not replace what came later, either.
+	u = s.create("tmp", vfs.CreateOptions{Create: true})
+	s.write(u, 0, "late")
+	s.ok(u.Rename("next", false))
+	s.put("next", "first")
+	s.is(u.Commit(t.Context()), fs.ErrExist)
+	s.has("next", "first")
+	s.hasNot("tmp")
 }
 
 func testRename(t *testing.T, s suite) {

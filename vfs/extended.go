@@ -1,0 +1,151 @@
+package vfs
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/binary"
+	"io"
+	"math"
+	"strings"
+)
+
+// Extensions beside those of frame.go that serve a client: expand-path is what
+// scp needs for a path that starts with "~", copy-data is how sftp and WinSCP
+// copy a file within the library, and check-file how paramiko and WinSCP compare
+// a file without fetching it (draft-ietf-secsh-filexfer-extensions-00).
+const (
+	extExpandPath    = "expand-path@openssh.com"
+	extCopyData      = "copy-data"
+	extCheckFile     = "check-file"      // on a handle, as paramiko asks
+	extCheckFileName = "check-file-name" // by name, as WinSCP asks
+)
+
+// expandPath answers expand-path@openssh.com, a REALPATH to which "~" and the
+// account's own "~name" are the library. Of others there is no home: their "~"
+// is part of a name.
+func (s *Session) expandPath(f *frame, r *reply, body []byte) error {
+	path, _, err := cutString(body)
+	if err != nil {
+		return err
+	}
+	expanded := string(path)
+	if home, rest, _ := strings.Cut(expanded, "/"); home == "~" || home == "~"+s.o.Account {
+		expanded = "/" + rest
+	}
+	b := appendString(make([]byte, headerLen, headerLen+4+len(expanded)), expanded)
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	b[4] = byte(fxpRealpath)
+	binary.BigEndian.PutUint32(b[5:], f.id)
+	return s.names.ask(&frame{buffer: buffer{b: b}}, r)
+}
+
+// copyData does copy-data: handle, uint64 offset, uint64 length (0 is to the
+// end), handle to write, uint64 offset there.
+func (s *Session) copyData(body []byte) error {
+	from, rest, err := s.handleOf(body, 16)
+	if err != nil {
+		return err
+	}
+	off, length := binary.BigEndian.Uint64(rest), binary.BigEndian.Uint64(rest[8:])
+	to, rest, err := s.handleOf(rest[16:], 8)
+	if err != nil {
+		return err
+	}
+	p, err := to.upload()
+	switch {
+	case err != nil:
+		return err
+	case from == to:
+		return &Error{Kind: ErrBadHandle, Why: "a file cannot be copied onto itself"}
+	case off > math.MaxInt64 || length > math.MaxInt64:
+		return &Error{Kind: ErrTooLarge, Why: "no file is that long"}
+	case length == 0:
+		length = math.MaxInt64
+	}
+	return s.copyRange(p, int64(binary.BigEndian.Uint64(rest)), from, int64(off), int64(length))
+}
+
+// copyRange copies up to length bytes, fewer where the file ends.
+func (s *Session) copyRange(p *putting, to int64, h *handle, from, length int64) error {
+	buffer := s.o.Buffers.get(maxData)
+	defer buffer.release()
+	for length > 0 {
+		if err := s.h.ctx.Err(); err != nil {
+			return &Error{Kind: errCut, Why: "the client is gone"}
+		}
+		n, err := h.readAt(buffer.b[:min(length, maxData)], from)
+		if n > 0 {
+			if _, err := p.WriteAt(buffer.b[:n], to); err != nil {
+				return err
+			}
+		}
+		from, to, length = from+int64(n), to+int64(n), length-int64(n)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFile answers check-file and check-file-name.
+func (s *Session) checkFile(f *frame, r *reply, ext string, body []byte) {
+	what, a, err := parseCheckFile(body)
+	var sum []byte
+	switch {
+	case err != nil:
+	case ext == extCheckFileName:
+		sum, err = s.h.digest(clean(what), a.Hash)
+	default:
+		sum, err = s.handleDigest(what, a.Hash)
+	}
+	if err != nil {
+		s.status(r, f, nil, err)
+		return
+	}
+	r.digest(f.id, ext, a.Name, sum)
+}
+
+// parseCheckFile reads handle or path, string algorithms, uint64 offset, uint64
+// length (0 is to the end) and uint32 block size (0 is no blocks). Digests are
+// of whole files: no client asks for less unless it is programmed to.
+func parseCheckFile(body []byte) (what string, a Algorithm, err error) {
+	first, rest, err := cutString(body)
+	if err != nil {
+		return "", a, err
+	}
+	names, rest, err := cutString(rest)
+	switch {
+	case err != nil:
+		return "", a, err
+	case len(rest) < 20:
+		return "", a, &Error{Kind: ErrBadMessage, Why: "the packet is too short"}
+	case !bytes.Equal(rest[:20], make([]byte, 20)):
+		return "", a, &Error{Kind: ErrUnsupported, Why: "digests are of whole files here"}
+	}
+	a, err = chooseAlgorithm(string(names))
+	return string(first), a, err
+}
+
+// chooseAlgorithm is the first of the client's, joined by commas, that is known.
+func chooseAlgorithm(names string) (Algorithm, error) {
+	for name := range strings.SplitSeq(names, ",") {
+		for _, a := range Algorithms() {
+			if a.Name == name {
+				return a, nil
+			}
+		}
+	}
+	return Algorithm{}, &Error{Kind: ErrUnsupported, Why: "that digest is not known here; md5, sha1, sha256 and sha512 are"}
+}
+
+// handleDigest is that of a file which is open for reading.
+func (s *Session) handleDigest(id string, a crypto.Hash) ([]byte, error) {
+	h := s.open[id]
+	if h == nil || h.get == nil {
+		return nil, &Error{Kind: ErrBadHandle, Why: "that handle is not open for reading"}
+	}
+	return digestOf(s.h.ctx, h.get.file, a)
+}
