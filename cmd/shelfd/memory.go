@@ -15,10 +15,6 @@ const (
 	// quietBytes is how much is allocated from one look to the next, at most,
 	// by a server that rests, in bytes.
 	quietBytes = 8 << 20
-
-	// restsToGive is how often what a resting server holds is given back: each
-	// time the runtime halves the stacks that have become too large.
-	restsToGive = 3
 )
 
 // memory keeps what the process holds near what it needs.
@@ -42,7 +38,7 @@ type memory struct {
 
 	applied   int64
 	allocated uint64 // bytes, by the last look
-	rested    int    // looks in a row at which the server rested
+	busy      bool   // since memory was last given back
 }
 
 // newMemory sets how the collector works, unless the environment does.
@@ -53,7 +49,7 @@ func newMemory(limit int64) *memory {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		limit = 0
 	}
-	return &memory{limit: limit, set: debug.SetMemoryLimit, free: debug.FreeOSMemory, rested: restsToGive}
+	return &memory{limit: limit, set: debug.SetMemoryLimit, free: debug.FreeOSMemory}
 }
 
 // watch adjusts until ctx ends.
@@ -83,18 +79,15 @@ func (m *memory) adjust(live int64) {
 	}
 }
 
-// rest gives back what a server holds that has become quiet; allocated is how
-// many bytes it has allocated by now, in all.
+// rest gives back, once, what a server holds that has become quiet; allocated
+// is how many bytes it has allocated by now, in all.
 func (m *memory) rest(allocated uint64) {
 	quiet := allocated-m.allocated <= quietBytes
 	m.allocated = allocated
-	switch {
-	case !quiet:
-		m.rested = 0
-	case m.rested < restsToGive:
-		m.rested++
+	if quiet && m.busy {
 		m.free()
 	}
+	m.busy = !quiet
 }
 
 // heapBytes is one of the runtime's metrics: live, what the last collection

@@ -26,13 +26,13 @@ func TestMemoryLimitStaysAboveWhatLives(t *testing.T) {
 
 func TestMemoryIsGivenBackWhenTheServerRests(t *testing.T) {
 	freed := 0
-	m := &memory{free: func() { freed++ }, rested: restsToGive}
+	m := &memory{free: func() { freed++ }}
 	const busy = quietBytes + 1
 	allocated := uint64(0)
 	for i, step := range []struct {
 		allocates uint64
 		freed     int
-	}{{0, 0}, {busy, 0}, {busy, 0}, {quietBytes, 1}, {0, 2}, {busy, 2}, {0, 3}, {0, 4}, {0, 5}, {0, 5}, {quietBytes, 5}} {
+	}{{0, 0}, {busy, 0}, {busy, 0}, {quietBytes, 1}, {0, 1}, {quietBytes, 1}, {busy, 1}, {0, 2}, {0, 2}} {
 		allocated += step.allocates
 		if m.rest(allocated); freed != step.freed {
 			t.Fatalf("step %d: memory was given back %d times, want %d", i, freed, step.freed)

@@ -105,6 +105,7 @@ func (s *settings) bind(f *pflag.FlagSet) {
 	f.TextVar(&s.LogLevel, "log-level", s.LogLevel, "write what is of this `level` or above: debug, info, warn, error")
 	f.TextVar(&s.Grace, "grace", s.Grace, "`time` for transfers to end when the server is stopped")
 	f.TextVar(&s.LoginGraceTime, "login-grace-time", s.LoginGraceTime, "`time` for a client to log in; 0 is no limit")
+	f.TextVar(&s.MemoryLimit, "memory-limit", s.MemoryLimit, "try to stay within this `size` of memory")
 }
 
 // complete fills in what depends on who starts the server.

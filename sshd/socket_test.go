@@ -1,0 +1,144 @@
+package sshd
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"math/rand/v2"
+	"net"
+	"testing"
+)
+
+// recorder is a connection that remembers what was written to it.
+type recorder struct {
+	net.Conn
+	bytes.Buffer
+}
+
+func (r *recorder) Write(p []byte) (int, error) { return r.Buffer.Write(p) }
+func (r *recorder) Read(p []byte) (int, error)  { return r.Buffer.Read(p) }
+
+// sshPacket is one of SSH's, with a payload that begins with kind, and a tag.
+func sshPacket(kind byte, payload, tag int) []byte {
+	p := binary.BigEndian.AppendUint32(nil, uint32(1+payload))
+	p = append(p, 4, kind)
+	return append(p, make([]byte, payload-1+tag)...)
+}
+
+// Pieces of a packet are written in one go, as soon as there is the last; what
+// is written is what would have been, whatever it was cut into.
+func TestSocketWritesWholePackets(t *testing.T) {
+	r := &recorder{}
+	s := newSocket(r, new(readBuffers))
+	s.framed = true
+	random := rand.New(rand.NewPCG(1, 2))
+	sizes := []int{100, 5, 4096, 32 << 10, 1, 8 << 10, 34000, 200}
+	var want []byte
+	for i := range 400 {
+		kind, tag := byte(i%200+30), gcmTag
+		switch {
+		case i < 3:
+			tag = 0 // before keys are in use
+		case i == 3:
+			kind, tag = msgNewKeys, 0 // the last one in clear
+		}
+		p := sshPacket(kind, sizes[i%len(sizes)], tag)
+		before := len(want)
+		want = append(want, p...)
+		for len(p) > 0 {
+			n := min(len(p), 6+random.IntN(5000))
+			if _, err := s.Write(p[:n]); err != nil {
+				t.Fatal(err)
+			}
+			if p = p[n:]; len(p) > 0 && r.Len() > before {
+				t.Fatalf("a piece of packet %d was out before the last", i)
+			}
+		}
+		if !bytes.Equal(r.Bytes(), want) {
+			t.Fatalf("packet %d: %d bytes are out, want %d", i, r.Len(), len(want))
+		}
+	}
+	if s.head != nil || !s.framed {
+		t.Errorf("at the end it holds a buffer (%v), or has given up (%v)", s.head != nil, !s.framed)
+	}
+}
+
+// What cannot be packets goes out as it comes, and nothing of it is lost.
+func TestSocketGivesUpOnWhatItDoesNotUnderstand(t *testing.T) {
+	r := &recorder{}
+	s := newSocket(r, new(readBuffers))
+	s.framed = true
+	var want []byte
+	for _, p := range [][]byte{sshPacket(50, 3000, 0)[:1000], make([]byte, 5000), {1}, []byte("SSH"), sshPacket(50, 3000, 0)[:10]} {
+		want = append(want, p...)
+		if _, err := s.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(r.Bytes(), want) {
+		t.Errorf("%d bytes are out, want %d", r.Len(), len(want))
+	}
+}
+
+// An announced length that never comes is not held for ever in memory without
+// bounds.
+func TestSocketHoldsNoMoreThanABuffer(t *testing.T) {
+	r := &recorder{}
+	s := newSocket(r, new(readBuffers))
+	s.framed = true
+	head := []byte{0x7f, 0xff, 0xff, 0xff, 4, 50}
+	s.Write(head)
+	for range 100 {
+		s.Write(make([]byte, 4096))
+	}
+	if held := len(head) + 100*4096 - r.Len(); held > readSize {
+		t.Errorf("%d bytes are held", held)
+	}
+}
+
+// Reads of any size give what was sent, and a socket that waits holds no
+// buffer.
+func TestSocketReads(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	nc, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSocket(nc, new(readBuffers))
+	defer s.Close()
+	random := rand.New(rand.NewPCG(3, 4))
+	want := make([]byte, 1<<20)
+	for i := range want {
+		want[i] = byte(random.Uint32())
+	}
+	go func() {
+		peer.Write(want)
+		peer.(*net.TCPConn).CloseWrite()
+	}()
+	var got []byte
+	for piece := make([]byte, 40<<10); ; {
+		n, err := s.Read(piece[:1+random.IntN(len(piece))])
+		got = append(got, piece[:n]...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("what was read is not what was sent")
+	}
+	if s.buffer != nil {
+		t.Error("it holds a buffer at the end")
+	}
+}
