@@ -12,7 +12,6 @@ type completion struct {
 	from  int      // where in the line the word starts
 	words []string // as they may go on; plain
 	typed string   // what is there of it, plain
-	final bool     // a word that is complete gets a space
 }
 
 // complete finds what may stand in the place of the last word.

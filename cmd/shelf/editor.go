@@ -25,7 +25,6 @@ type editor struct {
 type keys struct {
 	io.Reader
 	io.Writer
-	cleared bool
 }
 
 // Read makes Ctrl-C clear the line: from its end (Ctrl-E) back

@@ -63,11 +63,6 @@ func (c *channel) setSize(ctx context.Context, handle string, n int64) error {
 	return c.status(ctx, fxpFsetstat, newPacket(len(handle)+16).string(handle).size(n))
 }
 
-// setPathTimes is for servers that know a time only once a file is closed.
-func (c *channel) setPathTimes(ctx context.Context, path string, t time.Time) error {
-	return c.status(ctx, fxpSetstat, newPacket(len(path)+16).string(path).times(t))
-}
-
 func (c *channel) remove(ctx context.Context, path string) error {
 	return c.status(ctx, fxpRemove, newPacket(len(path)+4).string(path))
 }

@@ -23,6 +23,7 @@
 //	passwd.go     shelfd passwd, shelfd totp
 //	hostkey.go    shelfd hostkey
 //	keygen.go     shelfd keygen
+//	man.go        shelfd man
 //	version.go    shelfd version
 package main
 
@@ -81,7 +82,7 @@ func rootCommand() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), checkCommand(), passwdCommand(), totpCommand(), hostkeyCommand(), keygenCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), passwdCommand(), totpCommand(), hostkeyCommand(), keygenCommand(), manCommand(), versionCommand())
 	return root
 }
 
