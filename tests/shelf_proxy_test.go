@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -11,13 +10,13 @@ import (
 // link is a proxy before a server: a long one, or one that breaks.
 type link struct {
 	addr  string
-	to    string
 	delay time.Duration // of each direction
 
-	mu    sync.Mutex // guards what follows
-	cutAt int64      // bytes after which all is reset; 0 is never
-	moved int64
-	open  map[*net.TCPConn]bool
+	mu   sync.Mutex // guards what follows
+	to   string
+	left int64  // bytes that still pass before what follows
+	then func() // nil is nothing
+	open map[*net.TCPConn]bool
 }
 
 // newLink listens for connections to a server; it ends with the test.
@@ -46,11 +45,18 @@ func newLink(t testing.TB, to string, delay time.Duration) *link {
 	return l
 }
 
-// cutAfter breaks the link once so many bytes more have passed.
-func (l *link) cutAfter(n int64) {
+// after has something done once so many bytes more have passed.
+func (l *link) after(n int64, then func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cutAt, l.moved = n, 0
+	l.left, l.then = n, then
+}
+
+// redirect leads connections to come to another server.
+func (l *link) redirect(to string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.to = to
 }
 
 // cut resets all connections, as a machine does that was switched off and on.
@@ -65,7 +71,10 @@ func (l *link) cut() {
 }
 
 func (l *link) carry(client *net.TCPConn) {
-	c, err := net.Dial("tcp", l.to)
+	l.mu.Lock()
+	to := l.to
+	l.mu.Unlock()
+	c, err := net.Dial("tcp", to)
 	if err != nil {
 		client.Close()
 		return
@@ -111,28 +120,28 @@ func (l *link) pipe(to, from *net.TCPConn) {
 	}()
 	for p := range queue {
 		time.Sleep(time.Until(p.at))
-		if _, err := to.Write(p.data); err != nil || l.passed(len(p.data)) {
+		if _, err := to.Write(p.data); err != nil {
 			from.Close()
-			io.Copy(io.Discard, from)
 			for range queue {
 			}
 			break
 		}
+		l.passed(len(p.data))
 	}
 	to.CloseWrite()
 }
 
-// passed counts, and cuts when it is time.
-func (l *link) passed(n int) bool {
+// passed counts, and does what is to be done when it is time.
+func (l *link) passed(n int) {
 	l.mu.Lock()
-	l.moved += int64(n)
-	now := l.cutAt > 0 && l.moved >= l.cutAt
-	if now {
-		l.cutAt = 0
+	then := l.then
+	if l.left -= int64(n); l.left > 0 {
+		then = nil
+	} else {
+		l.then = nil
 	}
 	l.mu.Unlock()
-	if now {
-		l.cut()
+	if then != nil {
+		then()
 	}
-	return now
 }

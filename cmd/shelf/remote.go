@@ -78,7 +78,10 @@ func (r *remote) findFolder(ctx context.Context, where string) (err error) {
 		return nil
 	}
 	r.folder, r.file = path.Dir(full), path.Base(full)
-	return nil
+	if a, err = r.ask.stat(ctx, r.folder); err == nil && a.folder() {
+		return nil
+	}
+	return fmt.Errorf("there is no folder %s", printable(r.folder))
 }
 
 // findLimits asks how much a request may carry.
