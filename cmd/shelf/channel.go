@@ -48,6 +48,9 @@ type call struct {
 	done chan struct{}
 }
 
+// answered tells whether there is a reply already.
+func (q *call) answered() bool { return len(q.done) > 0 }
+
 // maxReply bounds a packet of the server, in bytes: the largest there is, with
 // 256 KiB of data, and what is around it (OpenSSH's limit is the same).
 const maxReply = 256<<10 + 1024

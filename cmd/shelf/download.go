@@ -116,7 +116,7 @@ func (d *download) copy(ctx context.Context, to io.Writer, offset int64, progres
 	var queue []piece
 	var spare [][]byte
 	for next, turn := offset, 0; ; {
-		for next < d.file.size && len(queue) < laneBytes/d.r.chunk*len(d.lanes) {
+		for next < d.file.size && len(queue) < laneBytes/d.r.chunk*len(d.lanes) && (len(queue) == 0 || !queue[0].answered()) {
 			d.widened()
 			p, err := d.ask(ctx, d.lanes[turn%len(d.lanes)], next, &spare)
 			if err != nil {

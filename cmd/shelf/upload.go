@@ -47,15 +47,12 @@ func (u *upload) copy(ctx context.Context, from io.Reader, offset int64, progres
 	var queue []write
 	head := len(newPacket(0).string(u.handle).uint64(0).uint32(0))
 	buffer := make(packet, head+chunkFor(u.limit, u.r.chunk))
-	for eof := false; !eof || len(queue) > 0; {
-		for !eof && len(queue) < uploadDepth {
-			n, err := io.ReadFull(from, buffer[head:])
-			if eof = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !eof {
-				return err
-			}
-			if n == 0 {
-				break
-			}
+	for eof := false; !eof; {
+		n, err := io.ReadFull(from, buffer[head:])
+		if eof = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !eof {
+			return err
+		}
+		if n > 0 {
 			if err := wait(ctx, u.limit, n); err != nil {
 				return err
 			}
@@ -66,14 +63,14 @@ func (u *upload) copy(ctx context.Context, from io.Reader, offset int64, progres
 			}
 			queue, offset = append(queue, write{q, n}), offset+int64(n)
 		}
-		if len(queue) == 0 {
-			return nil
+		// What is answered counts at once, for people want to see how far it is.
+		for len(queue) > 0 && (eof || len(queue) == uploadDepth || queue[0].answered()) {
+			if err := u.written(ctx, queue[0].call); err != nil {
+				return err
+			}
+			progress(queue[0].n)
+			queue = queue[1:]
 		}
-		if err := u.written(ctx, queue[0].call); err != nil {
-			return err
-		}
-		progress(queue[0].n)
-		queue = queue[1:]
 	}
 	return nil
 }
