@@ -17,6 +17,7 @@
 //	stock.go     runs of the stock sftp
 //	client.go    the client in this process
 //	copy.go      get and put of a large file, by one and by eight at once
+//	shelf.go     and by shelf instead of sftp
 //	floor.go     the least that a copy can cost
 //	login.go     logins, idle sessions, a thousand sessions
 //	files.go     many small files, and long listings
@@ -38,6 +39,7 @@ type bench struct {
 	fast    string // folder in memory
 	disk    string // folder on a disk
 	key     string // file of the private key that logs in
+	shelf   string // the program
 	table   *table
 	servers []kind
 }
@@ -50,6 +52,7 @@ var measures = []struct {
 	{"copy", (*bench).copies},
 	{"cipher", (*bench).copiesAtOneCipher},
 	{"eight", (*bench).eightAtOnce},
+	{"client", (*bench).clients},
 	{"login", (*bench).logins},
 	{"idle", (*bench).idleSessions},
 	{"crowd", (*bench).crowd},
@@ -102,10 +105,12 @@ func run(rounds int, size int64, fast, disk string, names []string) (err error) 
 	return nil
 }
 
-// prepare builds shelfd, makes the key and finds the other servers.
+// prepare builds both programs, makes the key and finds the other servers.
 func (b *bench) prepare() error {
-	shelfd := filepath.Join(b.fast, "bin", "shelfd")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", shelfd, "shelf/cmd/shelfd")
+	bin := filepath.Join(b.fast, "bin")
+	shelfd := filepath.Join(bin, "shelfd")
+	b.shelf = filepath.Join(bin, "shelf")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin+"/", "shelf/cmd/shelfd", "shelf/cmd/shelf")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", build, err, out)
