@@ -12,6 +12,9 @@
 //	                  testdata, paramiko_test.go, sshfs_test.go, rekey_test.go
 //	winscp_test.go    WinSCP's requests, without WinSCP
 //	semantics_test.go what clients lean on between OPEN and CLOSE, and after
+//	shelf_tty_test.go shelf_cut_test.go shelf_openssh_test.go
+//	                  our client at a terminal, cut off, and on another server
+//	shelf_proxy_test.go  the long or breaking link that it is led over
 //	many_test.go      fifty clients at once
 //	planted_test.go   what lies in a library and is not of it
 //	stop_test.go      a server that is told to stop
