@@ -46,15 +46,16 @@ func (l *lifeline) silent() error {
 }
 
 // explain makes of what a dead connection does to its users one plain error.
+// Once we have ended it, whatever they meet is that.
 func (l *lifeline) explain(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err != nil && l.why != nil {
+		return l.why
+	}
 	network := (*net.OpError)(nil)
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network):
-		if l.why != nil {
-			return l.why
-		}
 		return errLost
 	}
 	return err
