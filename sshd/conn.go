@@ -97,7 +97,8 @@ func (c *conn) serve() {
 	c.pass.login()
 	c.loggedIn = time.Now()
 	c.config.Report(c.event(OpLogin, c.started, nil))
-	c.spawn(func() { c.attend(requests) })
+	c.spawn(func() { c.globalRequests(requests) })
+	c.spawn(c.keepAlive)
 	c.spawn(c.announceHostKeys)
 	c.serveChannels(channels)
 }

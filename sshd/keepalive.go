@@ -4,60 +4,42 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // errFrozen ends a connection whose client does not answer.
 var errFrozen = errors.New("the client stopped answering")
 
-// attend answers what the client asks of the connection, and asks a client that
-// has been silent for ClientAliveInterval whether it is there, by a request that
-// any client answers, if only to refuse it; when ClientAliveCountMax in a row
-// went unanswered it closes the connection. One goroutine does both, since of
-// either there is little.
-func (c *conn) attend(requests <-chan *ssh.Request) {
-	var tick <-chan time.Time
-	if interval := c.config.Limits.ClientAliveInterval; interval > 0 {
-		t := time.NewTicker(interval)
-		defer t.Stop()
-		tick = t.C
+// keepAlive asks a client that has been silent for ClientAliveInterval whether
+// it is there, by a request that any client answers, if only to refuse it, and
+// closes the connection when ClientAliveCountMax in a row went unanswered.
+//
+// It looks at what arrives, not at the answers, so that a client which sends a
+// file needs no asking. Its goroutine never writes: to a client that reads
+// nothing any more, who writes waits for ever.
+func (c *conn) keepAlive() {
+	if c.config.Limits.ClientAliveInterval == 0 {
+		return
 	}
-	a := alive{conn: c, seen: -1}
-	proofs := 0
-	for {
+	tick := time.NewTicker(c.config.Limits.ClientAliveInterval)
+	defer tick.Stop()
+	var asking atomic.Bool
+	for seen, silent := int64(-1), 0; ; {
 		select {
-		case r, ok := <-requests:
-			if !ok {
-				return
-			}
-			c.globalRequest(r, &proofs)
-		case <-tick:
-			a.look()
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
 		}
+		if now := c.wire.received.Load(); now != seen {
+			seen, silent = now, 0
+			continue
+		}
+		if silent++; silent > c.config.Limits.ClientAliveCountMax {
+			c.log.Warn("connection closed", "reason", errFrozen)
+			c.close()
+			return
+		}
+		c.ask(&asking)
 	}
-}
-
-// alive is what is known of a client's being there. It looks at what arrives,
-// not at answers, so that a client which sends a file needs no asking.
-type alive struct {
-	conn   *conn
-	seen   int64 // what had arrived at the last look
-	silent int   // looks in a row at which there was no more
-	asking atomic.Bool
-}
-
-func (a *alive) look() {
-	if now := a.conn.wire.received.Load(); now != a.seen {
-		a.seen, a.silent = now, 0
-		return
-	}
-	if a.silent++; a.silent > a.conn.config.Limits.ClientAliveCountMax {
-		a.conn.log.Warn("connection closed", "reason", errFrozen)
-		a.conn.close()
-		return
-	}
-	a.conn.ask(&a.asking)
 }
 
 // ask sends a keepalive unless the last one is still on its way. It does not

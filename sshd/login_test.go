@@ -2,6 +2,7 @@ package sshd
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -259,6 +261,56 @@ func TestFrozenClientIsDropped(t *testing.T) {
 	}
 	client := ssh.NewClient(conn, channels, requests)
 	f.frozen.Store(true)
+	s.events.await(t, OpLogout)
+	close(f.ended)
+	client.Close()
+	if !strings.Contains(s.log.String(), errFrozen.Error()) {
+		t.Errorf("the log does not say why:\n%s", s.log)
+	}
+}
+
+// A client that has asked for more than it reads, of files and of the
+// connection, keeps each of our goroutines waiting that writes to it. It must be
+// dropped all the same.
+func TestFrozenClientThatAsksIsDropped(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.ClientAliveInterval, c.Limits.ClientAliveCountMax = 100*time.Millisecond, 2 })
+	tcp := s.dialTCP(t)
+	tcp.(*net.TCPConn).SetReadBuffer(8 << 10)
+	f := &freezer{Conn: tcp, ended: make(chan struct{})}
+	conn, channels, requests, err := ssh.NewClientConn(f, s.address, s.clientConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := ssh.NewClient(conn, channels, requests)
+	const files, size = 6, 8 << 20
+	var open []*sftp.File
+	for range files {
+		c, err := sftp.NewClient(client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(open) == 0 {
+			large, err := c.Create("large")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(large.Truncate(size), large.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file, err := c.Open("large")
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, file)
+	}
+	f.frozen.Store(true)
+	for _, file := range open {
+		for off := int64(0); off < size; off += 32 << 10 {
+			go file.ReadAt(make([]byte, 32<<10), off)
+		}
+	}
+	go client.SendRequest("keepalive@openssh.com", true, nil)
 	s.events.await(t, OpLogout)
 	close(f.ended)
 	client.Close()

@@ -21,7 +21,7 @@
 //	hostkeys.go    the host keys that clients learn, and their proof
 //	channels.go    the channels it opens
 //	global.go      what it asks of the connection itself
-//	keepalive.go   and whether it is still there
+//	keepalive.go   whether the client is still there
 //	session.go     one channel: the sftp subsystem, or why not
 //	exec.go        the commands there are, none of which runs a program
 //	words.go       what is read of a shell's language
