@@ -87,7 +87,7 @@ func copyRange(dst, src *os.File, span extent) error {
 		return err
 	}
 	_, err := io.CopyN(dst, src, span.end-span.off)
-	return err
+	return noEOF(err) // a base that became shorter
 }
 
 func (u *upload) setLength() error {

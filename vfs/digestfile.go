@@ -70,6 +70,7 @@ func (d *digestFile) append(key digestKey, sum string) error {
 
 // rewrite replaces the file by one with these digests alone.
 func (d *digestFile) rewrite(order []digestKey, known map[digestKey]string) error {
+	d.lines = len(order) // if this fails, that is not tried again at once
 	next := d.path + ".new"
 	f, err := os.OpenFile(next, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -85,7 +86,7 @@ func (d *digestFile) rewrite(order []digestKey, known map[digestKey]string) erro
 	if d.f != nil {
 		d.f.Close()
 	}
-	d.f, d.lines = f, len(order)
+	d.f = f
 	return nil
 }
 

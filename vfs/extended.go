@@ -59,8 +59,14 @@ func (s *Session) copyData(body []byte) error {
 		return &Error{Kind: ErrBadHandle, Why: "a file cannot be copied onto itself"}
 	case off > math.MaxInt64 || length > math.MaxInt64:
 		return &Error{Kind: ErrTooLarge, Why: "no file is that long"}
-	case length == 0:
-		length = math.MaxInt64
+	}
+	i, err := from.stat()
+	if err != nil {
+		return err
+	}
+	// What is written meanwhile is not copied: it may be what is copied.
+	if end := max(0, i.Size()-int64(off)); length == 0 || int64(length) > end {
+		length = uint64(end)
 	}
 	return s.copyRange(p, int64(binary.BigEndian.Uint64(rest)), from, int64(off), int64(length))
 }

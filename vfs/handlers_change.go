@@ -90,13 +90,16 @@ func (h *handlers) remove(r *sftp.Request) (err error) {
 		op.quiet = true // RENAME will tell
 		return nil
 	}
-	if ok, err := h.removePartial(n); ok {
-		return err
+	p, pending := h.pending[n]
+	if !pending {
+		if ok, err := h.removePartial(n); ok {
+			return err
+		}
 	}
 	if !h.o.Permissions.Delete {
 		return denied("this account may not delete files")
 	}
-	if p, ok := h.pending[n]; ok {
+	if pending {
 		return h.removePending(p)
 	}
 	return h.o.Library.Remove(h.ctx, n)

@@ -9,7 +9,8 @@ import (
 type operation struct {
 	h     *handlers
 	event Event
-	quiet bool // it is no deed, or half of one
+	quiet bool  // it is no deed, or half of one
+	aside error // what the event says of what the client is told was done
 }
 
 func (h *handlers) begin(op, path string) *operation {
@@ -53,6 +54,9 @@ func (op *operation) report(err error) {
 		return
 	}
 	e := op.event
+	if err == nil {
+		err = op.aside
+	}
 	e.Duration, e.Err = time.Since(e.Start), err
 	op.h.o.Report(e)
 }

@@ -25,6 +25,9 @@ func (h *handlers) openPending(n string) (f File, ok bool, err error) {
 // addPending makes p what its name stands for in this session.
 func (h *handlers) addPending(p *putting) {
 	p.over = h.pending[p.name]
+	for q := p.over; q != nil; q = q.over {
+		q.again = false
+	}
 	h.pending[p.name] = p
 }
 
@@ -48,6 +51,9 @@ func (h *handlers) base(n string, o *CreateOptions) (err error) {
 // renamePending renames what this session uploads: CLOSE publishes it under the
 // new name. What is published under the old one goes there at once.
 func (h *handlers) renamePending(p *putting, new string, replace bool) error {
+	if err := p.up.SetAttr(Attr{}); err != nil {
+		return err // it has failed already
+	}
 	err := h.o.Library.Rename(h.ctx, p.name, new, replace)
 	published := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -84,11 +90,11 @@ func (p *putting) drop() {
 }
 
 // supersede is drop for those that p was opened over, when p has published
-// something: they are closed late. One that is written to once more is
-// published after all.
+// something: they are closed late. One that was changed since, or will be, is
+// published after all: of those the last CLOSE wins.
 func (p *putting) supersede() {
 	for q := p.over; q != nil && p.wrote; q = q.over {
-		q.late = true
+		q.late = !q.again
 	}
 }
 
@@ -97,4 +103,27 @@ func (p *putting) forget() {
 	if h := p.op.h; h.pending[p.name] == p {
 		delete(h.pending, p.name)
 	}
+}
+
+// uncover ends p: if it published nothing, its name stands again for what it was
+// opened over.
+func (p *putting) uncover() {
+	p.ended = true
+	q, h := p.under(), p.op.h
+	if q != nil && !p.published && !p.dropped && !p.late && h.pending[p.name] == nil {
+		h.pending[p.name] = q
+	}
+	p.over = nil // who was opened over p keeps it, not those before
+}
+
+// under is the nearest upload that p was opened over and that is still open.
+func (p *putting) under() *putting {
+	q := p.over
+	for q != nil && q.ended {
+		q = q.over
+	}
+	if q == nil || q.dropped || q.name != p.name {
+		return nil
+	}
+	return q
 }

@@ -8,18 +8,22 @@ import (
 
 // putting is an upload under way.
 type putting struct {
-	op       *operation
-	name     string
-	up       Upload
-	readable bool
-	append   bool     // every WRITE goes to the end, whatever its offset says
-	end      int64    // where that is
-	torn     bool     // a call into up has not returned: it panicked
-	cut      error    // the session ended first
-	over     *putting // an upload of the same name that was open when this began
-	dropped  bool     // the name stands for something else by now: see drop
-	late     bool     // a later one was published first: see supersede
-	wrote    bool     // there is something to publish
+	op        *operation
+	name      string
+	up        Upload
+	readable  bool
+	append    bool     // every WRITE goes to the end, whatever its offset says
+	end       int64    // where that is
+	torn      bool     // a call into up has not returned: it panicked
+	cut       error    // the session ended first
+	over      *putting // an upload of the same name that was open when this began
+	dropped   bool     // the name stands for something else by now: see drop
+	late      bool     // a later one was published first: see supersede
+	wrote     bool     // there is something to publish
+	again     bool     // it was changed since another was opened over it
+	attr      Attr     // mode and times that were set
+	ended     bool
+	published bool
 }
 
 func newPutting(op *operation, name string, up Upload, f sftp.FileOpenFlags) (*putting, error) {
@@ -35,7 +39,7 @@ func (p *putting) WriteAt(b []byte, off int64) (int, error) {
 	if p.append {
 		off = p.end
 	}
-	p.torn, p.late, p.wrote = true, false, true
+	p.torn, p.late, p.wrote, p.again = true, false, true, true
 	n, err := p.up.WriteAt(b, off)
 	p.torn = false
 	p.end = max(p.end, off+int64(n))
@@ -54,9 +58,22 @@ func (p *putting) setAttr(a Attr) error {
 	err := p.up.SetAttr(a)
 	p.torn = false
 	if err == nil && a.HasSize {
-		p.end, p.late, p.wrote = a.Size, false, true
+		p.end, p.late, p.wrote, p.again = a.Size, false, true, true
+	}
+	if err == nil {
+		p.attr.merge(a)
 	}
 	return err
+}
+
+// merge adds the mode and times of b to those of a.
+func (a *Attr) merge(b Attr) {
+	if b.HasMode {
+		a.HasMode, a.Mode = true, b.Mode
+	}
+	if b.HasTimes {
+		a.HasTimes, a.Atime, a.Mtime = true, b.Atime, b.Mtime
+	}
 }
 
 // checkAttr refuses what no account may set.
@@ -73,13 +90,17 @@ var errCut = errors.New("cut short: the session ended before CLOSE")
 // TransferError is called before Close when the session ended without CLOSE.
 func (p *putting) TransferError(err error) { p.cut = err }
 
+// errOvertaken is what the log says of an upload that CLOSE does not publish.
+var errOvertaken = errors.New("not published: the name was removed, renamed or published anew meanwhile")
+
 // Close is called by CLOSE, and publishes; and at the end of the session, where
 // an upload that nobody closed is aborted.
 func (p *putting) Close() (err error) {
 	p.forget()
 	defer p.op.finish(&err)
-	defer func() { p.over = nil }() // who was opened over p keeps it, not those before
+	defer p.uncover()
 	if p.dropped || p.late {
+		p.op.aside = errOvertaken
 		return p.up.Abort()
 	}
 	if p.cut == nil && !p.torn {
@@ -96,6 +117,7 @@ func (p *putting) Close() (err error) {
 func (p *putting) abandon(why error) (err error) {
 	p.forget()
 	defer p.op.finish(&err)
+	defer p.uncover()
 	return errors.Join(why, p.up.Abort())
 }
 
@@ -110,6 +132,10 @@ func (p *putting) keep() error {
 
 // commit publishes and remembers the version as this session's own.
 func (p *putting) commit() error {
+	if q := p.under(); q != nil && !p.wrote {
+		// What it was opened over is published later, and with what was set here.
+		return errors.Join(q.setAttr(p.attr), p.up.Abort())
+	}
 	i, err := p.up.Stat()
 	if err != nil {
 		p.up.Abort()
@@ -118,6 +144,7 @@ func (p *putting) commit() error {
 	if err := p.up.Commit(p.op.h.ctx); err != nil {
 		return err
 	}
+	p.published = true
 	p.supersede()
 	p.op.h.own(p.name, i)
 	return nil

@@ -84,6 +84,8 @@ func (s *Session) serveOne() error {
 		return err
 	}
 	_, err = s.channel.Write(r.b)
+	// Who waits for zero waits for the reply to the last CLOSE, too.
+	s.count.Store(int32(len(s.open)))
 	return err
 }
 
@@ -161,7 +163,6 @@ func (s *Session) closing(f *frame, r *reply) error {
 	if _, open := s.open[string(id)]; open {
 		delete(s.open, string(id))
 		s.names.closed()
-		s.count.Store(int32(len(s.open)))
 	}
 	return nil
 }

@@ -103,6 +103,6 @@ func (w *Writer) end(how func() error) error {
 		return errEnded
 	}
 	w.ended = true
-	w.a.count.Add(-1)
+	defer w.a.count.Add(-1) // a server that stops waits for it to be published
 	return how()
 }

@@ -109,7 +109,7 @@ func (u *upload) readSpan(p []byte, off int64, written bool) error {
 		return nil
 	}
 	_, err := src.ReadAt(p[:n], off)
-	return err
+	return noEOF(err) // a base that became shorter
 }
 
 // Stat implements [Upload].

@@ -95,7 +95,7 @@ type File interface {
 // to one session and is used by one goroutine at a time.
 //
 // The first error of WriteAt, SetAttr or Sync that leaves the content in doubt
-// is kept: every later WriteAt and Commit fails with it.
+// is kept: every later WriteAt, SetAttr and Commit fails with it.
 type Upload interface {
 	// WriteAt writes p at off (bytes), past the end too: what lies between
 	// reads as zeros. It refuses, and writes nothing, when off is negative or

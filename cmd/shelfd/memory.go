@@ -62,7 +62,7 @@ func (m *memory) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			m.adjust(int64(heapBytes("/gc/heap/live:bytes")))
+			m.adjust(int64(heapBytes("/gc/heap/live:bytes") + heapBytes("/memory/classes/heap/stacks:bytes")))
 			m.rest(heapBytes("/gc/heap/allocs:bytes"))
 		}
 	}
@@ -91,7 +91,8 @@ func (m *memory) rest(allocated uint64) {
 }
 
 // heapBytes is one of the runtime's metrics: live, what the last collection
-// found in use; allocs, all that was ever allocated.
+// found in use; stacks, what goroutines take besides; allocs, all that was ever
+// allocated.
 func heapBytes(metric string) uint64 {
 	sample := []metrics.Sample{{Name: metric}}
 	metrics.Read(sample)
