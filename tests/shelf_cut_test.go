@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,7 +20,8 @@ type cutting struct {
 	server *server // the one that runs
 	near   *server // it, as it is reached over the link
 	link   *link
-	cut    int // how many transfers were
+	cut    int // how many transfers were, and how many
+	went   int // went on after what was there
 }
 
 func newCutting(t *testing.T) *cutting {
@@ -73,10 +76,26 @@ func (c *cutting) run(t *testing.T, how string, after int64, args []string, look
 		return // it was faster
 	}
 	c.cut++
-	if out, err := shelfCommand(c.near, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s after %d bytes: it is not gone on with: %v\n%s", how, after, err, out)
+	said, err := shelfCommand(c.near, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s after %d bytes: it is not gone on with: %v\n%s", how, after, err, said)
+	}
+	if wentOnAfter(said) > 0 {
+		c.went++
 	}
 	look()
+}
+
+var resumedAt = regexp.MustCompile(`"resumed_at":(\d+)`)
+
+// wentOnAfter tells how many bytes a shelf with --json had not to move.
+func wentOnAfter(said []byte) int {
+	m := resumedAt.FindSubmatch(said)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(string(m[1]))
+	return n
 }
 
 // restart starts the server again that was killed.
@@ -94,9 +113,12 @@ func (c *cutting) restart(t *testing.T) {
 // mustHaveCut fails a test that has tested little.
 func (c *cutting) mustHaveCut(t *testing.T) {
 	t.Helper()
-	t.Logf("%d of %d transfers were cut", c.cut, c.rounds())
+	t.Logf("%d of %d transfers were cut, %d went on after what was there", c.cut, c.rounds(), c.went)
 	if c.cut < c.rounds()/2 {
 		t.Error("most transfers were not cut")
+	}
+	if c.went == 0 { // a server that is killed keeps nothing; others do
+		t.Error("all began anew")
 	}
 }
 
@@ -120,7 +142,7 @@ func TestShelfCutUploads(t *testing.T) {
 		if err := os.WriteFile(file, want, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"put", file}, func() {
+		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"put", "--json", file}, func() {
 			mustBeWholeOrAbsent(t, filepath.Join(c.server.library, name), want)
 		})
 		mustBe(t, filepath.Join(c.server.library, name), want)
@@ -138,7 +160,7 @@ func TestShelfCutDownloads(t *testing.T) {
 		name := fmt.Sprintf("down-%d", i)
 		want := content(uint64(i), size)
 		c.server.put(t, name, want)
-		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"get", name, "to", to}, func() {
+		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"get", "--json", name, "to", to}, func() {
 			mustBeWholeOrAbsent(t, filepath.Join(to, name), want)
 		})
 		mustBe(t, filepath.Join(to, name), want)
@@ -151,7 +173,7 @@ func TestShelfCutDownloads(t *testing.T) {
 }
 
 // TestShelfDamagedBeginnings changes a byte of what a cut transfer left: that is
-// found out, and all is sent again.
+// found out, and what is wrong is sent again. Without that, only the rest is.
 func TestShelfDamagedBeginnings(t *testing.T) {
 	c := newCutting(t)
 	const size = 8 << 20
@@ -167,19 +189,28 @@ func TestShelfDamagedBeginnings(t *testing.T) {
 		folder string // where the beginning lies
 		result string
 	}{
-		{[]string{"put", file}, filepath.Join(c.server.library, ".shelf"), filepath.Join(c.server.library, "up")},
-		{[]string{"get", "down", "to", to}, to, filepath.Join(to, "down")},
+		{[]string{"put", "--json", file}, filepath.Join(c.server.library, ".shelf"), filepath.Join(c.server.library, "up")},
+		{[]string{"get", "--json", "down", "to", to}, to, filepath.Join(to, "down")},
 	} {
-		c.link.after(size/2, c.link.cut)
-		if out, err := shelfCommand(c.near, way.args...).CombinedOutput(); err == nil {
-			t.Fatalf("%v was not cut\n%s", way.args, out)
+		for _, damaged := range []bool{false, true} {
+			os.Remove(way.result)
+			c.link.after(size/2, c.link.cut)
+			if out, err := shelfCommand(c.near, way.args...).CombinedOutput(); err == nil {
+				t.Fatalf("%v was not cut\n%s", way.args, out)
+			}
+			part := beginning(t, way.folder)
+			if damaged {
+				damage(t, part)
+			}
+			out, err := shelfCommand(c.near, way.args...).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v: %v\n%s", way.args, err, out)
+			}
+			if n := wentOnAfter(out); damaged && n > damagedByte || !damaged && n == 0 {
+				t.Errorf("damaged: %v, and %v prints\n%s", damaged, way.args, out)
+			}
+			mustBe(t, way.result, want)
 		}
-		damageBeginning(t, way.folder)
-		out, err := shelfCommand(c.near, way.args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %v\n%s", way.args, err, out)
-		}
-		mustBe(t, way.result, want)
 	}
 }
 
@@ -199,21 +230,30 @@ func partsIn(t *testing.T, folder string) (parts []string) {
 	return parts
 }
 
-// damageBeginning changes a byte of the beginning that waits in a folder.
-func damageBeginning(t *testing.T, folder string) {
+// beginning is the one that waits in a folder, once it does.
+func beginning(t *testing.T, folder string) string {
 	t.Helper()
 	eventually(t, "the beginning is kept", func() bool { return len(partsIn(t, folder)) == 1 })
-	f, err := os.OpenFile(partsIn(t, folder)[0], os.O_RDWR, 0)
+	return partsIn(t, folder)[0]
+}
+
+// damagedByte is the one that damage changes. What is before it may be used.
+const damagedByte = 1000
+
+// damage changes a byte of a file.
+func damage(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	var b [1]byte
-	if _, err := f.ReadAt(b[:], 1000); err != nil {
+	if _, err := f.ReadAt(b[:], damagedByte); err != nil {
 		t.Fatal(err)
 	}
 	b[0]++
-	if _, err := f.WriteAt(b[:], 1000); err != nil {
+	if _, err := f.WriteAt(b[:], damagedByte); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -20,8 +20,8 @@ type openSSH struct {
 }
 
 // serveOpenSSH starts one for the person who runs the test, with a key of the
-// test's own.
-func serveOpenSSH(t *testing.T) *openSSH {
+// test's own. To its configuration lines may be added.
+func serveOpenSSH(t *testing.T, more ...string) *openSSH {
 	t.Helper()
 	const program = "/usr/sbin/sshd"
 	need(t, program)
@@ -41,7 +41,7 @@ func serveOpenSSH(t *testing.T) *openSSH {
 	}
 	_, port, _ := net.SplitHostPort(o.addr)
 	config := fmt.Sprintf("ListenAddress 127.0.0.1\nPort %s\nHostKey %s\nAuthorizedKeysFile %s\nStrictModes no\nPidFile none\n"+
-		"PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n", port, filepath.Join(dir, "host"), filepath.Join(dir, "id.pub"))
+		"PermitRootLogin yes\nSubsystem sftp internal-sftp\n%s\n", port, filepath.Join(dir, "host"), filepath.Join(dir, "id.pub"), strings.Join(more, "\n"))
 	if err := os.WriteFile(filepath.Join(dir, "sshd_config"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -130,35 +130,62 @@ func TestShelfOnOpenSSH(t *testing.T) {
 	}
 }
 
-// TestShelfResumesOnOpenSSH cuts an upload to a server that does not stage, and
-// damages what it has of it.
+// TestShelfResumesOnOpenSSH cuts transfers with a server that does not stage, and
+// damages what there is of them. Where that server has a shell it makes digests;
+// where it has none, what it has is read back, and a download starts anew.
 func TestShelfResumesOnOpenSSH(t *testing.T) {
-	o := serveOpenSSH(t)
-	const size = 8 << 20
-	want := content(8, size)
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, want, 0o600); err != nil {
-		t.Fatal(err)
+	for name, row := range map[string]struct {
+		config string
+		gets   bool // it can go on with a download
+	}{
+		"with a shell":    {"", true},
+		"without a shell": {"ForceCommand internal-sftp", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := serveOpenSSH(t, row.config)
+			const size = 8 << 20
+			want := content(8, size)
+			here := t.TempDir()
+			file := filepath.Join(here, "file")
+			if err := os.WriteFile(file, want, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			to := t.TempDir()
+			o.cutTwice(t, []string{"put", "--json", file}, o.folder, "file", want, true)
+			if err := os.WriteFile(filepath.Join(o.folder, "there"), want, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o.cutTwice(t, []string{"get", "--json", "there", "to", to}, to, "there", want, row.gets)
+		})
 	}
+}
+
+// cutTwice cuts a transfer into a folder and goes on with it, the second time
+// after a byte of what is there was changed.
+func (o *openSSH) cutTwice(t *testing.T, args []string, folder, name string, want []byte, can bool) {
+	t.Helper()
 	l := newLink(t, o.addr, 0)
 	far := *o
 	far.addr = l.addr
 	for _, damaged := range []bool{false, true} {
-		l.after(size/2, l.cut)
-		if out, err := far.shelf("put", file).CombinedOutput(); err == nil {
+		l.after(int64(len(want)/2), l.cut)
+		if out, err := far.shelf(args...).CombinedOutput(); err == nil {
 			t.Fatalf("it was not cut\n%s", out)
 		}
-		if _, err := os.Stat(filepath.Join(o.folder, "file")); err == nil {
+		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
 			t.Fatal("a part has the name of the whole")
 		}
-		if damaged {
-			damageBeginning(t, o.folder)
+		if part := beginning(t, folder); damaged {
+			damage(t, part)
 		}
-		far.must(t, "put", file)
-		mustBe(t, filepath.Join(o.folder, "file"), want)
-		if left := partsIn(t, o.folder); len(left) > 0 {
-			t.Errorf("left on the server: %v", left)
+		out := far.must(t, args...)
+		if n := wentOnAfter([]byte(out)); damaged && n > damagedByte || !damaged && can && n == 0 {
+			t.Errorf("damaged: %v, and %v prints\n%s", damaged, args, out)
 		}
-		os.Remove(filepath.Join(o.folder, "file"))
+		mustBe(t, filepath.Join(folder, name), want)
+		if left := partsIn(t, folder); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+		os.Remove(filepath.Join(folder, name))
 	}
 }

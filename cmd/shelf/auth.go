@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/crypto/ssh"
@@ -11,6 +12,7 @@ type auth struct {
 	*ui
 	to    target
 	pause func() (resume func()) // stops the clock while a person is asked
+	asked int                    // how often the server has asked
 }
 
 func (a *auth) methods() []ssh.AuthMethod {
@@ -32,9 +34,9 @@ func (a *auth) secret(question string) (string, error) {
 // answer asks a person what the server wants to know (RFC 4256).
 func (a *auth) answer(name, instruction string, questions []string, echos []bool) ([]string, error) {
 	defer a.pause()()
-	const most = 16 // of what a server can ask at a time
-	if len(questions) > most {
-		return nil, fmt.Errorf("%w: %d questions at once", errMalformed, len(questions))
+	const most = 16 // of what a server can ask at a time, and of times
+	if a.asked++; len(questions) > most || a.asked > most {
+		return nil, errors.New("the server asks without end")
 	}
 	for _, line := range []string{name, instruction} {
 		if line != "" {

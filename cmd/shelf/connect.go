@@ -85,7 +85,7 @@ func (d *dialer) login(ctx context.Context, to target, open opener) (*ssh.Client
 	defer context.AfterFunc(ctx, func() { nc.Close() })()
 	conn, channels, requests, err := ssh.NewClientConn(nc, to.addr, &ssh.ClientConfig{
 		User:              to.user,
-		Auth:              (&auth{d.ui, to, pause}).methods(),
+		Auth:              (&auth{ui: d.ui, to: to, pause: pause}).methods(),
 		HostKeyCallback:   hosts.check,
 		HostKeyAlgorithms: hosts.algorithms(to.addr),
 		BannerCallback:    d.banner(),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -8,8 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -26,7 +31,13 @@ type request struct {
 func hostile(t *testing.T, answer func(r request, out io.Writer)) *server {
 	t.Helper()
 	s := newServer(t, nil)
-	s.sftp = func(c ssh.Channel) {
+	s.sftp = answering(answer)
+	return s
+}
+
+// answering reads requests and has them answered.
+func answering(answer func(r request, out io.Writer)) func(ssh.Channel) {
+	return func(c ssh.Channel) {
 		var version [9]byte
 		io.ReadFull(c, version[:])
 		c.Write(newPacket(0).seal(fxpVersion, 3))
@@ -42,7 +53,6 @@ func hostile(t *testing.T, answer func(r request, out io.Writer)) *server {
 			answer(request{head[4], binary.BigEndian.Uint32(head[5:]), reply{rest: body}}, c)
 		}
 	}
-	return s
 }
 
 func (p packet) attrs(size uint64) packet {
@@ -68,6 +78,18 @@ func plain(size uint64, read func(r request, offset uint64, n uint32, out io.Wri
 		default:
 			out.Write(p.uint32(fxOK).string("").string("").seal(fxpStatus, r.id))
 		}
+	}
+}
+
+// named answers as a server whose folder has a name, and which refuses all
+// else, in the same words.
+func named(words string) func(request, io.Writer) {
+	return func(r request, out io.Writer) {
+		if r.kind == fxpRealpath {
+			out.Write(newPacket(0).uint32(1).string("/"+words).string(words).attrs(0).seal(fxpName, r.id))
+			return
+		}
+		out.Write(newPacket(0).uint32(fxFailure).string(words).string(words).seal(fxpStatus, r.id))
 	}
 }
 
@@ -108,13 +130,13 @@ func TestHostileListing(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"list", "-l", "*"}, {"get", "*", "to", dir}, {"get", "--json", "*", "to", dir}, {"info", "*"}} {
+	commands := [][]string{{"list"}, {"list", "--json"}, {"list", "-l", "*"}, {"get", "*", "to", dir}, {"get", "--json", "*", "to", dir}, {"info", "*"}, {"remove", "-f", "*"}}
+	for _, n := range names[:len(names)-2] { // as if a person had copied them from somewhere
+		commands = append(commands, []string{"get", n, "to", dir}, []string{"rename", n, n + n}, []string{"info", "--json", n})
+	}
+	for _, args := range commands {
 		_, out, errs := s.run(t, "", append([]string{s.addr}, args...)...)
-		for _, r := range out + errs {
-			if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x202e) {
-				t.Errorf("%v: %U is printed raw", args, r)
-			}
-		}
+		mustBePrintable(t, out+errs)
 	}
 	var written []string
 	filepath.WalkDir(work, func(path string, d os.DirEntry, _ error) error {
@@ -123,13 +145,39 @@ func TestHostileListing(t *testing.T) {
 		}
 		return nil
 	})
-	for _, w := range written {
-		if strings.Contains(w, "/") || strings.ContainsAny(w, "\n\x1b\x7f") || len(w) > 255 {
-			t.Errorf("%q was written", w)
+	harmless := []string{"bad\xff", "bidi\u202etxt", "plain"} // odd, but names of files
+	if !slices.Equal(written, harmless) {
+		t.Errorf("written: %q, want %q", written, harmless)
+	}
+}
+
+// mustBePrintable fails if what was printed could act on a terminal.
+func mustBePrintable(t *testing.T, text string) {
+	t.Helper()
+	for _, r := range text {
+		if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0xfffd) {
+			t.Errorf("%U is printed raw in %.500q", r, text)
+			return
 		}
 	}
-	if got, _ := os.ReadFile(filepath.Join(dir, "plain")); got == nil || len(written) > 3 { // and those of odd but harmless names
-		t.Errorf("written: %q", written)
+}
+
+// peak runs f and tells how many bytes more than before the heap held.
+func peak(f func()) (grown int64) {
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before, most := m.HeapInuse, m.HeapInuse
+	done := make(chan struct{})
+	go func() { f(); close(done) }()
+	for {
+		runtime.ReadMemStats(&m)
+		most = max(most, m.HeapInuse)
+		select {
+		case <-done:
+			return int64(most - before)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 
@@ -183,6 +231,31 @@ func TestHostileReplies(t *testing.T) {
 		{"a reply that nobody asked for", []string{"get", "f"}, plain(1000, func(r request, _ uint64, _ uint32, out io.Writer) {
 			out.Write(newPacket(0).uint32(fxOK).seal(fxpStatus, r.id+7))
 		}), "a reply that nobody asked for"},
+		{"a reply twice", []string{"get", "f"}, plain(1000, func(r request, _ uint64, n uint32, out io.Writer) {
+			for range 2 {
+				data(r, int(n)/2, out)
+			}
+		}), "a reply that nobody asked for"},
+		{"VERSION again", []string{"get", "f"}, plain(1000, func(r request, _ uint64, _ uint32, out io.Writer) {
+			out.Write(newPacket(0).seal(fxpVersion, 3))
+		}), "a reply that nobody asked for"},
+		{"a packet without a type", []string{"get", "f"}, plain(1000, func(_ request, _ uint64, _ uint32, out io.Writer) {
+			out.Write(make([]byte, packetHead))
+		}), "a packet of -5 bytes"},
+		{"a handle of 64 KiB", []string{"get", "f"}, func(r request, out io.Writer) {
+			if r.kind == fxpOpen {
+				out.Write(newPacket(0).string(strings.Repeat("h", 64<<10)).seal(fxpHandle, r.id))
+				return
+			}
+			plain(1000, nil)(r, out)
+		}, "does not speak SFTP rightly"},
+		{"attributes without end", []string{"get", "f"}, func(r request, out io.Writer) {
+			if r.kind == fxpFstat {
+				out.Write(newPacket(0).uint32(attrExtended).uint32(math.MaxUint32).seal(fxpAttrs, r.id))
+				return
+			}
+			plain(1000, nil)(r, out)
+		}, "cut short"},
 		{"a reply of another kind", []string{"get", "f"}, plain(1000, func(r request, _ uint64, _ uint32, out io.Writer) {
 			out.Write(newPacket(0).attrs(1).seal(fxpAttrs, r.id))
 		}), "a reply of type 105"},
@@ -205,14 +278,14 @@ func TestHostileReplies(t *testing.T) {
 			if row.args[0] == "get" {
 				args = append(args, "to", dir)
 			}
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			status, _, errs := s.run(t, "", args...)
-			runtime.ReadMemStats(&after)
-			if status == 0 || !strings.Contains(errs, row.says) || len(errs) > 4096 || strings.Contains(errs, "\x1b") {
+			var status int
+			var errs string
+			grown := peak(func() { status, _, errs = s.run(t, "", args...) })
+			if status == 0 || !strings.Contains(errs, row.says) || len(errs) > 4096 {
 				t.Errorf("exit status %d, and %.500q; want %q", status, errs, row.says)
 			}
-			if grown := int64(after.HeapInuse) - int64(before.HeapInuse); grown > 512<<20 {
+			mustBePrintable(t, errs)
+			if grown > 512<<20 {
 				t.Errorf("it held %d MiB", grown>>20)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "f")); !errors.Is(err, os.ErrNotExist) {
@@ -247,6 +320,144 @@ func TestSilentChannel(t *testing.T) {
 	status, _, errs := s.run(t, "", "--timeout", "100ms", s.addr, "list")
 	close(stay)
 	want(t, status, exitConnect, errs, "offers no files")
+}
+
+// A size that is less than there is gets that much, and no more is asked for.
+func TestSmallSize(t *testing.T) {
+	asked := atomic.Int64{}
+	s := hostile(t, plain(1000, func(r request, offset uint64, n uint32, out io.Writer) {
+		asked.Store(max(asked.Load(), int64(offset)+int64(n)))
+		out.Write(newPacket(0).string(strings.Repeat("x", int(n))).seal(fxpData, r.id))
+	}))
+	dir := t.TempDir()
+	status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
+	want(t, status, 0, errs)
+	if got, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || len(got) != 1000 || asked.Load() != 1000 {
+		t.Errorf("%d bytes are here, %d were asked for: %v", len(got), asked.Load(), err)
+	}
+}
+
+// Nothing that a server says before or beside its replies is printed raw, and
+// of what it says without end a bounded part is kept.
+func TestHostileWords(t *testing.T) {
+	const words = "\x1b[2J\u009b\u202e\r\xff"
+	flood := strings.Repeat("y", 1<<20)
+	for what, set := range map[string]func(s *server){
+		"a banner": func(s *server) {
+			s.config.BannerCallback = func(ssh.ConnMetadata) string { return words + "\n" + words }
+		},
+		"a long banner": func(s *server) {
+			s.config.BannerCallback = func(ssh.ConnMetadata) string { return flood[:100_000] }
+		},
+		"no channel": func(s *server) { s.refusal = words },
+		"a long line": func(s *server) {
+			s.sftp = func(c ssh.Channel) { // and more of it than a window
+				io.WriteString(c.Stderr(), words+flood+flood+flood)
+				answering(named(words))(c)
+			}
+		},
+		"a folder's name": func(s *server) { s.sftp = answering(named(words)) },
+		"lines without end": func(s *server) {
+			s.sftp = func(c ssh.Channel) {
+				for {
+					if _, err := io.WriteString(c.Stderr(), words+"\n"+flood[:30_000]); err != nil {
+						return
+					}
+				}
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newServer(t, nil)
+			set(s)
+			var status int
+			var out, errs string
+			grown := peak(func() { status, out, errs = s.run(t, "", "--timeout", "200ms", s.addr, "info", "absent") })
+			if answers := what != "lines without end"; answers && strings.Contains(errs, "has not answered") {
+				t.Error("the server had to wait for us")
+			}
+			if status == 0 || len(out)+len(errs) > 32<<10 {
+				t.Errorf("exit status %d, and %d bytes were printed: %.500q", status, len(out)+len(errs), errs)
+			}
+			mustBePrintable(t, out+errs)
+			if grown > 256<<20 {
+				t.Errorf("it held %d MiB", grown>>20)
+			}
+		})
+	}
+}
+
+// A server that asks without end is left.
+func TestQuestionsWithoutEnd(t *testing.T) {
+	a := &auth{ui: &ui{streams: streams{err: io.Discard}}, pause: func() func() { return func() {} }}
+	for range 1000 {
+		if _, err := a.answer("name", "instruction", nil, nil); err != nil {
+			return
+		}
+	}
+	t.Error("it was answered a thousand times")
+}
+
+// A digest that is a lie, has no end or never comes publishes nothing that was
+// to be compared.
+func TestHostileDigests(t *testing.T) {
+	for what, row := range map[string]struct {
+		exec func(ssh.Channel)
+		says string
+	}{
+		"a lie": {func(c ssh.Channel) {
+			sum := hexDigest(sha256.New()) // of nothing: so far it is no lie
+			io.WriteString(c, sum+"  -\n")
+			exitStatus(c, 0)
+		}, "its SHA-256 is not that of the file on the server"},
+		"none": {func(c ssh.Channel) { exitStatus(c, 127) }, ""},
+		"without end": {func(c ssh.Channel) {
+			for _, err := c.Write(make([]byte, 30_000)); err == nil; {
+				_, err = c.Write(make([]byte, 30_000))
+			}
+		}, ""},
+		"never": {func(c ssh.Channel) { io.Copy(io.Discard, c) }, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newServer(t, map[string]string{"f": strings.Repeat("x", 100_000)})
+			s.exec = row.exec
+			dir := t.TempDir()
+			var status int
+			var errs string
+			grown := peak(func() {
+				status, _, errs = s.run(t, "", "--timeout", "200ms", s.addr, "get", "--checksum", "f", "to", dir)
+			})
+			got, err := os.ReadFile(filepath.Join(dir, "f"))
+			if row.says != "" {
+				want(t, status, exitSome, errs, row.says)
+				if err == nil {
+					t.Error("f is there")
+				}
+			} else if status != 0 || len(got) != 100_000 { // it was read once more instead
+				t.Errorf("exit status %d, %d bytes: %s", status, len(got), errs)
+			}
+			if grown > 256<<20 {
+				t.Errorf("it held %d MiB", grown>>20)
+			}
+		})
+	}
+}
+
+// Of an answer that is too long the beginning is kept.
+func TestHead(t *testing.T) {
+	h := &head{most: 10}
+	for range 1000 {
+		if n, err := h.Write([]byte("1234")); n != 4 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if got := h.text.String(); got != "1234123412" {
+		t.Errorf("%.100q is kept", got)
+	}
+}
+
+func exitStatus(c ssh.Channel, status uint32) {
+	c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
 }
 
 // What cannot be sent to a terminal is escaped in JSON, too, and JSON stays.

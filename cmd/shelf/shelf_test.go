@@ -32,6 +32,8 @@ type server struct {
 	handlers sftp.Handlers
 	config   *ssh.ServerConfig
 	sftp     func(ssh.Channel) // serves the subsystem; nil: by the handlers
+	exec     func(ssh.Channel) // serves commands; nil: there are none
+	refusal  string            // why it opens no channel
 }
 
 // newServer serves files of names to contents, which may be any string.
@@ -111,14 +113,22 @@ func (s *server) serve(nc net.Conn) {
 	go ssh.DiscardRequests(requests)
 	var open sync.WaitGroup
 	for nc := range channels {
+		if s.refusal != "" {
+			nc.Reject(ssh.Prohibited, s.refusal)
+			continue
+		}
 		c, requests, err := nc.Accept()
 		if err != nil {
 			break
 		}
 		open.Go(func() {
 			for r := range requests {
-				r.Reply(r.Type == "subsystem", nil)
-				if r.Type == "subsystem" {
+				r.Reply(r.Type == "subsystem" || r.Type == "exec" && s.exec != nil, nil)
+				switch {
+				case r.Type == "exec" && s.exec != nil:
+					s.exec(c)
+					c.Close()
+				case r.Type == "subsystem":
 					io.WriteString(c.Stderr(), "remove: you may \x1b[31mnot\n")
 					if s.sftp != nil {
 						s.sftp(c)
