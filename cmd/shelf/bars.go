@@ -110,10 +110,15 @@ func (b *bar) end() {
 	}
 }
 
-// end takes all away.
+// end takes all away. What was said above the bars waits until they are drawn
+// the next time, so that the last of them must end after the last word: where
+// there is none for that, one without a look.
 func (b *bars) end() {
 	if b == nil {
 		return
+	}
+	if b.total == nil {
+		b.total = &bar{Bar: b.all.New(0, mpb.NopStyle(), mpb.BarRemoveOnComplete())}
 	}
 	b.total.end()
 	b.all.Wait()
