@@ -166,7 +166,7 @@ func (o *options) add(c *cobra.Command) {
 	f.StringVarP(&o.config, "config", "F", "", "`FILE` to read instead of ~/.ssh/config; none for no file")
 	f.BoolVar(&o.acceptNew, "accept-new", false, "trust the key of a host not seen before, without asking")
 	f.StringVar(&o.knownHosts, "known-hosts", "", "`FILE` of trusted host keys (default ~/.ssh/known_hosts)")
-	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "give up on a server that is silent for so `LONG`; 0 never does")
+	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "give up on a server that is silent for this `TIME`; 0 never does")
 	f.BoolVar(&o.json, "json", false, "a line of JSON for each thing that there is to say")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "say only what went wrong")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say also how it is done")
