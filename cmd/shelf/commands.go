@@ -57,8 +57,8 @@ func commands() []command {
 			"One way, up: nothing is changed here, and nothing is deleted there. Files are\n" +
 				"compared by size and time; with --checksum by SHA-256. What is in folders below,\n" +
 				"and names that start with a dot, are left out.", syncFlags, localFolders, false, (*shell).sync},
-		{"watch", nil, "watch DIR", "sync a folder, then upload what comes into it, until Ctrl-C",
-			"A file is uploaded once it has not changed for a while. What fails is tried again.", watchFlags, localFolders, false, (*shell).watch},
+		{"watch", nil, "watch DIR", "sync a folder, then what comes into it, until Ctrl-C",
+			"A file is uploaded once it has not changed for a while.\nWhat fails is tried again.", watchFlags, localFolders, false, (*shell).watch},
 		{"space", []string{"df"}, "space", "tell how much room the server has", "", spaceFlags, nothing, false, (*shell).space},
 		{"reconnect", nil, "reconnect", "connect anew, and go on with the transfer that was cut",
 			"Any other command connects anew as well, when the connection is lost.", nil, nothing, true, (*shell).reconnect},

@@ -162,7 +162,7 @@ func (o *options) add(c *cobra.Command) {
 	f.SetInterspersed(false)
 	f.IntVarP(&o.port, "port", "p", 0, fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
 	f.StringArrayVarP(&o.identities, "identity", "i", nil, "log in with the private key in this `FILE`; may be repeated")
-	f.StringVarP(&o.jump, "jump", "J", "", "connect by way of this `[USER@]HOST[:PORT]`; several with commas")
+	f.StringVarP(&o.jump, "jump", "J", "", "go by way of `HOST`, [user@]host[:port]; several with commas")
 	f.StringVarP(&o.config, "config", "F", "", "`FILE` to read instead of ~/.ssh/config; none for no file")
 	f.BoolVar(&o.acceptNew, "accept-new", false, "trust the key of a host not seen before, without asking")
 	f.StringVar(&o.knownHosts, "known-hosts", "", "`FILE` of trusted host keys (default ~/.ssh/known_hosts)")
