@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 )
@@ -25,13 +27,27 @@ type bar struct {
 	start time.Time
 }
 
+// steady draws bars where they were, whatever keys were pressed meanwhile: the
+// terminal shows those, ^C above all, behind the place from which they are drawn.
+type steady struct {
+	*cupwriter.Writer
+	out io.Writer
+}
+
+func (s steady) Flush(lines int) error {
+	if _, err := io.WriteString(s.out, "\r"); err != nil {
+		return err
+	}
+	return s.Writer.Flush(lines)
+}
+
 // newBars is nil without a terminal, or when nothing is to be said; a nil bar
 // can be used like any other.
 func (t *transfers) newBars(files int) *bars {
 	if t.quiet || t.json || !isTerminal(t.out) {
 		return nil
 	}
-	b := &bars{ui: t.ui, all: mpb.New(mpb.WithOutput(t.out), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+	b := &bars{ui: t.ui, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(t.out, false), t.out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
 	if files > 1 {
 		b.total = b.new(fmt.Sprintf("all %d files", files), 0, 1)
 	}
@@ -110,10 +126,15 @@ func (b *bar) end() {
 	}
 }
 
-// end takes all away.
+// end takes all away. What was said above the bars waits until they are drawn
+// the next time, so that the last of them must end after the last word: where
+// there is none for that, one without a look.
 func (b *bars) end() {
 	if b == nil {
 		return
+	}
+	if b.total == nil {
+		b.total = &bar{Bar: b.all.New(0, mpb.NopStyle(), mpb.BarRemoveOnComplete())}
 	}
 	b.total.end()
 	b.all.Wait()

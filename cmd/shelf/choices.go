@@ -70,7 +70,7 @@ func syncFlags(f *pflag.FlagSet, o *choices) {
 }
 
 func watchFlags(f *pflag.FlagSet, o *choices) {
-	f.DurationVar(&o.settle, "settle", 2*time.Second, "upload a file that has not changed for so `LONG`")
+	f.DurationVar(&o.settle, "settle", 2*time.Second, "upload a file that has not changed for this `TIME`")
 	transferFlags(f, o)
 }
 

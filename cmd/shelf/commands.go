@@ -37,25 +37,28 @@ func commands() []command {
 		{"list", []string{"ls", "dir"}, "list [PATTERN...]", "list the files, or those that match, such as '*.pdf'",
 			"Size, time and name, sorted by name.", listFlags, remoteNames, false, (*shell).list},
 		{"info", []string{"stat"}, "info NAME...", "tell the size, time and SHA-256 of files",
-			"A server that has no sha256sum is read from instead, which takes as long as a get.", infoFlags, remoteNames, false, (*shell).info},
+			"Where a server has no sha256sum the file is read, which takes as long as a get.", infoFlags, remoteNames, false, (*shell).info},
 		{"get", []string{"download"}, "get NAME... [to DIR]", "download files",
-			"Names may be patterns. A file appears under its name when all of it is here; what had\n" +
-				"come of one that was cut is kept in a hidden file beside it, and the next get of the\n" +
-				"same file goes on from there, after checking that it is the beginning of it. A file\n" +
-				"that is here already is not replaced, unless you say so.", getFlags, remoteNames, false, (*shell).get},
+			"Names may be patterns, as in get *.pdf to ~/Downloads. A file appears under its\n" +
+				"name when all of it is here. What has come of one that was cut is kept in a\n" +
+				"hidden file beside it; the next get of the same file checks that beginning and\n" +
+				"goes on from there. A file that is here already is not replaced, unless you say\n" +
+				"so.", getFlags, remoteNames, false, (*shell).get},
 		{"put", []string{"upload"}, "put FILE...", "upload files",
-			"Each is stored under its last name, in the place of one that has it, when all of it is\n" +
-				"there. A put that was cut goes on when it is said again, after checking what is there.", putFlags, localFiles, false, (*shell).put},
+			"Names may be patterns, as in put ~/Documents/*.pdf. A file is stored without the\n" +
+				"folders before its name, in the place of one that has this name already, when\n" +
+				"all of it is there. A put that was cut goes on when it is said again, after\n" +
+				"checking what is there.", putFlags, localFiles, false, (*shell).put},
 		{"rename", []string{"mv"}, "rename NAME NEW-NAME", "give a file another name",
 			"A file that has the new name already stays, unless --force is given.", renameFlags, remoteNames, false, (*shell).rename},
 		{"remove", []string{"rm", "del", "delete"}, "remove NAME...", "delete files on the server, after asking",
 			"Names may be patterns. The account must be allowed to delete.", removeFlags, remoteNames, false, (*shell).remove},
-		{"sync", nil, "sync DIR", "upload the files of a folder that are not on the server as they are here",
-			"One way, up: nothing is changed here, and nothing is deleted there. Files are compared by\n" +
-				"size and time; with --checksum by SHA-256. What is in folders below, and names that start\n" +
-				"with a dot, are left out.", syncFlags, localFolders, false, (*shell).sync},
-		{"watch", nil, "watch DIR", "sync a folder, then upload what comes into it, until Ctrl-C",
-			"A file is uploaded once it has not changed for a while. What fails is tried again.", watchFlags, localFolders, false, (*shell).watch},
+		{"sync", nil, "sync DIR", "upload what is new or changed in a folder",
+			"One way, up: nothing is changed here, and nothing is deleted there. Files are\n" +
+				"compared by size and time; with --checksum by SHA-256. What is in folders below,\n" +
+				"and names that start with a dot, are left out.", syncFlags, localFolders, false, (*shell).sync},
+		{"watch", nil, "watch DIR", "sync a folder, then what comes into it, until Ctrl-C",
+			"A file is uploaded once it has not changed for a while.\nWhat fails is tried again.", watchFlags, localFolders, false, (*shell).watch},
 		{"space", []string{"df"}, "space", "tell how much room the server has", "", spaceFlags, nothing, false, (*shell).space},
 		{"reconnect", nil, "reconnect", "connect anew, and go on with the transfer that was cut",
 			"Any other command connects anew as well, when the connection is lost.", nil, nothing, true, (*shell).reconnect},

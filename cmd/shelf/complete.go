@@ -102,7 +102,7 @@ func (c completion) common() string {
 func quoteWord(s string) string {
 	var b strings.Builder
 	for i, r := range s {
-		if strings.ContainsRune(" \t'\"\\$`&|;<>()*?[]{}!", r) || i == 0 && strings.ContainsRune("#~", r) {
+		if strings.ContainsRune(" \t'\"\\$`&|;<>()*?[]{}!", r) || i == 0 && r == '#' {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
@@ -150,10 +150,12 @@ func localPaths(prefix string, foldersOnly bool) (all []string) {
 	return all
 }
 
+// expandHome does for a path what a POSIX shell does. No name on a server can be
+// meant: those have no slash.
 func expandHome(path string) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		if home, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(home, rest) + string(filepath.Separator)
+			return filepath.Join(home, rest)
 		}
 	}
 	return path

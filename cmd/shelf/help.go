@@ -39,7 +39,7 @@ func (c command) help() string {
 		fmt.Fprintf(&b, "\n%s\n", c.more)
 	}
 	if f := c.flagSet(&choices{}); f.HasFlags() {
-		fmt.Fprintf(&b, "\n%s", f.FlagUsages())
+		fmt.Fprintf(&b, "\n%s", f.FlagUsagesWrapped(80))
 	}
 	if len(c.aliases) > 0 {
 		fmt.Fprintf(&b, "\nAlso: %s\n", strings.Join(slices.Sorted(slices.Values(c.aliases)), ", "))

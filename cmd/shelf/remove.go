@@ -15,7 +15,7 @@ func (s *shell) remove(ctx context.Context, o *choices, args []string) error {
 		return err
 	}
 	if !o.force && !s.confirm(ctx, removeQuestion(names)) {
-		return errors.New("nothing was removed; a script says --force")
+		return errors.New("nothing was removed; --force does not ask")
 	}
 	defer s.names.forget()
 	return s.eachName(ctx, names, func(ctx context.Context, name string) error {

@@ -31,7 +31,8 @@ func ignoreQuit(err error) error {
 	return err
 }
 
-// line carries out a line: words as a POSIX shell splits them, # for a comment.
+// line carries out a line: words as a POSIX shell splits them, ~/ for the home
+// folder, # for a comment.
 func (s *shell) line(ctx context.Context, line string) error {
 	line = strings.TrimSpace(line)
 	if strings.HasPrefix(line, "#") {
@@ -43,6 +44,9 @@ func (s *shell) line(ctx context.Context, line string) error {
 	}
 	if len(words) == 0 {
 		return nil
+	}
+	for i, w := range words {
+		words[i] = expandHome(w)
 	}
 	return s.command(ctx, words)
 }
@@ -85,8 +89,7 @@ func (s *shell) failed(c command, words []string, err error) error {
 	if s.remote.ended() || errors.Is(err, errLost) {
 		s.remote.Close() // a part of it may be alive
 		s.cut = words
-		return &exitError{exitConnect, fmt.Errorf("%s: %w; the connection to %s is lost. What was moved is kept: "+
-			"reconnect goes on with it", c.name, err, printable(s.remote.to.String()))}
+		return &exitError{exitConnect, fmt.Errorf("%s: %w; reconnect, or the same command again, goes on with it", c.name, err)}
 	}
 	return &exitError{exitSome, fmt.Errorf("%s: %w", c.name, err)}
 }
