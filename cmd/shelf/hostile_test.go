@@ -343,13 +343,9 @@ func TestHostileWords(t *testing.T) {
 	const words = "\x1b[2J\u009b\u202e\r\xff"
 	flood := strings.Repeat("y", 1<<20)
 	for what, set := range map[string]func(s *server){
-		"a banner": func(s *server) {
-			s.config.BannerCallback = func(ssh.ConnMetadata) string { return words + "\n" + words }
-		},
-		"a long banner": func(s *server) {
-			s.config.BannerCallback = func(ssh.ConnMetadata) string { return flood[:100_000] }
-		},
-		"no channel": func(s *server) { s.refusal = words },
+		"a banner":      func(s *server) { s.banner = words + "\n" + words },
+		"a long banner": func(s *server) { s.banner = flood[:100_000] },
+		"no channel":    func(s *server) { s.refusal = words },
 		"a long line": func(s *server) {
 			s.sftp = func(c ssh.Channel) { // and more of it than a window
 				io.WriteString(c.Stderr(), words+flood+flood+flood)

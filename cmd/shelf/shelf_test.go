@@ -33,6 +33,7 @@ type server struct {
 	config   *ssh.ServerConfig
 	sftp     func(ssh.Channel) // serves the subsystem; nil: by the handlers
 	exec     func(ssh.Channel) // serves commands; nil: there are none
+	banner   string            // said before a login
 	refusal  string            // why it opens no channel
 }
 
@@ -50,6 +51,7 @@ func newServer(t *testing.T, files map[string]string) *server {
 		}
 		return nil, errors.New("no")
 	}}
+	s.config.BannerCallback = func(ssh.ConnMetadata) string { return s.banner }
 	s.config.AddHostKey(host.signer)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
