@@ -179,8 +179,12 @@ func (c *channel) wait(ctx context.Context, q *call) error {
 	}
 }
 
-// do makes a request and waits for a reply of the wanted kind.
+// do makes a request and waits for a reply of the wanted kind. What is
+// interrupted asks for nothing more: an OPEN would empty what is to be kept.
 func (c *channel) do(ctx context.Context, kind byte, p packet, want byte) (*reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	q, err := c.send(kind, p, nil)
 	if err != nil {
 		return nil, err

@@ -140,6 +140,10 @@ func (g *getting) one(ctx context.Context, t *transfers, m *meter, name string) 
 func (g *getting) fill(ctx context.Context, d *download, p *part, m *meter) error {
 	resume := p.size > 0 && p.size <= d.file.size && g.remote.digests.able(ctx)
 	if p.size > 0 && !resume {
+		// Was it only that we were interrupted, or cut off? Then it stays.
+		if _, err := d.lanes[0].fstat(ctx, d.lanes[0].handle); err != nil {
+			return d.lanes[0].explain(ctx, err)
+		}
 		g.detailf("%s: the server has no sha256sum to check the beginning with; all of it is sent again", printable(m.name))
 	}
 	if !resume {

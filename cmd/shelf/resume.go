@@ -90,10 +90,12 @@ func (r *remote) publish(ctx context.Context, from, to string) error {
 	if err == nil {
 		return nil
 	}
-	// Without the extension a file cannot be replaced in one step.
+	// Without the extension a file cannot be replaced in one step. Between the
+	// two nothing interrupts us: there is no file of that name then.
 	if _, statErr := r.ask.stat(ctx, to); statErr != nil {
 		return r.ask.explain(ctx, err)
 	}
+	ctx = context.WithoutCancel(ctx)
 	if err := r.ask.remove(ctx, to); err != nil {
 		return r.ask.explain(ctx, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +37,7 @@ type server struct {
 	exec     func(ssh.Channel) // serves commands; nil: there are none
 	banner   string            // said before a login
 	refusal  string            // why it opens no channel
+	last     atomic.Pointer[ssh.ServerConn]
 }
 
 // newServer serves files of names to contents, which may be any string.
@@ -108,10 +111,11 @@ func save(t *testing.T, file, text string) {
 
 func (s *server) serve(nc net.Conn) {
 	defer nc.Close()
-	_, channels, requests, err := ssh.NewServerConn(nc, s.config)
+	conn, channels, requests, err := ssh.NewServerConn(nc, s.config)
 	if err != nil {
 		return
 	}
+	s.last.Store(conn)
 	go ssh.DiscardRequests(requests)
 	var open sync.WaitGroup
 	for nc := range channels {
@@ -167,7 +171,8 @@ func (s *server) run(t *testing.T, stdin string, args ...string) (status int, ou
 type library struct {
 	mu    sync.Mutex
 	files map[string]string
-	short bool // it ends files before their size
+	short bool     // it ends files before their size
+	opens []string // what was opened for writing, and how
 }
 
 func (l *library) Fileread(r *sftp.Request) (io.ReaderAt, error) {
@@ -188,6 +193,9 @@ func (l *library) Filewrite(r *sftp.Request) (io.WriterAt, error) {
 	if name == "refused" {
 		return nil, sftp.ErrSSHFxPermissionDenied
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opens = append(l.opens, fmt.Sprintf("%s %+v", name, r.Pflags()))
 	return &draft{l: l, name: name}, nil
 }
 
