@@ -156,11 +156,10 @@ func TestGreedyClient(t *testing.T) {
 	s.dial(t).ask(t)
 	before := s.resources(t).resident
 	s.dial(t).ask(t)
-	grown := s.resources(t).resident - before
-	t.Logf("the server has grown by %d KiB", grown>>10)
-	if grown > 10<<20 {
-		t.Errorf("the server has grown by %d KiB", grown>>10)
-	}
+	// What is garbage by then goes when the server rests.
+	eventually(t, "the server has grown by less than 10 MiB", func() bool {
+		return s.resources(t).resident-before < 10<<20
+	})
 	if err := other.roundTrip("file", content(1, 100_000)); err != nil {
 		t.Errorf("another client notices: %v", err)
 	}
