@@ -18,7 +18,7 @@ type shell struct {
 	connect func(context.Context) (*remote, error)
 	remote  *remote
 	names   *names
-	cut     []string // the words of a transfer that the end of the connection cut
+	cut     []string // the words of the last command, if it was a transfer that was cut
 }
 
 // errQuit ends the prompt.
@@ -63,7 +63,8 @@ func (s *shell) command(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	if !c.alone {
+	if c.manner != alone {
+		s.cut = nil
 		if err := s.ensure(ctx); err != nil {
 			return err
 		}
@@ -88,10 +89,19 @@ func (s *shell) failed(c command, words []string, err error) error {
 	}
 	if s.remote.ended() || errors.Is(err, errLost) {
 		s.remote.Close() // a part of it may be alive
-		s.cut = words
-		return &exitError{exitConnect, fmt.Errorf("%s: %w; reconnect, or the same command again, goes on with it", c.name, err)}
+		return s.cutOff(c, words, err)
 	}
 	return &exitError{exitSome, fmt.Errorf("%s: %w", c.name, err)}
+}
+
+// cutOff says what can be done about a command that the end of the connection
+// cut. To say one again that changed something could undo what others did since.
+func (s *shell) cutOff(c command, words []string, err error) error {
+	next := "the next command connects again"
+	if c.manner == again {
+		s.cut, next = words, "reconnect, or the same command again, goes on with it"
+	}
+	return &exitError{exitConnect, fmt.Errorf("%s: %w; %s", c.name, err, next)}
 }
 
 // ensure connects anew when the connection is lost.
