@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -42,13 +43,9 @@ func (s *shell) outdated(ctx context.Context, o *choices, dir string) (files []s
 	if left > 0 {
 		s.detailf("%d names in %s are left out: folders, hidden files, and what is no file", left, printable(dir))
 	}
-	listed, err := s.files(ctx)
+	there, err := s.listed(ctx)
 	if err != nil {
 		return nil, err
-	}
-	there := make(map[string]attrs, len(listed))
-	for _, e := range listed {
-		there[e.name] = e.attrs
 	}
 	for _, info := range local {
 		file := filepath.Join(dir, info.Name())
@@ -62,6 +59,21 @@ func (s *shell) outdated(ctx context.Context, o *choices, dir string) (files []s
 		files = append(files, file)
 	}
 	return files, nil
+}
+
+// listed is what the server has, by name. To an account that may not look, for
+// whom there is a drop box, nothing is there.
+func (s *shell) listed(ctx context.Context) (map[string]attrs, error) {
+	files, err := s.files(ctx)
+	if errors.Is(err, fs.ErrPermission) {
+		s.warnf("What the server has is not known, so that all files are put: %v", err)
+		return nil, nil
+	}
+	there := make(map[string]attrs, len(files))
+	for _, e := range files {
+		there[e.name] = e.attrs
+	}
+	return there, err
 }
 
 // localFolder are the files in a folder that can be on the server, and how many
