@@ -18,6 +18,7 @@ type shell struct {
 	connect func(context.Context) (*remote, error)
 	remote  *remote
 	names   *names
+	away    bool     // it has been said that the connection is lost
 	cut     []string // the words of the last command, if it was a transfer that was cut
 }
 
@@ -109,8 +110,15 @@ func (s *shell) ensure(ctx context.Context) error {
 	if !s.remote.ended() {
 		return nil
 	}
-	s.warnf("The connection to %s is lost; connecting again.", printable(s.remote.to.String()))
-	return s.renew(ctx)
+	if !s.away {
+		s.warnf("The connection to %s is lost; connecting again.", printable(s.remote.to.String()))
+	}
+	s.away = true
+	if err := s.renew(ctx); err != nil {
+		return err
+	}
+	s.warnf("Connected again.")
+	return nil
 }
 
 func (s *shell) renew(ctx context.Context) error {
@@ -119,7 +127,7 @@ func (s *shell) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.remote = r
+	s.remote, s.away = r, false
 	s.names.forget()
 	return nil
 }
