@@ -15,6 +15,9 @@ func (s *shell) remove(ctx context.Context, o *choices, args []string) error {
 		return err
 	}
 	if !o.force && !s.confirm(ctx, removeQuestion(names)) {
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
 		return errors.New("nothing was removed; --force does not ask")
 	}
 	defer s.names.forget()

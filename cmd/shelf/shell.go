@@ -150,10 +150,12 @@ func (s *shell) reconnect(ctx context.Context, _ *choices, args []string) error 
 }
 
 // interruptible runs f with a context that Ctrl-C ends. A server that does not
-// let go then is left.
+// let go then is left, and a second Ctrl-C kills us.
 func (s *shell) interruptible(ctx context.Context, f func(context.Context) error) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	s.interrupt = stop
 	const grace = 3 * time.Second
 	left := make(chan struct{})
 	defer close(left)

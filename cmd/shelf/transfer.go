@@ -74,7 +74,7 @@ func (t *transfers) run(ctx context.Context) error {
 
 func (t *transfers) one(ctx context.Context, one transfer) {
 	err := one.known
-	if err == nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		err = errInterrupted
 	}
 	if err == nil {

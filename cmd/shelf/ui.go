@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,8 @@ type ui struct {
 	json    bool // a line of JSON for each thing that happens, and no others
 	quiet   bool // only what went wrong
 	verbose bool // also how it is done
+
+	interrupt func() // ends the command under way, as Ctrl-C does
 
 	mu   sync.Mutex // guards bars
 	bars io.Writer  // what prints above the bars, while there are any
@@ -82,12 +85,15 @@ func jsonLine(v any) string {
 }
 
 // confirm asks a question of yes and no. Without a person at hand it is no: a
-// script says --force.
+// script says --force. Ctrl-C is an answer to all questions of the command.
 func (u *ui) confirm(ctx context.Context, question string) bool {
 	if u.json || !term.IsTerminal(int(u.in.Fd())) || ctx.Err() != nil {
 		return false
 	}
 	answer, err := askLine(question + " (yes/no) ")
+	if errors.Is(err, errInterrupted) {
+		u.interrupt()
+	}
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return err == nil && (answer == "y" || answer == "yes")
 }
