@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,9 @@ type bars struct {
 	ui    *ui
 	all   *mpb.Progress
 	total *bar // nil for a single file
-	sizes atomic.Int64
+
+	mu    sync.Mutex // guards what follows, and what meters have of it
+	sizes int64      // of all files, as far as they are known
 }
 
 // bar is one of them.
@@ -70,11 +73,36 @@ func (b *bars) add(m *meter) *bar {
 	if b == nil {
 		return nil
 	}
+	b.expect(m, m.size)
 	n := b.new(shortName(m.name), m.size, 0)
-	if n.total = b.total; n.total != nil {
-		n.total.SetTotal(b.sizes.Add(m.size), false)
-	}
+	n.total = b.total
 	return n
+}
+
+// expect has the bar for all know of a file's size, also before it begins. What
+// is more than was known is added: the bar never becomes shorter.
+func (b *bars) expect(m *meter, size int64) {
+	if b == nil || b.total == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if more := size - m.expected; more > 0 {
+		m.expected += more
+		b.sizes += more
+		b.total.SetTotal(b.sizes, false)
+	}
+}
+
+// remove takes a file's bar away. What was not moved of it never will be.
+func (b *bars) remove(m *meter) {
+	m.bar.end()
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.total.skip(max(m.expected-m.done.Load(), 0))
 }
 
 // add counts bytes that are there. What an earlier try left counts for the

@@ -21,7 +21,7 @@
 //
 // How files are moved:
 //
-//	transfer.go     many files, some at a time; meter.go, bars.go: how far
+//	transfer.go     many files, some at a time; meter.go, bars.go, sizes.go: how far
 //	download.go     one file, over one channel or several
 //	upload.go       one file, over one channel
 //	digest.go       SHA-256 on the server, or here

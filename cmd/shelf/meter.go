@@ -18,6 +18,8 @@ type meter struct {
 	checked bool   // and compared
 	bar     *bar   // nil without a terminal
 	began   func(*meter)
+
+	expected int64 // bytes of it that the bar for all knows of
 }
 
 // begin is called when the size is known.

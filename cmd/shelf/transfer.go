@@ -12,7 +12,7 @@ import (
 
 // transfers are the files that one command moves, some of them at a time.
 type transfers struct {
-	*ui
+	*shell
 	command string // get or put
 	past    string // and its past tense
 	jobs    int
@@ -35,7 +35,7 @@ type transfer struct {
 var errSame = errors.New("the same file is there already")
 
 func (s *shell) newTransfers(command string, o *choices, files int) *transfers {
-	t := &transfers{ui: s.ui, command: command, past: map[string]string{"get": "got"}[command], limit: o.limit.limiter()}
+	t := &transfers{shell: s, command: command, past: map[string]string{"get": "got"}[command], limit: o.limit.limiter()}
 	if t.past == "" {
 		t.past = command
 	}
@@ -54,6 +54,7 @@ func (t *transfers) share() int { return mostChannels / t.jobs }
 // run does them all. One that fails does not stop the rest, but Ctrl-C does.
 func (t *transfers) run(ctx context.Context) error {
 	t.bars = t.newBars(len(t.all))
+	measured := t.measure(ctx)
 	next := make(chan transfer)
 	var workers sync.WaitGroup
 	for range t.jobs {
@@ -68,6 +69,7 @@ func (t *transfers) run(ctx context.Context) error {
 	}
 	close(next)
 	workers.Wait()
+	measured()
 	t.bars.end()
 	return t.result(ctx)
 }
@@ -80,7 +82,7 @@ func (t *transfers) one(ctx context.Context, one transfer) {
 	if err == nil {
 		err = one.do(ctx, one.meter)
 	}
-	one.bar.end()
+	t.bars.remove(one.meter)
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
