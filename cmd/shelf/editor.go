@@ -18,7 +18,8 @@ type editor struct {
 	ctx      context.Context
 	terminal *term.Terminal
 	keys     *keys
-	tabs     int // how often Tab was pressed in a row
+	tabs     int  // how often Tab was pressed in a row, for one word
+	unlisted bool // the server did not list for Tab, and is not asked again for this line
 }
 
 // keys is the terminal as the editor sees it.
@@ -56,6 +57,7 @@ func (e *editor) readLine() (string, error) {
 	if width, height, err := term.GetSize(fd); err == nil {
 		e.terminal.SetSize(width, height)
 	}
+	e.unlisted = false
 	line, err := e.terminal.ReadLine()
 	if err == io.EOF {
 		fmt.Fprint(e.terminal, "\n")
@@ -76,7 +78,9 @@ func (e *editor) key(line string, pos int, key rune) (string, int, bool) {
 	e.tabs++
 	c := e.complete(line[:pos])
 	if added := c.common(); added != "" {
-		e.tabs = 0
+		if len(c.words) == 1 {
+			e.tabs = 0
+		}
 		return line[:c.from] + added + line[pos:], c.from + len(added), true
 	}
 	if e.tabs > 1 && len(c.words) > 0 {
@@ -112,6 +116,7 @@ func (e *editor) listForTab() []entry {
 	const patience = 5 * time.Second
 	ctx, stop := context.WithTimeout(e.ctx, patience)
 	defer stop()
-	files, _ := e.files(ctx)
+	files, err := e.files(ctx)
+	e.unlisted = err != nil
 	return files
 }

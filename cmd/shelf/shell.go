@@ -32,24 +32,37 @@ func ignoreQuit(err error) error {
 	return err
 }
 
-// line carries out a line: words as a POSIX shell splits them, ~/ for the home
+// line carries out a line: words as a POSIX shell splits them, ~ for the home
 // folder, # for a comment.
 func (s *shell) line(ctx context.Context, line string) error {
-	line = strings.TrimSpace(line)
-	if strings.HasPrefix(line, "#") {
+	line = strings.TrimRight(line, "\r\n") // and no more: a space may be escaped
+	if strings.HasPrefix(strings.TrimSpace(line), "#") {
 		return nil
 	}
 	words, err := shellquote.Split(line)
 	if err != nil {
-		return usageErrorf("the line cannot be split into words: %w", err)
+		return usageErrorf("%w", unquoted(err))
 	}
 	if len(words) == 0 {
 		return nil
 	}
 	for i, w := range words {
-		words[i] = expandHome(w)
+		if w != "~" || i > 0 && wantsFolder(words[:i]) {
+			words[i] = expandHome(w)
+		}
 	}
 	return s.command(ctx, words)
+}
+
+// unquoted says what a line lacks.
+func unquoted(err error) error {
+	switch err {
+	case shellquote.UnterminatedSingleQuoteError:
+		return errors.New("a quote ' is not closed")
+	case shellquote.UnterminatedDoubleQuoteError:
+		return errors.New(`a quote " is not closed`)
+	}
+	return errors.New(`nothing follows the last \`)
 }
 
 func (s *shell) command(ctx context.Context, words []string) error {
