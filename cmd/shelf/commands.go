@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -79,25 +80,33 @@ func commands() []command {
 
 // find looks a command up by its name or alias.
 func find(word string) (command, error) {
-	best, distance := "", 3 // further is no typing error
+	var names []string
 	for _, c := range commands() {
-		for _, name := range append([]string{c.name}, c.aliases...) {
-			if name == word {
-				return c, nil
-			}
-			near := editDistance(word, name)
-			if strings.HasPrefix(name, word) && len(word) > 1 {
-				near = 1
-			}
-			if near < distance && near < len(name) {
-				best, distance = name, near
-			}
+		all := append([]string{c.name}, c.aliases...)
+		if slices.Contains(all, word) {
+			return c, nil
 		}
+		names = append(names, all...)
 	}
-	if best != "" {
-		return command{}, usageErrorf("there is no command %s; did you mean %s?", printable(word), best)
+	if near := nearest(word, names); near != "" {
+		return command{}, usageErrorf("there is no command %s; did you mean %s?", printable(word), near)
 	}
 	return command{}, usageErrorf("there is no command %s; help lists them", printable(word))
+}
+
+// nearest is the name that a word was meant to be, or "" if it is like none.
+func nearest(word string, names []string) string {
+	best, distance := "", 3 // further is no typing error
+	for _, name := range names {
+		near := editDistance(word, name)
+		if strings.HasPrefix(name, word) && len(word) > 1 {
+			near = 1
+		}
+		if near < distance && near < len(name) {
+			best, distance = name, near
+		}
+	}
+	return best
 }
 
 // editDistance is how many letters must be added, removed or replaced to make

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // help is the table as text.
@@ -47,4 +49,30 @@ func (c command) help() string {
 	return b.String()
 }
 
-func (s *shell) quit(context.Context, *choices, []string) error { return errQuit }
+func (s *shell) quit(_ context.Context, _ *choices, args []string) error {
+	if len(args) > 0 {
+		return usageErrorf("quit takes no words")
+	}
+	return errQuit
+}
+
+// helpCommand is help without a server.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Say what a command does",
+		RunE: func(c *cobra.Command, args []string) error {
+			if sub, rest, err := c.Root().Find(args); err == nil && len(rest) == 0 {
+				return sub.Help()
+			}
+			for _, word := range args {
+				cmd, err := find(word)
+				if err != nil {
+					return err
+				}
+				fmt.Fprint(c.OutOrStdout(), cmd.help())
+			}
+			return nil
+		},
+	}
+}

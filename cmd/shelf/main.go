@@ -8,8 +8,9 @@
 //	shell.go        one command after the other, and a lost connection
 //	prompt.go       commands from a terminal or a pipe
 //	editor.go       a line at a terminal; with complete.go and history.go
-//	commands.go     the table of commands; choices.go has their flags
-//	completion.go man.go  what is made from that table
+//	commands.go     the table of commands; choices.go has their flags,
+//	                values.go what may follow those, flags.go what is wrong
+//	completion.go man.go version.go  what needs no server
 //
 // A command each, with what only it needs:
 //
@@ -51,6 +52,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -126,19 +128,31 @@ lost one, 4 the host key is not trusted, 5 not let in.`
 func rootCommand(std streams) *cobra.Command {
 	o := options{ui: &ui{streams: std}}
 	c := &cobra.Command{
-		Use:           "shelf [flags] [user@]host[:port] [command [args...]]",
-		Short:         "List, download and upload the files of a library over SSH",
-		Long:          long + help() + "\n" + statuses,
-		Example:       examples,
-		Args:          cobra.MinimumNArgs(1),
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		RunE:          func(c *cobra.Command, args []string) error { return session(c.Context(), o, args) },
+		Use:              "shelf [flags] [user@]host[:port] [command [args...]]",
+		Short:            "List, download and upload the files of a library over SSH",
+		Long:             long + help() + "\n" + statuses,
+		Example:          examples,
+		Args:             cobra.ArbitraryArgs,
+		Version:          version(),
+		TraverseChildren: true,
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageErrorf("which server? shelf [user@]host[:port]")
+			}
+			return session(c.Context(), o, args)
+		},
 	}
 	o.add(c)
-	c.AddCommand(completionCommand(), manCommand())
+	c.AddCommand(completionCommand(), manCommand(), versionCommand())
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.SetHelpCommand(&cobra.Command{Hidden: true})
+	c.SetVersionTemplate("{{.Version}}")
+	c.SetHelpCommand(helpCommand())
+	c.SetUsageTemplate(strings.ReplaceAll(c.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageErrorf("%s; shelf --help tells what there is", flagError(c.Flags(), err))
+	})
 	c.ValidArgsFunction = completeArgs
 	return c
 }
@@ -160,29 +174,54 @@ func (o *options) add(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.SetInterspersed(false)
-	f.IntVarP(&o.port, "port", "p", 0, fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
+	f.VarP((*portNumber)(&o.port), "port", "p", fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
 	f.StringArrayVarP(&o.identities, "identity", "i", nil, "log in with the private key in this `FILE`; may be repeated")
 	f.StringVarP(&o.jump, "jump", "J", "", "go by way of `HOST`, [user@]host[:port]; several with commas")
 	f.StringVarP(&o.config, "config", "F", "", "`FILE` to read instead of ~/.ssh/config; none for no file")
 	f.BoolVar(&o.acceptNew, "accept-new", false, "trust the key of a host not seen before, without asking")
 	f.StringVar(&o.knownHosts, "known-hosts", "", "`FILE` of trusted host keys (default ~/.ssh/known_hosts)")
-	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "give up on a server that is silent for this `TIME`; 0 never does")
+	o.timeout = 2 * time.Minute
+	f.Var((*span)(&o.timeout), "timeout", "give up on a server that is silent for this `TIME`; 0 never does")
 	f.BoolVar(&o.json, "json", false, "a line of JSON for each thing that there is to say")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "say only what went wrong")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say also how it is done")
+	f.Bool("version", false, "print the version")
+}
+
+func isHelp(word string) bool { return word == "-h" || word == "--help" }
+
+// helpOn is what is asked for after a word: a command, by who left out the
+// server, or else a server.
+func helpOn(word string) []string {
+	if _, err := find(word); err == nil {
+		return []string{"help", word}
+	}
+	return []string{"help"}
 }
 
 // session connects and carries out the commands.
 func session(ctx context.Context, o options, args []string) error {
+	words := args[1:]
+	if len(words) > 0 && isHelp(words[0]) {
+		words = helpOn(args[0])
+	}
 	s, err := newSession(o, args[0])
 	if err != nil {
 		return err
 	}
+	defer s.hangUp()
+	if len(words) > 0 {
+		alone, err := offline(words)
+		if err != nil {
+			return err
+		}
+		if alone {
+			return ignoreQuit(s.command(ctx, words))
+		}
+	}
 	if s.remote, err = s.connect(ctx); err != nil {
 		return err
 	}
-	defer func() { s.remote.Close() }()
-	words := args[1:]
 	if file := s.remote.file; len(words) == 0 && file != "" {
 		words = []string{"get", file}
 	}
@@ -197,9 +236,6 @@ func newSession(o options, where string) (*shell, error) {
 	d, err := parseDestination(where)
 	if err != nil {
 		return nil, err
-	}
-	if o.port < 0 || o.port > 65535 {
-		return nil, usageErrorf("port %d is not a number from 1 to 65535", o.port)
 	}
 	config, err := readSSHConfig(o.config)
 	if err != nil {

@@ -65,6 +65,20 @@ func unquoted(err error) error {
 	return errors.New(`nothing follows the last \`)
 }
 
+// offline tells whether words need no connection, and what is wrong with them
+// that can be told without one.
+func offline(words []string) (bool, error) {
+	c, err := find(words[0])
+	if err != nil {
+		return false, err
+	}
+	_, _, err = c.parse(words[1:])
+	if errors.Is(err, errHelp) {
+		return true, nil
+	}
+	return c.manner == alone, err
+}
+
 func (s *shell) command(ctx context.Context, words []string) error {
 	c, err := find(words[0])
 	if err != nil {
@@ -101,7 +115,7 @@ func (s *shell) failed(c command, words []string, err error) error {
 	if e := (*exitError)(nil); err == nil || errors.Is(err, errQuit) || errors.As(err, &e) {
 		return err
 	}
-	if s.remote.ended() || errors.Is(err, errLost) {
+	if s.remote != nil && s.remote.ended() || errors.Is(err, errLost) {
 		s.remote.Close() // a part of it may be alive
 		return s.cutOff(c, words, err)
 	}
@@ -135,7 +149,7 @@ func (s *shell) ensure(ctx context.Context) error {
 }
 
 func (s *shell) renew(ctx context.Context) error {
-	s.remote.Close()
+	s.hangUp()
 	r, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -143,6 +157,13 @@ func (s *shell) renew(ctx context.Context) error {
 	s.remote, s.away = r, false
 	s.names.forget()
 	return nil
+}
+
+// hangUp ends the connection, if there is one.
+func (s *shell) hangUp() {
+	if s.remote != nil {
+		s.remote.Close()
+	}
 }
 
 // reconnect connects anew, and goes on with what was cut.
@@ -176,7 +197,7 @@ func (s *shell) interruptible(ctx context.Context, f func(context.Context) error
 		select {
 		case <-left:
 		case <-time.After(grace):
-			s.remote.Close()
+			s.hangUp()
 		}
 	})()
 	return f(ctx)

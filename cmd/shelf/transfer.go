@@ -39,7 +39,7 @@ func (s *shell) newTransfers(command string, o *choices, files int) *transfers {
 	if t.past == "" {
 		t.past = command
 	}
-	t.jobs = min(max(o.jobs, 1), max(files, 1), mostChannels)
+	t.jobs = min(max(int(o.jobs), 1), max(files, 1), mostChannels)
 	return t
 }
 

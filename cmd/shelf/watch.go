@@ -18,6 +18,7 @@ type watching struct {
 	dir     string
 	changed map[string]time.Time // when each file that waits was changed last
 	look    time.Time            // when to look at all of the folder; zero is never
+	settle  time.Duration        // how long a file stays unchanged when it is complete
 	retry   time.Duration        // how long to wait after a failure
 }
 
@@ -30,7 +31,7 @@ func (s *shell) watch(ctx context.Context, o *choices, args []string) error {
 		return err
 	}
 	defer events.Close()
-	w := &watching{shell: s, choices: o, dir: filepath.Clean(args[0]), changed: make(map[string]time.Time)}
+	w := &watching{shell: s, choices: o, dir: filepath.Clean(args[0]), changed: make(map[string]time.Time), settle: time.Duration(o.settle)}
 	if err := events.Add(w.dir); err != nil {
 		return fmt.Errorf("%s cannot be watched: %w", printable(w.dir), reason(err))
 	}

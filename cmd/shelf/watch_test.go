@@ -140,7 +140,7 @@ func TestWatchOverflowsWhileLost(t *testing.T) {
 		}
 		return connect(ctx)
 	}
-	w := &watching{shell: p.shell, choices: &choices{settle: 20 * time.Millisecond}, dir: dir, changed: map[string]time.Time{}}
+	w := &watching{shell: p.shell, choices: &choices{}, settle: 20 * time.Millisecond, dir: dir, changed: map[string]time.Time{}}
 	events := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error, 1)}
 	events.Errors <- fsnotify.ErrEventOverflow
 	ctx, cancel := context.WithCancel(t.Context())
