@@ -47,10 +47,11 @@ func (s steady) Flush(lines int) error {
 // newBars is nil without a terminal, or when nothing is to be said; a nil bar
 // can be used like any other.
 func (t *transfers) newBars(files int) *bars {
-	if t.quiet || t.json || !isTerminal(t.out) {
+	out := terminalOf(t.out)
+	if t.quiet || t.json || out == nil {
 		return nil
 	}
-	b := &bars{ui: t.ui, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(t.out, false), t.out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+	b := &bars{ui: t.ui, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(out, false), out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
 	if files > 1 {
 		b.total = b.new(fmt.Sprintf("all %d files", files), 0, 1)
 	}

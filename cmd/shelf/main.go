@@ -41,7 +41,8 @@
 //
 // How we talk to people and scripts:
 //
-//	ui.go           lines and JSON; print.go: made safe to print
+//	ui.go           lines and JSON; print.go: made safe to print; output.go:
+//	                whether that was written
 //	ask.go          questions
 //	system_*.go     what differs between systems
 package main
@@ -92,11 +93,16 @@ func main() {
 
 // run is the whole program; what it returns is the exit status.
 func run(args []string, std streams) int {
+	out := &output{Writer: std.out}
+	std.out = out
 	c := rootCommand(std)
 	c.SetArgs(args)
 	c.SetOut(std.out)
 	c.SetErr(std.err)
 	err := c.ExecuteContext(context.Background())
+	if failure := out.failure(); failure != nil && (err == nil || errors.Is(err, failure)) {
+		err = &exitError{exitSome, fmt.Errorf("not all could be written to the output: %w", failure)}
+	}
 	if err == nil {
 		return 0
 	}

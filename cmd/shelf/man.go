@@ -19,12 +19,13 @@ func manCommand() *cobra.Command {
 			if len(args) > 0 {
 				return usageErrorf("man takes no words")
 			}
-			return writeMan(c.OutOrStdout(), c.Root())
+			writeMan(c.OutOrStdout(), c.Root())
+			return nil
 		},
 	}
 }
 
-func writeMan(out io.Writer, root *cobra.Command) error {
+func writeMan(out io.Writer, root *cobra.Command) {
 	m := &roff{}
 	m.raw(".TH SHELF 1")
 	m.section("NAME")
@@ -61,8 +62,7 @@ func writeMan(out io.Writer, root *cobra.Command) error {
 	m.example(root.Example)
 	m.section("SEE ALSO")
 	m.text("sftp(1), ssh_config(5), shelfd(8)")
-	_, err := io.WriteString(out, m.String())
-	return err
+	io.WriteString(out, m.String())
 }
 
 // roff writes the language of man(7).

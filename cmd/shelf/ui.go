@@ -47,7 +47,7 @@ func (u *ui) warnf(format string, args ...any) { u.line(u.err, format, args...) 
 func (u *ui) line(to io.Writer, format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.bars != nil && isTerminal(to) {
+	if u.bars != nil && terminalOf(to) != nil {
 		to = u.bars
 	}
 	fmt.Fprintf(to, format+"\n", args...)
@@ -98,13 +98,8 @@ func (u *ui) confirm(ctx context.Context, question string) bool {
 	return err == nil && (answer == "y" || answer == "yes")
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
 // colour tells whether to use it: on a terminal, unless NO_COLOR says no
 // (no-color.org).
 func (u *ui) colour() bool {
-	return isTerminal(u.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return terminalOf(u.out) != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
