@@ -19,18 +19,32 @@ func help() string {
 }
 
 func (s *shell) help(_ context.Context, _ *choices, args []string) error {
+	if len(args) == 0 && s.json {
+		args = commandWords()
+	}
 	if len(args) == 0 {
 		fmt.Fprint(s.out, help())
-		return nil
 	}
 	for _, word := range args {
 		c, err := find(word)
 		if err != nil {
 			return err
 		}
-		fmt.Fprint(s.out, c.help())
+		s.event(helpEvent{"help", c.name, c.usage, c.summary, c.help()})
+		if !s.json {
+			fmt.Fprint(s.out, c.help())
+		}
 	}
 	return nil
+}
+
+// helpEvent is a command as scripts see it.
+type helpEvent struct {
+	Event   string `json:"event"` // help
+	Name    string `json:"name"`
+	Usage   string `json:"usage"`
+	Summary string `json:"summary"`
+	Text    string `json:"text"`
 }
 
 // help is all about one command.

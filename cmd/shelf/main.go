@@ -95,7 +95,8 @@ func main() {
 func run(args []string, std streams) int {
 	out := &output{Writer: std.out}
 	std.out = out
-	c := rootCommand(std)
+	u := &ui{streams: std}
+	c := rootCommand(u)
 	c.SetArgs(args)
 	c.SetOut(std.out)
 	c.SetErr(std.err)
@@ -107,6 +108,7 @@ func run(args []string, std streams) int {
 		return 0
 	}
 	fmt.Fprintln(std.err, "shelf:", err)
+	u.ended(err)
 	if e := (*exitError)(nil); errors.As(err, &e) {
 		return e.status
 	}
@@ -131,8 +133,8 @@ lost one, 4 the host key is not trusted, 5 not let in.`
   shelf sftp://ada@files.example.com:2222/report.pdf`
 )
 
-func rootCommand(std streams) *cobra.Command {
-	o := options{ui: &ui{streams: std}}
+func rootCommand(u *ui) *cobra.Command {
+	o := options{ui: u}
 	c := &cobra.Command{
 		Use:              "shelf [flags] [user@]host[:port] [command [args...]]",
 		Short:            "List, download and upload the files of a library over SSH",

@@ -31,6 +31,7 @@ func (s *shell) read(ctx context.Context) error {
 		}
 		if err != nil {
 			s.warnf("%v", err)
+			s.ended(err)
 		}
 	}
 }

@@ -101,12 +101,20 @@ func (s *shell) command(ctx context.Context, words []string) error {
 }
 
 // run runs a command, which may speak JSON when the session does not.
-func (s *shell) run(ctx context.Context, c command, o *choices, args []string) error {
+func (s *shell) run(ctx context.Context, c command, o *choices, args []string) (err error) {
 	if o.json && !s.json {
 		s.json = true
 		defer func() { s.json = false }()
+		defer func() { s.ended(err) }()
 	}
 	return c.run(s, ctx, o, args)
+}
+
+// ended tells scripts of an error that ends a command.
+func (u *ui) ended(err error) {
+	if err != nil && !errors.Is(err, errQuit) {
+		u.event(note{Event: "error", Error: err.Error()})
+	}
 }
 
 // failed gives an error its exit status, and says plainly when it came from the

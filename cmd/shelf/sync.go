@@ -21,7 +21,7 @@ func (s *shell) sync(ctx context.Context, o *choices, args []string) error {
 	if o.dryRun {
 		for _, f := range files {
 			s.sayf("would put %s", printable(f))
-			s.event(failEvent{Event: "would put", Name: f})
+			s.event(note{Event: "would put", Name: f})
 		}
 		s.sayf("%d files to put", len(files))
 		return nil

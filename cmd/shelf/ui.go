@@ -84,10 +84,20 @@ func jsonLine(v any) string {
 	return b.String() + "\n"
 }
 
+// note is an event about a name, or about none.
+type note struct {
+	Event string `json:"event"` // failed, removed, would put, watching, or error: the end of a command
+	Name  string `json:"name,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// canAsk tells whether there is a person at hand.
+func (u *ui) canAsk() bool { return !u.json && term.IsTerminal(int(u.in.Fd())) }
+
 // confirm asks a question of yes and no. Without a person at hand it is no: a
 // script says --force. Ctrl-C is an answer to all questions of the command.
 func (u *ui) confirm(ctx context.Context, question string) bool {
-	if u.json || !term.IsTerminal(int(u.in.Fd())) || ctx.Err() != nil {
+	if !u.canAsk() || ctx.Err() != nil {
 		return false
 	}
 	answer, err := askLine(question + " (yes/no) ")

@@ -39,7 +39,7 @@ func (s *shell) watch(ctx context.Context, o *choices, args []string) error {
 		return err
 	}
 	s.sayf("Watching %s; Ctrl-C ends it.", printable(w.dir))
-	s.event(failEvent{Event: "watching", Name: w.dir})
+	s.event(note{Event: "watching", Name: w.dir})
 	return w.run(ctx, events)
 }
 
