@@ -23,7 +23,7 @@ func (s *shell) sync(ctx context.Context, o *choices, args []string) error {
 			s.sayf("would put %s", printable(f))
 			s.event(note{Event: "would put", Name: f})
 		}
-		s.sayf("%d files to put", len(files))
+		s.sayf("%s to put", count(len(files), "file"))
 		return nil
 	}
 	if len(files) == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -19,9 +20,15 @@ type transfers struct {
 	limit   *rate.Limiter
 	bars    *bars // nil without a terminal
 	all     []transfer
-	mu      sync.Mutex // guards failed
-	failed  []string
-	lost    bool // one of them for want of a connection
+	start   time.Time
+
+	mu     sync.Mutex // guards what follows
+	failed []string
+	lost   bool  // one of them for want of a connection
+	left   int   // were not begun, and so failed
+	done   int   // were moved
+	same   int   // need not be
+	moved  int64 // bytes
 }
 
 // transfer is one of them.
@@ -53,6 +60,7 @@ func (t *transfers) share() int { return mostChannels / t.jobs }
 
 // run does them all. One that fails does not stop the rest, but Ctrl-C does.
 func (t *transfers) run(ctx context.Context) error {
+	t.start = time.Now()
 	t.bars = t.newBars(len(t.all))
 	measured := t.measure(ctx)
 	next := make(chan transfer)
@@ -71,14 +79,19 @@ func (t *transfers) run(ctx context.Context) error {
 	workers.Wait()
 	measured()
 	t.bars.end()
+	if t.left > 0 {
+		t.warnf("%s not begun", were(t.left))
+	}
+	t.summary()
 	return t.result(ctx)
 }
 
 func (t *transfers) one(ctx context.Context, one transfer) {
-	err := one.known
-	if ctx.Err() != nil {
-		err = errInterrupted
+	if err := t.stopped(ctx); err != nil {
+		t.leave(one.meter, err)
+		return
 	}
+	err := one.known
 	if err == nil {
 		err = one.do(ctx, one.meter)
 	}
@@ -87,11 +100,43 @@ func (t *transfers) one(ctx context.Context, one transfer) {
 		err = errInterrupted
 	}
 	t.report(one.meter, err)
-	if err != nil && !errors.Is(err, errSame) {
-		t.mu.Lock()
-		t.failed = append(t.failed, one.name)
+	t.count(one.meter, err)
+}
+
+// stopped tells why no more transfers are begun.
+func (t *transfers) stopped(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case t.lost:
+		return errLost
+	}
+	return nil
+}
+
+// leave counts a transfer that is not begun. People are told how many there are.
+func (t *transfers) leave(m *meter, err error) {
+	t.event(transferEvent{Event: "failed", Command: t.command, Name: m.name, Error: err.Error()})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = append(t.failed, m.name)
+	t.left++
+}
+
+func (t *transfers) count(m *meter, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil:
+		t.done++
+		t.moved += m.done.Load() - m.skipped
+	case errors.Is(err, errSame):
+		t.same++
+	default:
+		t.failed = append(t.failed, m.name)
 		t.lost = t.lost || errors.Is(err, errLost)
-		t.mu.Unlock()
 	}
 }
 
@@ -127,6 +172,31 @@ func (t *transfers) report(m *meter, err error) {
 		t.warnf("%s: %v", printable(m.name), err)
 	}
 	t.event(e)
+}
+
+// summaryEvent is what scripts are told at the end of many transfers.
+type summaryEvent struct {
+	Event   string  `json:"event"` // summary
+	Command string  `json:"command"`
+	Done    int     `json:"done"`
+	Same    int     `json:"same"`
+	Failed  int     `json:"failed"`
+	Moved   int64   `json:"moved"` // bytes
+	Seconds float64 `json:"seconds"`
+}
+
+// summary sums up, if there were many.
+func (t *transfers) summary() {
+	if len(t.all) < 2 {
+		return
+	}
+	took := max(time.Since(t.start), time.Millisecond)
+	t.event(summaryEvent{"summary", t.command, t.done, t.same, len(t.failed), t.moved, took.Seconds()})
+	line := fmt.Sprintf("%s %s: %s in %s, %s/s", t.past, count(t.done, "file"), size(t.moved), took.Round(time.Millisecond), size(int64(float64(t.moved)/took.Seconds())))
+	if t.same > 0 {
+		line += fmt.Sprintf("; %s there already", were(t.same))
+	}
+	t.sayf("%s", line)
 }
 
 func (t *transfers) result(ctx context.Context) error {
