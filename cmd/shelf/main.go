@@ -231,7 +231,7 @@ func session(ctx context.Context, o options, args []string) error {
 		return err
 	}
 	if file := s.remote.file; len(words) == 0 && file != "" {
-		words = []string{"get", file}
+		words = []string{"get", "--", file}
 	}
 	if len(words) > 0 {
 		return s.interruptible(ctx, func(ctx context.Context) error { return ignoreQuit(s.command(ctx, words)) })

@@ -59,11 +59,11 @@ func (s *shell) files(ctx context.Context) ([]entry, error) {
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // remoteNames makes patterns the names that match them, if no file has the
-// pattern itself as its name.
+// pattern itself as its name. What a URL named is meant as it is.
 func (s *shell) remoteNames(ctx context.Context, args []string) (all []string, err error) {
 	var files []entry
 	for _, a := range args {
-		if !isPattern(a) {
+		if !isPattern(a) || a == s.remote.file {
 			all = append(all, a)
 			continue
 		}
