@@ -35,7 +35,7 @@ func (b *byteRate) Set(s string) error {
 		}
 	}
 	f, err := strconv.ParseFloat(digits, 64)
-	if err != nil || f <= 0 || f*unit < 1 || f*unit > 1<<50 {
+	if err != nil || !(f*unit >= 1 && f*unit <= 1<<50) { // as is what is not a number
 		return fmt.Errorf("%q is no rate; write bytes per second, such as 500K or 2M", s)
 	}
 	*b = byteRate(f * unit)
