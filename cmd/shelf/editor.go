@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -54,17 +57,29 @@ func (e *editor) readLine() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if width, height, err := term.GetSize(fd); err == nil {
+	if width, height, err := term.GetSize(fd); err == nil && width > 0 { // some have none
 		e.terminal.SetSize(width, height)
 	}
 	e.unlisted = false
-	line, err := e.terminal.ReadLine()
+	line, err := e.typed()
 	if err == io.EOF {
-		fmt.Fprint(e.terminal, "\n")
+		io.WriteString(e.keys, "\r\n") // the terminal would draw the prompt once more
 	}
 	term.Restore(fd, state)
 	if err == term.ErrPasteIndicator {
 		err = nil
+	}
+	return line, err
+}
+
+// typed waits for a line, but also for what ends us: the terminal must not stay
+// raw.
+func (e *editor) typed() (string, error) {
+	ctx, stop := signal.NotifyContext(e.ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	line, err := orDone(ctx, e.terminal.ReadLine)
+	if ctx.Err() != nil {
+		return "", &exitError{exitSome, errors.New("told to end")}
 	}
 	return line, err
 }
