@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,12 +37,12 @@ func (s *shell) sync(ctx context.Context, o *choices, args []string) error {
 // outdated are the files of a folder that the server has not, or not as they
 // are here.
 func (s *shell) outdated(ctx context.Context, o *choices, dir string) (files []string, err error) {
-	local, left, err := localFolder(dir)
+	local, special, err := localFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	if left > 0 {
-		s.detailf("%d names in %s are left out: folders, hidden files, and what is no file", left, printable(dir))
+	if len(special) > 0 && !s.quiet {
+		s.warnf("Left out of %s, as links and what is no file: %s", printable(dir), someOf(special))
 	}
 	there, err := s.listed(ctx)
 	if err != nil {
@@ -76,22 +77,37 @@ func (s *shell) listed(ctx context.Context) (map[string]attrs, error) {
 	return there, err
 }
 
-// localFolder are the files in a folder that can be on the server, and how many
-// names are left out.
-func localFolder(dir string) (files []fs.FileInfo, left int, err error) {
+// localFolder are the files in a folder that can be on the server, and what is
+// left out that looks like a file: neither hidden nor a folder.
+func localFolder(dir string) (files []fs.FileInfo, special []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, 0, reason(err)
+		return nil, nil, fmt.Errorf("%s: %w", printable(dir), reason(err))
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || strings.HasPrefix(info.Name(), ".") {
-			left++
-			continue
+		switch {
+		case err != nil || info.IsDir() || strings.HasPrefix(info.Name(), "."):
+		case info.Mode().IsRegular():
+			files = append(files, info)
+		default:
+			special = append(special, info.Name())
 		}
-		files = append(files, info)
 	}
-	return files, left, nil
+	return files, special, nil
+}
+
+// someOf names a few, and says how many more there are.
+func someOf(names []string) string {
+	const few = 10
+	var some []string
+	for _, n := range names[:min(few, len(names))] {
+		some = append(some, printable(n))
+	}
+	if more := len(names) - len(some); more > 0 {
+		some = append(some, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(some, ", ")
 }
 
 // upToDate compares a file with the one of its name on the server.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -31,4 +32,26 @@ func TestSyncToDropBox(t *testing.T) {
 	if files["a"] != "one" || files["b"] != "two" {
 		t.Errorf("there is %v", files)
 	}
+}
+
+// What looks like a file in the folder, and is left out, is named; so is a
+// folder that is not there.
+func TestSyncLeavesOut(t *testing.T) {
+	files := map[string]string{}
+	s := newServer(t, files)
+	dir := t.TempDir()
+	save(t, filepath.Join(dir, "a"), "one")
+	save(t, filepath.Join(dir, ".hidden"), "two")
+	for link, to := range map[string]string{"link": "a", "dangling": "nowhere"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, _, errs := s.run(t, "", s.addr, "sync", dir)
+	want(t, status, 0, errs, "Left out of "+dir+", as links and what is no file: dangling, link\n")
+	if len(files) != 1 {
+		t.Errorf("there is %v", files)
+	}
+	status, _, errs = s.run(t, "", s.addr, "sync", dir+"/nosuch")
+	want(t, status, exitSome, errs, dir+"/nosuch: no such file or directory")
 }
