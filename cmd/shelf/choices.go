@@ -38,9 +38,6 @@ func listFlags(f *pflag.FlagSet, o *choices) {
 	jsonFlag(f, o)
 }
 
-func infoFlags(f *pflag.FlagSet, o *choices)  { jsonFlag(f, o) }
-func spaceFlags(f *pflag.FlagSet, o *choices) { jsonFlag(f, o) }
-
 func transferFlags(f *pflag.FlagSet, o *choices) {
 	f.BoolVar(&o.checksum, "checksum", false, "compare the SHA-256 of each file with the server's")
 	o.jobs = defaultJobs
@@ -53,8 +50,6 @@ func getFlags(f *pflag.FlagSet, o *choices) {
 	f.BoolVarP(&o.force, "force", "f", false, "replace files that are here already, without asking")
 	transferFlags(f, o)
 }
-
-func putFlags(f *pflag.FlagSet, o *choices) { transferFlags(f, o) }
 
 func renameFlags(f *pflag.FlagSet, o *choices) {
 	f.BoolVarP(&o.force, "force", "f", false, "replace a file that has the new name")

@@ -47,7 +47,7 @@ func commands() []command {
 		{"list", []string{"ls", "dir"}, "list [PATTERN...]", "list the files, or those that match, such as '*.pdf'",
 			"Size, time and name, sorted by name.", listFlags, remoteNames, once, (*shell).list},
 		{"info", []string{"stat"}, "info NAME...", "tell the size, time and SHA-256 of files",
-			"Where a server has no sha256sum the file is read, which takes as long as a get.", infoFlags, remoteNames, once, (*shell).info},
+			"Where a server has no sha256sum the file is read, which takes as long as a get.", jsonFlag, remoteNames, once, (*shell).info},
 		{"get", []string{"download"}, "get NAME... [to DIR]", "download files",
 			"Names may be patterns, as in get *.pdf to ~/Downloads. A file appears under its\n" +
 				"name when all of it is here. What has come of one that was cut is kept in a\n" +
@@ -58,7 +58,7 @@ func commands() []command {
 			"Names may be patterns, as in put ~/Documents/*.pdf. A file is stored without the\n" +
 				"folders before its name, in the place of one that has this name already, when\n" +
 				"all of it is there. A put that was cut goes on when it is said again, after\n" +
-				"checking what is there.", putFlags, localFiles, again, (*shell).put},
+				"checking what is there.", transferFlags, localFiles, again, (*shell).put},
 		{"rename", []string{"mv"}, "rename NAME NEW-NAME", "give a file another name",
 			"A file that has the new name already stays, unless --force is given.", renameFlags, remoteNames, once, (*shell).rename},
 		{"remove", []string{"rm", "del", "delete"}, "remove NAME...", "delete files on the server, after asking",
@@ -70,7 +70,7 @@ func commands() []command {
 		{"watch", nil, "watch DIR", "sync a folder, then what comes into it, until Ctrl-C",
 			"A file is uploaded once it has not changed for a while and, as far as Linux can\n" +
 				"tell, nobody has it open for writing. What fails is tried again.", watchFlags, localFolders, once, (*shell).watch},
-		{"space", []string{"df"}, "space", "tell how much room the server has", "", spaceFlags, nothing, once, (*shell).space},
+		{"space", []string{"df"}, "space", "tell how much room the server has", "", jsonFlag, nothing, once, (*shell).space},
 		{"reconnect", nil, "reconnect", "connect anew, and go on with the transfer that was cut",
 			"Any other command connects anew as well, when the connection is lost.", nil, nothing, alone, (*shell).reconnect},
 		{"help", []string{"?"}, "help [COMMAND]", "say what can be done", "", nil, commandNames, alone, (*shell).help},

@@ -18,14 +18,17 @@ func help() string {
 	return b.String()
 }
 
-func (s *shell) help(_ context.Context, _ *choices, args []string) error {
-	if len(args) == 0 && s.json {
-		args = commandWords()
+func (s *shell) help(_ context.Context, _ *choices, args []string) error { return s.showHelp(args...) }
+
+// showHelp is help about all, or about some commands.
+func (s *shell) showHelp(words ...string) error {
+	if len(words) == 0 && s.json {
+		words = commandWords()
 	}
-	if len(args) == 0 {
+	if len(words) == 0 {
 		fmt.Fprint(s.out, help())
 	}
-	for _, word := range args {
+	for _, word := range words {
 		c, err := find(word)
 		if err != nil {
 			return err

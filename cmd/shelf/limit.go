@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -66,15 +65,5 @@ func wait(ctx context.Context, l *rate.Limiter, n int) error {
 	if l == nil {
 		return nil
 	}
-	now := time.Now()
-	delay := l.ReserveN(now, n).DelayFrom(now)
-	if delay == 0 {
-		return nil
-	}
-	select {
-	case <-time.After(delay):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return l.WaitN(ctx, n)
 }

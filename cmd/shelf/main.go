@@ -4,7 +4,7 @@
 //
 // How it starts, and where commands come from:
 //
-//	main.go         flags, and exit statuses
+//	main.go         flags; exit.go: exit statuses
 //	shell.go        one command after the other, and a lost connection
 //	prompt.go       commands from a terminal or a pipe
 //	editor.go       a line at a terminal; with complete.go and history.go
@@ -59,28 +59,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit statuses.
-const (
-	exitSome    = 1 // a command, or some of its files, failed
-	exitUsage   = 2
-	exitConnect = 3
-	exitHostKey = 4
-	exitRefused = 5 // the server lets nobody in who shows what we have
-)
-
-// exitError is an error with the status to exit with.
-type exitError struct {
-	status int
-	err    error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-func usageErrorf(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
-
 // streams are where a run reads commands from and writes to.
 type streams struct {
 	in       *os.File
@@ -125,8 +103,6 @@ Without a command there is a prompt. Commands also come from a pipe, one a
 line; the first that fails ends it. They are:
 
 `
-	statuses = `Exit status: 0 all was done, 1 something failed, 2 usage, 3 no connection or a
-lost one, 4 the host key is not trusted, 5 not let in.`
 	examples = `  shelf ada@files.example.com
   shelf ada@files.example.com put *.pdf
   shelf -p 22 ada@files.example.com get report.pdf to /tmp
@@ -138,7 +114,7 @@ func rootCommand(u *ui) *cobra.Command {
 	c := &cobra.Command{
 		Use:              "shelf [flags] [user@]host[:port] [command [args...]]",
 		Short:            "List, download and upload the files of a library over SSH",
-		Long:             long + help() + "\n" + statuses,
+		Long:             long + help() + "\n" + statusHelp(),
 		Example:          examples,
 		Args:             cobra.ArbitraryArgs,
 		Version:          version(),

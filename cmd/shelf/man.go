@@ -46,8 +46,7 @@ func writeMan(out io.Writer, root *cobra.Command) {
 		m.raw(".RE")
 	}
 	m.section("EXIT STATUS")
-	for i, what := range []string{"all was done", "a command, or some of its files, failed", "the command line is wrong",
-		"there is no connection, or it was lost", "the host key is not trusted", "the server did not let us in"} {
+	for i, what := range statuses() {
 		m.entry(fmt.Sprint(i), what)
 		m.raw(".RE")
 	}

@@ -86,7 +86,7 @@ func (s *shell) command(ctx context.Context, words []string) error {
 	}
 	o, args, err := c.parse(words[1:])
 	if errors.Is(err, errHelp) {
-		return s.help(ctx, nil, []string{c.name})
+		return s.showHelp(c.name)
 	}
 	if err != nil {
 		return err

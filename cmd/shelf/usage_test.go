@@ -39,7 +39,7 @@ func TestUsageNeedsNoServer(t *testing.T) {
 func TestHelpNeedsNoServer(t *testing.T) {
 	s := newServer(t, nil)
 	for line, says := range map[string]string{
-		"help":                   "Exit status: 0",
+		"help":                   "Exit status:",
 		"help get":               "get NAME... [to DIR]",
 		"help man":               "Write the manual page",
 		"get --help":             "get NAME... [to DIR]",
