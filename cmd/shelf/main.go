@@ -57,6 +57,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
 )
 
 // streams are where a run reads commands from and writes to.
@@ -235,6 +236,17 @@ func newSession(o options, where string) (*shell, error) {
 		if err != nil {
 			return nil, err
 		}
+		o.connected(client, to)
 		return newRemote(ctx, client, to, d.path, o.timeout)
 	}}, nil
+}
+
+// connected tells with whom, and how.
+func (u *ui) connected(client *ssh.Client, to target) {
+	key := "of a kind that is not known"
+	if m, ok := client.Conn.(ssh.AlgorithmsConnMetadata); ok {
+		key = m.Algorithms().HostKey
+	}
+	u.detailf("shelf: connected to %s at %s, which is %s; its host key is %s",
+		printable(to.String()), client.RemoteAddr(), printable(string(client.ServerVersion())), key)
 }

@@ -62,3 +62,10 @@ func TestHelpNeedsNoServer(t *testing.T) {
 		}
 	}
 }
+
+// -v says with whom we speak.
+func TestVerboseSaysWithWhom(t *testing.T) {
+	s := newServer(t, nil)
+	status, _, errs := s.run(t, "", "-v", s.addr, "list")
+	want(t, status, 0, errs, "connected to ", "at "+s.addr, "SSH-2.0-Shelf", "its host key is ssh-ed25519")
+}
