@@ -44,15 +44,15 @@ func (m *meter) add(n int) {
 // restart counts from 0 again.
 func (m *meter) restart() { m.add(-int(m.done.Load())); m.skipped = 0 }
 
+// needless tells whether all was there, and nothing was moved.
+func (m *meter) needless() bool { return m.skipped > 0 && m.skipped == m.done.Load() }
+
 // seconds is how long it has taken; no clock is that precise.
 func (m *meter) seconds() float64 { return max(time.Since(m.start).Seconds(), 0.001) }
 
 // summary is the line about a transfer that is done.
 func (m *meter) summary(verb string) string {
 	moved := m.done.Load() - m.skipped
-	if moved == 0 && m.skipped > 0 && verb == "put" {
-		return fmt.Sprintf("%s: %v", printable(filepath.Base(m.name)), errSame)
-	}
 	took := time.Since(m.start).Round(time.Millisecond)
 	line := fmt.Sprintf("%s %s: %s in %s, %s/s", verb, printable(filepath.Base(m.name)), size(m.done.Load()), took, size(int64(float64(moved)/m.seconds())))
 	if m.skipped > 0 {

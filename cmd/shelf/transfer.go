@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -94,6 +95,9 @@ func (t *transfers) one(ctx context.Context, one transfer) {
 	err := one.known
 	if err == nil {
 		err = one.do(ctx, one.meter)
+	}
+	if err == nil && t.command == "put" && one.needless() {
+		err = errSame
 	}
 	t.bars.remove(one.meter)
 	if errors.Is(err, context.Canceled) {
@@ -192,11 +196,16 @@ func (t *transfers) summary() {
 	}
 	took := max(time.Since(t.start), time.Millisecond)
 	t.event(summaryEvent{"summary", t.command, t.done, t.same, len(t.failed), t.moved, took.Seconds()})
-	line := fmt.Sprintf("%s %s: %s in %s, %s/s", t.past, count(t.done, "file"), size(t.moved), took.Round(time.Millisecond), size(int64(float64(t.moved)/took.Seconds())))
-	if t.same > 0 {
-		line += fmt.Sprintf("; %s there already", were(t.same))
+	var parts []string
+	if t.done > 0 {
+		parts = append(parts, fmt.Sprintf("%s %s: %s in %s, %s/s", t.past, count(t.done, "file"), size(t.moved), took.Round(time.Millisecond), size(int64(float64(t.moved)/took.Seconds()))))
 	}
-	t.sayf("%s", line)
+	if t.same > 0 {
+		parts = append(parts, were(t.same)+" there already")
+	}
+	if len(parts) > 0 {
+		t.sayf("%s", strings.Join(parts, "; "))
+	}
 }
 
 func (t *transfers) result(ctx context.Context) error {

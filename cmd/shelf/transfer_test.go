@@ -35,7 +35,9 @@ func TestNotBegun(t *testing.T) {
 	}
 	status, out, errs := s.run(t, "", args...)
 	want(t, status, exitConnect, errs, "49 files were not begun\n", "50 of 50 files failed")
-	want(t, 0, 0, out, "put 0 files: 0 B in ")
+	if out != "" {
+		t.Errorf("a sum of nothing: %s", out)
+	}
 	if n := strings.Count(errs, "\n"); n != 3 {
 		t.Errorf("%d lines are said:\n%s", n, errs)
 	}
