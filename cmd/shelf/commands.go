@@ -69,7 +69,8 @@ func commands() []command {
 				"and names that start with a dot, are left out.", syncFlags, localFolders, again, (*shell).sync},
 		{"watch", nil, "watch DIR", "sync a folder, then what comes into it, until Ctrl-C",
 			"A file is uploaded once it has not changed for a while and, as far as Linux can\n" +
-				"tell, nobody has it open for writing. What fails is tried again.", watchFlags, localFolders, once, (*shell).watch},
+				"tell, nobody has it open for writing. What fails is tried again, unless the\n" +
+				"server forbids it.", watchFlags, localFolders, once, (*shell).watch},
 		{"space", []string{"df"}, "space", "tell how much room the server has", "", jsonFlag, nothing, once, (*shell).space},
 		{"reconnect", nil, "reconnect", "connect anew, and go on with the transfer that was cut",
 			"Any other command connects anew as well, when the connection is lost.", nil, nothing, alone, (*shell).reconnect},

@@ -25,11 +25,12 @@ type transfers struct {
 
 	mu     sync.Mutex // guards what follows
 	failed []string
-	lost   bool  // one of them for want of a connection
-	left   int   // were not begun, and so failed
-	done   int   // were moved
-	same   int   // need not be
-	moved  int64 // bytes
+	denied map[string]bool // of those, by the server
+	lost   bool            // one of them for want of a connection
+	left   int             // were not begun, and so failed
+	done   int             // were moved
+	same   int             // need not be
+	moved  int64           // bytes
 }
 
 // transfer is one of them.
@@ -43,9 +44,9 @@ type transfer struct {
 var errSame = errors.New("the same file is there already")
 
 func (s *shell) newTransfers(command string, o *choices, files int) *transfers {
-	t := &transfers{shell: s, command: command, past: map[string]string{"get": "got"}[command], limit: o.limit.limiter()}
-	if t.past == "" {
-		t.past = command
+	t := &transfers{shell: s, command: command, past: command, limit: o.limit.limiter(), denied: make(map[string]bool)}
+	if command == "get" {
+		t.past = "got"
 	}
 	t.jobs = min(max(int(o.jobs), 1), max(files, 1), mostChannels)
 	return t
@@ -141,6 +142,9 @@ func (t *transfers) count(m *meter, err error) {
 	default:
 		t.failed = append(t.failed, m.name)
 		t.lost = t.lost || errors.Is(err, errLost)
+		if s := (*status)(nil); errors.As(err, &s) && s.code == fxPermissionDenied {
+			t.denied[m.name] = true
+		}
 	}
 }
 
@@ -213,9 +217,9 @@ func (t *transfers) result(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return errInterrupted
 	case len(t.failed) > 0 && len(t.all) > 1:
-		return &failures{fmt.Sprintf("%d of %d files failed", len(t.failed), len(t.all)), t.lost}
+		return &failures{fmt.Sprintf("%d of %d files failed", len(t.failed), len(t.all)), t.lost, t.denied}
 	case len(t.failed) > 0:
-		return &failures{"the file was not transferred", t.lost}
+		return &failures{"the file was not transferred", t.lost, t.denied}
 	}
 	return nil
 }
@@ -223,8 +227,9 @@ func (t *transfers) result(ctx context.Context) error {
 // failures is the error of a command some of whose files failed; why each did
 // has been said.
 type failures struct {
-	text string
-	lost bool
+	text   string
+	lost   bool
+	denied map[string]bool
 }
 
 func (f *failures) Error() string        { return f.text }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,18 +109,39 @@ func (w *watching) upload(ctx context.Context) {
 		w.retry = 0
 		return
 	}
+	if ctx.Err() != nil {
+		return
+	}
+	again := w.worthwhile(failed, err)
+	if len(again) == 0 && w.look.IsZero() {
+		w.warnf("watch: %v; what the server forbids is tried again when it has changed", err)
+		return
+	}
+	w.later(again)
+	w.warnf("watch: %v; trying again in %v", err, w.retry+w.settle)
+}
+
+// later has files wait, and the look at all of the folder if there is to be one.
+func (w *watching) later(files []string) {
 	const longest = time.Minute
 	w.retry = min(max(2*w.retry, w.settle), longest)
 	next := time.Now().Add(w.retry)
-	for _, file := range failed {
+	for _, file := range files {
 		w.changed[file] = next
 	}
-	if look {
+	if !w.look.IsZero() {
 		w.look = next.Add(w.settle)
 	}
-	if ctx.Err() == nil {
-		w.warnf("watch: %v; trying again in %v", err, w.retry+w.settle)
+}
+
+// worthwhile are the files to try again by themselves: what the server forbids,
+// as to replace a file in a drop box, it forbids the next time.
+func (w *watching) worthwhile(failed []string, err error) []string {
+	f := (*failures)(nil)
+	if !errors.As(err, &f) {
+		return failed
 	}
+	return slices.DeleteFunc(failed, func(file string) bool { return f.denied[file] })
 }
 
 // ready takes the files that are complete from those that wait: that have not

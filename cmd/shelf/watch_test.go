@@ -56,6 +56,27 @@ func TestWatchForDropBox(t *testing.T) {
 	}
 }
 
+// What the server forbids, as a drop box does to replace a file, is tried once,
+// and not again and again.
+func TestWatchTriesForbiddenOnce(t *testing.T) {
+	s := newServer(t, map[string]string{})
+	l := s.handlers.FileGet.(*library)
+	dir := t.TempDir()
+	save(t, filepath.Join(dir, "refused"), "1")
+	p := s.prompt(t)
+	stop := p.watches(t, dir)
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} { // each takes longer than to try again
+		save(t, filepath.Join(dir, name), name)
+		l.has(t, name, name)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(p.errs.String(), "/refused: permission denied"); n != 1 {
+		t.Errorf("it is tried %d times:\n%s", n, p.errs)
+	}
+}
+
 // A folder that is removed and made again is another one, of which the system
 // says nothing: to go on would be to watch in vain.
 func TestWatchEndsWithItsFolder(t *testing.T) {
