@@ -54,13 +54,16 @@ func TestShelfLeavesLine(t *testing.T) {
 func TestShelfWithoutColumns(t *testing.T) {
 	s := serve(t)
 	p := visitor(t, s, t.TempDir())
-	if err := pty.Setsize(p.keys, &pty.Winsize{}); err != nil {
+	if err := pty.Setsize(p.keys, &pty.Winsize{Rows: 24}); err != nil {
 		t.Fatal(err)
 	}
 	p.says("", `\n`)
 	p.types("space")
 	p.sees(`space`)
 	p.says("", `free of`)
+	s.put(t, "file", content(1, 100_000))
+	p.says("get --limit 200K file", `got file`)
+p.never("\x1b[J") // no bar of no length
 	p.types(ctrlD)
 	p.ends()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 )
 
 // bars are shown on a terminal while files move: one a file, and one for all.
@@ -50,6 +51,9 @@ func (t *transfers) newBars(files int) *bars {
 	out := terminalOf(t.out)
 	if t.quiet || t.json || out == nil {
 		return nil
+	}
+	if width, _, err := term.GetSize(int(out.Fd())); err != nil || width == 0 {
+		return nil // it has no size, and nothing to see would be drawn
 	}
 	b := &bars{ui: t.ui, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(out, false), out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
 	if files > 1 {
