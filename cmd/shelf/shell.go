@@ -92,10 +92,10 @@ func (s *shell) command(ctx context.Context, words []string) error {
 		return err
 	}
 	if c.manner != alone {
-		s.cut = nil
 		if err := s.ensure(ctx); err != nil {
 			return err
 		}
+		s.cut = nil
 	}
 	return s.failed(c, words, s.run(ctx, c, o, args))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,5 +106,28 @@ func TestReconnectForgets(t *testing.T) {
 	p.says(t, "reconnect")
 	if _, ok := files["stale"]; ok {
 		t.Error("reconnect went back to a command before the last")
+	}
+}
+
+// A command that could not connect has done nothing: what was cut before it is
+// gone on with.
+func TestReconnectAfterVainTry(t *testing.T) {
+	files := map[string]string{}
+	s := newServer(t, files)
+	p := s.prompt(t)
+	file := filepath.Join(t.TempDir(), "f")
+	save(t, file, "x")
+	s.last.Load().Close()
+	<-p.remote.lost
+	p.cut = []string{"put", file}
+	connect := p.connect
+	p.connect = func(context.Context) (*remote, error) { return nil, errors.New("the network is down") }
+	p.says(t, "list")
+	p.connect = connect
+	if said := p.says(t, "reconnect"); said != "" {
+		t.Error(said)
+	}
+	if files["f"] != "x" {
+		t.Error("it was forgotten")
 	}
 }
