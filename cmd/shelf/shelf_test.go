@@ -36,6 +36,7 @@ type server struct {
 	sftp     func(ssh.Channel) // serves the subsystem; nil: by the handlers
 	exec     func(ssh.Channel) // serves commands; nil: there are none
 	banner   string            // said before a login
+	most     int64             // channels that it opens in a connection; 0: any number
 	refusal  string            // why it opens no channel
 	last     atomic.Pointer[ssh.ServerConn]
 }
@@ -43,12 +44,16 @@ type server struct {
 // newServer serves files of names to contents, which may be any string.
 func newServer(t *testing.T, files map[string]string) *server {
 	t.Helper()
+	return newServerOf(t, "SSH-2.0-Shelf", files) // like Shelf it publishes an upload at CLOSE
+}
+
+func newServerOf(t *testing.T, version string, files map[string]string) *server {
+	t.Helper()
 	h := &library{files: files}
 	s := &server{handlers: sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}}
 	dir := t.TempDir()
 	host, user := newKey(t), newKey(t)
-	// Like Shelf it publishes an upload at CLOSE.
-	s.config = &ssh.ServerConfig{ServerVersion: "SSH-2.0-Shelf", PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	s.config = &ssh.ServerConfig{ServerVersion: version, PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		if bytes.Equal(key.Marshal(), user.signer.PublicKey().Marshal()) {
 			return nil, nil
 		}
@@ -118,8 +123,9 @@ func (s *server) serve(nc net.Conn) {
 	s.last.Store(conn)
 	go ssh.DiscardRequests(requests)
 	var open sync.WaitGroup
+	var opened atomic.Int64
 	for nc := range channels {
-		if s.refusal != "" {
+		if s.refusal != "" || s.most > 0 && opened.Load() >= s.most {
 			nc.Reject(ssh.Prohibited, s.refusal)
 			continue
 		}
@@ -127,7 +133,9 @@ func (s *server) serve(nc net.Conn) {
 		if err != nil {
 			break
 		}
+		opened.Add(1)
 		open.Go(func() {
+			defer opened.Add(-1)
 			for r := range requests {
 				r.Reply(r.Type == "subsystem" || r.Type == "exec" && s.exec != nil, nil)
 				switch {
