@@ -210,11 +210,6 @@ func (a *Accounts) pick(name string, n int) int {
 	return int(binary.BigEndian.Uint64(mac.Sum(nil)) % uint64(n))
 }
 
-// ExpandUser puts an account's name into a path, for %u; %% is a percent sign.
-func ExpandUser(path, name string) string {
-	return strings.NewReplacer("%u", name, "%%", "%").Replace(path)
-}
-
 // usable is nil if the account may log in from there at that time. The reason
 // is a clause for the person who has proven to be its owner.
 func (a Account) usable(from net.Addr, now time.Time) error {

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // auditLog is the file that events are written to, a JSON line each. It is
@@ -23,9 +28,29 @@ func openAuditLog(path string) (*auditLog, error) {
 	}
 	a := &auditLog{path: path}
 	if err := a.reopen(); err != nil {
-		return nil, &problem{"Events cannot be recorded", err, "audit_log must name a file in a directory that exists and this user can write."}
+		return nil, unrecorded(err)
 	}
 	return a, nil
+}
+
+// checkAuditLog tells whether a file could be opened, and makes none.
+func checkAuditLog(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		return f.Close()
+	}
+	folder := filepath.Dir(path)
+	if errors.Is(err, fs.ErrNotExist) && unix.Access(folder, unix.W_OK|unix.X_OK) == nil {
+		return nil
+	}
+	return unrecorded(err)
+}
+
+func unrecorded(err error) error {
+	return &problem{"Events cannot be recorded", err, "audit_log must name a file in a directory that exists and this user can write."}
 }
 
 // Write implements io.Writer, a line at a time.

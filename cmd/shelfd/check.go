@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
@@ -36,27 +37,47 @@ func checkCommand() *cobra.Command {
 	return c
 }
 
-// check finds all mistakes that can be found without serving.
+// check finds all mistakes that can be found without serving. What it found
+// stands last, be it nothing.
 func check(s settings, stdout, stderr io.Writer) error {
-	_, err := s.openAccounts(nil, newLog(stderr, s.LogFormat, s.LogLevel.Level))
-	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), keys.CheckHostKeys(s.State))
+	accounts, err := s.openAccounts(nil, newLog(stderr, s.LogFormat, s.LogLevel.Level))
+	var entrances []keys.Entrance
+	if err == nil {
+		entrances = accounts.Entrances()
+		err = s.checkEntrances(entrances)
+	}
+	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), keys.CheckHostKeys(s.State), checkAuditLog(s.AuditLog))
 	for _, l := range s.libraries() {
 		err = errors.Join(err, s.checkOwner(l.Path), vfs.ProbeDir(l.Path))
 	}
-	if err != nil {
-		return err
+	s.notes(entrances, stderr)
+	if err == nil {
+		err = s.show(stdout)
 	}
+	listEntrances(entrances, stdout)
+	if err == nil {
+		fmt.Fprintf(stdout, "#\n# No mistake was found.\n")
+	}
+	return err
+}
+
+// show writes the settings in effect.
+func (s settings) show(out io.Writer) error {
+	text, err := toml.Marshal(s.masked())
+	if err == nil {
+		_, err = fmt.Fprintf(out, "%s\n", text)
+	}
+	return err
+}
+
+// notes tells what may well be meant.
+func (s settings) notes(entrances []keys.Entrance, out io.Writer) {
+	noteExpired(entrances, time.Now(), out)
 	if l, err := openListener(s.Listen); err != nil {
-		fmt.Fprintf(stderr, "Note: %v\n  That is as it should be if it is this server that runs.\n", err)
+		fmt.Fprintf(out, "Note: %v\n  That is as it should be if it is this server that runs.\n", err)
 	} else {
 		l.Close()
 	}
-	text, err := toml.Marshal(s.masked())
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(stdout, "%s\n# No mistake was found.\n", text)
-	return err
 }
 
 // masked is the settings without what must not be shown.

@@ -16,6 +16,7 @@
 //	memory.go     how much memory it may hold
 //	processors.go and on how many processors it runs
 //	checks.go     what must be right before anybody is served
+//	entrances.go  that somebody can log in, and how each account can
 //	announce.go   the line that says how to connect
 //	log.go        the log, and events in it
 //	audit.go      a file for the events

@@ -62,6 +62,9 @@ func (r *reloader) reload() error {
 	if parts.accounts, err = next.openAccounts(parts.used, parts.log); err != nil {
 		return err
 	}
+	if err := next.checkSomebody(parts.accounts.Entrances()); err != nil {
+		return err
+	}
 	if parts.hostKeys, err = openHostKeys(next.State); err != nil {
 		return err
 	}

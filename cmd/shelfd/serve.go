@@ -111,6 +111,9 @@ func prepare(s settings, log *slog.Logger) (p parts, err error) {
 	if p.accounts, err = s.openAccounts(p.used, log); err != nil {
 		return p, err
 	}
+	if err := s.checkSomebody(p.accounts.Entrances()); err != nil {
+		return p, err
+	}
 	if p.libraries, err = s.openLibraries(log); err != nil {
 		return p, err
 	}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"shelf/keys"
+)
+
+// checkSomebody refuses to serve when nobody could log in. What keeps one of
+// several out keeps nobody else from being served.
+func (s settings) checkSomebody(all []keys.Entrance) error {
+	if slices.ContainsFunc(all, func(e keys.Entrance) bool { return len(e.Ways) > 0 }) {
+		return nil
+	}
+	return s.checkEntrances(all)
+}
+
+// checkEntrances finds who could not log in, or not with all that should do.
+func (s settings) checkEntrances(all []keys.Entrance) error {
+	err := s.checkKeyFiles()
+	if err == nil && len(all) == 0 {
+		file := keys.ExpandUser(s.keyFiles(), "NAME")
+		err = &problem{"Nobody could log in", fmt.Errorf("there is no %s for any NAME", file),
+			"Put a public key there under the name of its account: cp ~/.ssh/id_ed25519.pub " + file}
+	}
+	for _, e := range all {
+		if e.Err != nil {
+			err = errors.Join(err, checkedEntrance(e))
+		}
+	}
+	return err
+}
+
+func checkedEntrance(e keys.Entrance) error {
+	if len(e.Ways) > 0 {
+		return &problem{fmt.Sprintf("Account %q: a login by key would be refused", e.Account), e.Err,
+			"It could log in by " + strings.Join(e.Ways, ", or ") + "."}
+	}
+	return &problem{fmt.Sprintf("Account %q: nobody could log in to it", e.Account), e.Err,
+		"Put a public key into its file of authorized keys, one a line, which others may not write."}
+}
+
+// checkKeyFiles refuses a folder of key files that is not there.
+func (s settings) checkKeyFiles() error {
+	if s.keyFiles() == "" {
+		return nil
+	}
+	folder := keys.KeyFilesFolder(s.keyFiles())
+	if _, err := os.ReadDir(folder); err != nil {
+		return &problem{"The files of authorized_keys_file cannot be found", err,
+			"Make their folder with: mkdir -p " + folder + "\n  or name another in authorized_keys_file."}
+	}
+	return nil
+}
+
+// noteExpired tells whose time is over, which may well be meant.
+func noteExpired(all []keys.Entrance, now time.Time, out io.Writer) {
+	for _, e := range all {
+		if !e.Expires.IsZero() && !now.Before(e.Expires) {
+			fmt.Fprintf(out, "Note: account %q expired on %s.\n", e.Account, e.Expires.Format(time.DateOnly))
+		}
+	}
+}
+
+// listEntrances writes, in a comment of TOML, how each account can log in.
+func listEntrances(all []keys.Entrance, out io.Writer) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "# Who can log in, and how:")
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, e := range all {
+		fmt.Fprintf(w, "#   %s\t%s\n", e.Account, cmp.Or(strings.Join(e.Ways, ", or "), "nobody can"))
+	}
+	w.Flush()
+}
