@@ -99,11 +99,11 @@ func readKeys(path string) (all []ssh.PublicKey, err error) {
 func (a *Accounts) checkFiles() error {
 	if a.o.RevokedKeys != "" {
 		if _, err := readRevoked(a.o.RevokedKeys); err != nil {
-			return fmt.Errorf("revoked_keys: %w", err)
+			return &Fault{Setting: "revoked_keys", Err: err}
 		}
 	}
 	if _, err := readKeys(a.o.TrustedUserCAKeys); err != nil {
-		return fmt.Errorf("trusted_user_ca_keys: %w", err)
+		return &Fault{Setting: "trusted_user_ca_keys", Err: err}
 	}
 	return nil
 }

@@ -121,26 +121,50 @@ func (s settings) accounts() map[string]accountSettings {
 // openAccounts makes of the settings who may log in.
 func (s settings) openAccounts(used *keys.UsedCodes, log *slog.Logger) (*keys.Accounts, error) {
 	if len(s.Accounts) > 0 && s.AuthorizedKeysFile != "" && s.keyFiles() == "" {
-		return nil, errors.New("authorized_keys_file would be the same for all [accounts]; put %u into it, for the account's name")
+		return nil, s.places.mistake("authorized_keys_file",
+			errors.New("it would be the same for all [accounts]; put %u into it, for the account's name"))
 	}
 	o := keys.Options{
 		KeyFiles: s.keyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: used, Log: log,
 	}
+	var mistakes error
 	all := s.accounts()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		account, err := s.account(name, all[name], log)
-		if err != nil {
-			return nil, fmt.Errorf("account %q: %w", name, err)
-		}
+		mistakes = errors.Join(mistakes, err)
 		o.Accounts = append(o.Accounts, account)
 	}
-	return keys.NewAccounts(o)
+	accounts, err := keys.NewAccounts(o)
+	return accounts, errors.Join(mistakes, s.placeFaults(err))
 }
 
-// account is how one may log in.
+// placeFaults says of each fault of the accounts where its setting is set.
+func (s settings) placeFaults(err error) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var placed error
+		for _, one := range all.Unwrap() {
+			placed = errors.Join(placed, s.placeFaults(one))
+		}
+		return placed
+	}
+	var fault *keys.Fault
+	if !errors.As(err, &fault) {
+		return err
+	}
+	setting := fault.Setting
+	if _, ok := s.Accounts[fault.Account]; ok {
+		setting = strings.TrimSuffix("accounts."+fault.Account+"."+setting, ".")
+	}
+	if setting == "" {
+		return err
+	}
+	return s.places.mistake(setting, fault.Err)
+}
+
+// account is how one may log in; the error is all that is wrong with its table.
 func (s settings) account(name string, a accountSettings, log *slog.Logger) (account keys.Account, err error) {
 	if _, ok := s.libraries()[cmp.Or(a.Library, s.usualLibrary())]; !ok {
-		return account, s.noLibrary(a.Library)
+		err = s.places.mistake("accounts."+name+".library", s.noLibrary(a.Library))
 	}
 	account = keys.Account{Name: name, PasswordHash: a.PasswordHash, TOTPSecret: a.TOTPSecret, Principals: a.AuthorizedPrincipals}
 	for _, c := range a.AuthenticationMethods {
@@ -150,18 +174,23 @@ func (s settings) account(name string, a accountSettings, log *slog.Logger) (acc
 		account.Expires = *a.Expires
 	}
 	if a.From != nil {
-		if account.From, err = keys.ParseSources(a.From); err != nil {
-			return account, fmt.Errorf("from: %w", err)
+		var wrong error
+		if account.From, wrong = keys.ParseSources(a.From); wrong != nil {
+			err = errors.Join(err, s.places.mistake("accounts."+name+".from", wrong))
 		}
 	}
-	account.AuthorizedKeys, err = s.authorizedKeys(name, a, log)
-	return account, err
+	var wrong error
+	account.AuthorizedKeys, wrong = s.authorizedKeys(name, a, log)
+	return account, errors.Join(err, wrong)
 }
 
 func (s settings) noLibrary(name string) error {
 	names := slices.Sorted(maps.Keys(s.libraries()))
 	if name == "" {
-		return fmt.Errorf("it must name its library, since none is called default; there are %s", strings.Join(names, ", "))
+		return fmt.Errorf("it must be set, since no library is called default; there are %s", strings.Join(names, ", "))
+	}
+	if len(s.Libraries) == 0 {
+		return fmt.Errorf("there is no library %q; there is but one, set by library, so leave this out", name)
 	}
 	return fmt.Errorf("there is no library %q; the nearest is %q", name, nearest(name, names))
 }
@@ -178,12 +207,20 @@ func (s settings) authorizedKeys(name string, a accountSettings, log *slog.Logge
 	}
 	file := keys.NewAuthorizedKeys(keys.ExpandUser(path, name), log)
 	if err := file.Add(a.AuthorizedKeys...); err != nil {
-		return nil, fmt.Errorf("authorized_keys: %w", err)
+		return file, s.places.mistake("accounts."+name+".authorized_keys", err)
 	}
 	if a.AuthorizedKeysFile != "" {
-		return file, checkKeys(file)
+		return file, s.checkKeys(s.keysSetting(name), file)
 	}
 	return file, nil
+}
+
+// keysSetting is the name of the setting for an account's own file of keys.
+func (s settings) keysSetting(account string) string {
+	if !s.manyAccounts() {
+		return "authorized_keys_file"
+	}
+	return "accounts." + account + ".authorized_keys_file"
 }
 
 // services say what each account is served. Made once, since those of an

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
 	"shelf/keys"
-	"shelf/vfs"
 )
 
 func checkCommand() *cobra.Command {
@@ -46,9 +46,9 @@ func check(s settings, stdout, stderr io.Writer) error {
 		entrances = accounts.Entrances()
 		err = s.checkEntrances(entrances)
 	}
-	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), keys.CheckHostKeys(s.State), checkAuditLog(s.AuditLog))
-	for _, l := range s.libraries() {
-		err = errors.Join(err, s.checkOwner(l.Path), vfs.ProbeDir(l.Path))
+	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), s.checkHostKeys(), s.checkAuditLog())
+	for _, name := range slices.Sorted(maps.Keys(s.libraries())) {
+		err = errors.Join(err, s.probeLibrary(name))
 	}
 	s.notes(entrances, stderr)
 	if err == nil {
@@ -73,7 +73,7 @@ func (s settings) show(out io.Writer) error {
 // notes tells what may well be meant.
 func (s settings) notes(entrances []keys.Entrance, out io.Writer) {
 	noteExpired(entrances, time.Now(), out)
-	if l, err := openListener(s.Listen); err != nil {
+	if l, err := s.openListener(); err != nil {
 		fmt.Fprintf(out, "Note: %v\n  That is as it should be if it is this server that runs.\n", err)
 	} else {
 		l.Close()

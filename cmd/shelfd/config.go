@@ -28,6 +28,8 @@ func (s *settings) loadConfig(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	in.places = make(places)
+	in.places.add(path, content)
 	*s = in
 	return nil
 }

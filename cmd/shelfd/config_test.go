@@ -95,6 +95,9 @@ client_alive_count_max = 7
 	if s.User != "ana" || s.LogLevel.Level != slog.LevelDebug || s.Listen != ":2222" {
 		t.Errorf("a flag lost: %+v", s)
 	}
+	if by := s.places.by("user"); by != "--user" || s.places.by("max_startups") != "max_startups" {
+		t.Errorf("messages say that %s sets the user", by)
+	}
 	l := s.limits()
 	if l.LoginGraceTime != 5*time.Second || !s.LogFormat.json || l.MaxStartups.Start != 5 || l.MaxStartups.Full != 10 ||
 		l.ClientAliveCountMax != 7 || l.MaxAuthTries != defaults().MaxAuthTries.n {

@@ -28,23 +28,27 @@ func (s settings) checkEntrances(all []keys.Entrance) error {
 	err := s.checkKeyFiles()
 	if err == nil && len(all) == 0 {
 		file := keys.ExpandUser(s.keyFiles(), "NAME")
-		err = &problem{"Nobody could log in", fmt.Errorf("there is no %s for any NAME", file),
+		err = &problem{s.places.where("authorized_keys_file"), "Nobody could log in", fmt.Errorf("there is no %s for any NAME", file),
 			"Put a public key there under the name of its account: cp ~/.ssh/id_ed25519.pub " + file}
 	}
 	for _, e := range all {
 		if e.Err != nil {
-			err = errors.Join(err, checkedEntrance(e))
+			err = errors.Join(err, s.checkEntrance(e))
 		}
 	}
 	return err
 }
 
-func checkedEntrance(e keys.Entrance) error {
+func (s settings) checkEntrance(e keys.Entrance) error {
+	where := s.places.where("authorized_keys_file")
+	if _, ok := s.Accounts[e.Account]; ok {
+		where = s.places.where("accounts." + e.Account + ".authorized_keys_file")
+	}
 	if len(e.Ways) > 0 {
-		return &problem{fmt.Sprintf("Account %q: a login by key would be refused", e.Account), e.Err,
+		return &problem{where, fmt.Sprintf("Account %q: a login by key would be refused", e.Account), e.Err,
 			"It could log in by " + strings.Join(e.Ways, ", or ") + "."}
 	}
-	return &problem{fmt.Sprintf("Account %q: nobody could log in to it", e.Account), e.Err,
+	return &problem{where, fmt.Sprintf("Account %q: nobody could log in to it", e.Account), e.Err,
 		"Put a public key into its file of authorized keys, one a line, which others may not write."}
 }
 
@@ -55,7 +59,7 @@ func (s settings) checkKeyFiles() error {
 	}
 	folder := keys.KeyFilesFolder(s.keyFiles())
 	if _, err := os.ReadDir(folder); err != nil {
-		return &problem{"The files of authorized_keys_file cannot be found", err,
+		return &problem{s.places.where("authorized_keys_file"), "The files of authorized_keys_file cannot be found", err,
 			"Make their folder with: mkdir -p " + folder + "\n  or name another in authorized_keys_file."}
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"path/filepath"
@@ -52,6 +51,14 @@ func first[T any](all ...*T) *T {
 	return nil
 }
 
+// pathSetting is the name of the setting for a library's path.
+func (s settings) pathSetting(library string) string {
+	if len(s.Libraries) == 0 {
+		return "library"
+	}
+	return "libraries." + library + ".path"
+}
+
 // usualLibrary is the one of an account that names none: the only one, or that
 // which is called default.
 func (s settings) usualLibrary() string {
@@ -65,14 +72,14 @@ func (s settings) usualLibrary() string {
 // checkTables refuses what is said both by a table and at the top.
 func (s settings) checkTables() error {
 	if len(s.Libraries) > 0 && s.Library != "" {
-		return errors.New("library is set, and there are [libraries] too; say it in one way")
+		return s.places.mistake("library", errors.New("it is set, and there are [libraries] too; say it in one way"))
 	}
 	if s.manyAccounts() && s.User != "" {
-		return errors.New("user is set, which is for a server with one account, and there are more; leave it out")
+		return s.places.mistake("user", errors.New("it is for a server with one account, and there are more; leave it out"))
 	}
 	for name, l := range s.Libraries {
 		if l.Path == "" {
-			return fmt.Errorf("library %q has no path", name)
+			return s.places.mistake("libraries."+name+".path", errors.New("it is not set; name the directory to serve"))
 		}
 	}
 	return nil
@@ -102,10 +109,10 @@ func (s settings) openLibraries(log *slog.Logger) (open libraries, err error) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		o := s.storage(all[name], log)
 		o.Digests = digests
-		dir, err := openLibrary(all[name].Path, o)
+		dir, err := s.openLibrary(name, o)
 		if err == nil {
 			open[name] = dir
-			err = s.checkOwner(all[name].Path)
+			err = s.checkOwner(name)
 		}
 		if err != nil {
 			open.close()

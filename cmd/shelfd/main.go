@@ -10,6 +10,7 @@
 //	values.go     how times, sizes and the like are written
 //	sources.go    and addresses, and what is held against them
 //	config.go     the configuration file
+//	places.go     and where in it each setting is set
 //	serve.go      shelfd serve: from settings to a running server, and its end
 //	reload.go     other settings for a running server
 //	sandbox.go    what the process gives up before it serves

@@ -65,7 +65,7 @@ func (r *reloader) reload() error {
 	if err := next.checkSomebody(parts.accounts.Entrances()); err != nil {
 		return err
 	}
-	if parts.hostKeys, err = openHostKeys(next.State); err != nil {
+	if parts.hostKeys, err = next.openHostKeys(); err != nil {
 		return err
 	}
 	if err := r.server.Reload(parts.config(next)); err != nil {

@@ -45,7 +45,7 @@ func (s settings) enclose(log *slog.Logger) error {
 		return nil
 	}
 	if s.Sandbox.mode == sandboxRequire {
-		return &problem{"The server cannot be held to what it serves", err,
+		return &problem{s.places.where("sandbox"), "The server cannot be held to what it serves", err,
 			`It takes Linux 6.7 or newer with Landlock; sandbox = "auto" does without.`}
 	}
 	log.Debug("not held to what is served", "reason", err)

@@ -83,7 +83,7 @@ func escape(t *testing.T, dir string) {
 	if _, err := os.ReadFile(s.configFile); err != nil {
 		t.Error(err)
 	}
-	if _, err := openHostKeys(state); err != nil {
+	if _, err := (settings{State: state}).openHostKeys(); err != nil {
 		t.Error(err)
 	}
 	// Digests are saved, and their file is replaced.

@@ -54,6 +54,7 @@ func settle(config string, given *pflag.FlagSet) (settings, error) {
 	given.Visit(func(f *pflag.Flag) {
 		if over.Lookup(f.Name) != nil {
 			err = errors.Join(err, over.Set(f.Name, f.Value.String()))
+			s.places.forget(f.Name)
 		}
 	})
 	s.configFile = config
@@ -117,11 +118,11 @@ func prepare(s settings, log *slog.Logger) (p parts, err error) {
 	if p.libraries, err = s.openLibraries(log); err != nil {
 		return p, err
 	}
-	if p.hostKeys, err = openHostKeys(s.State); err == nil {
-		p.audit, err = openAuditLog(s.AuditLog)
+	if p.hostKeys, err = s.openHostKeys(); err == nil {
+		p.audit, err = s.openAuditLog()
 	}
 	if err == nil {
-		p.listener, err = openListener(s.Listen)
+		p.listener, err = s.openListener()
 	}
 	if err != nil {
 		p.close()
