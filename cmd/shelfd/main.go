@@ -10,6 +10,7 @@
 //	values.go     how times, sizes and the like are written
 //	sources.go    and addresses, and what is held against them
 //	config.go     the configuration file
+//	forms.go      how each kind of value is written in it
 //	places.go     and where in it each setting is set
 //	serve.go      shelfd serve: from settings to a running server, and its end
 //	reload.go     other settings for a running server
@@ -47,8 +48,11 @@ const (
 	exitUsage   = 2
 )
 
-// usageError is a command line that does not parse.
-type usageError struct{ error }
+// usageError is a command line that does not parse, of a command.
+type usageError struct {
+	error
+	command *cobra.Command
+}
 
 func (e usageError) Unwrap() error { return e.error }
 
@@ -67,8 +71,9 @@ func run(ctx context.Context, args []string) (status int) {
 		return 0
 	}
 	fmt.Fprintf(os.Stderr, "shelfd: %v\n", err)
-	if errors.As(err, new(usageError)) {
-		fmt.Fprintln(os.Stderr, "Run 'shelfd help' to see what there is.")
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(os.Stderr, "Run '%s --help' to see what there is.\n", usage.command.CommandPath())
 		return exitUsage
 	}
 	return exitFailure
@@ -80,10 +85,13 @@ func rootCommand() *cobra.Command {
 		Short:         "Serve a directory of files over SFTP, safely",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version(),
 		Args:          unknownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, c} })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(), passwdCommand(), totpCommand(), hostkeyCommand(), keygenCommand(), manCommand(), versionCommand())
 	return root
 }
@@ -97,7 +105,7 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "; did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint)}
+	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint), c}
 }
 
 // oneArg refuses all but one argument, which is what.
@@ -106,7 +114,7 @@ func oneArg(what string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
-		return usageError{fmt.Errorf("%s takes %s", c.CommandPath(), what)}
+		return usageError{fmt.Errorf("%s takes %s", c.CommandPath(), what), c}
 	}
 }
 
@@ -115,5 +123,5 @@ func noArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usageError{fmt.Errorf("%s takes flags only, not %q", c.CommandPath(), args[0])}
+	return usageError{fmt.Errorf("%s takes flags only, not %q", c.CommandPath(), args[0]), c}
 }

@@ -27,7 +27,7 @@ func setup(t *testing.T) (string, settings) {
 	t.Helper()
 	dir := t.TempDir()
 	id := filepath.Join(dir, "id")
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), keygen(id)); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), keygen(id, io.Discard)); err != nil {
 		t.Fatal(err)
 	}
 	s := defaults()
@@ -208,13 +208,13 @@ func TestKeygenLeavesFilesAlone(t *testing.T) {
 	dir, _ := setup(t)
 	id := filepath.Join(dir, "id")
 	before, _ := os.ReadFile(id)
-	if err := keygen(id); err == nil {
+	if err := keygen(id, io.Discard); err == nil {
 		t.Error("a pair was replaced")
 	}
 	if err := os.Remove(id + ".pub"); err != nil {
 		t.Fatal(err)
 	}
-	if err := keygen(id); err == nil {
+	if err := keygen(id, io.Discard); err == nil {
 		t.Error("a private key was replaced")
 	}
 	if after, _ := os.ReadFile(id); !bytes.Equal(before, after) {
@@ -249,7 +249,7 @@ func TestConnectTo(t *testing.T) {
 func TestAnnounceNamesTheKey(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	if err := errors.Join(os.Mkdir("a b", 0o700), keygen("a b/id"), os.WriteFile("alone.pub", nil, 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir("a b", 0o700), keygen("a b/id", io.Discard), os.WriteFile("alone.pub", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	_, host := setup(t)
