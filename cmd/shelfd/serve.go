@@ -81,7 +81,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		p.listener.Close()
 		return err
 	}
-	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKeys.Current[0].PublicKey()))
+	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKeys.Current))
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go newMemory(s.MemoryLimit.bytes).watch(watching)

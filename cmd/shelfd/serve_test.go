@@ -72,7 +72,7 @@ func TestServe(t *testing.T) {
 // useServer connects as the line tells.
 func useServer(t *testing.T, dir, line string) {
 	t.Helper()
-	m := regexp.MustCompile(`\(host key (SHA256:\S+)\)\. Connect with: sftp -i \S+/id -P (\d+) (\S+)@(\S+)  or: shelf -i \S+/id -p `).FindStringSubmatch(line)
+	m := regexp.MustCompile(`\(host key ssh-ed25519 (SHA256:\S+)\)\. Connect with: sftp -i \S+/id -P (\d+) (\S+)@(\S+)  or: shelf -i \S+/id -p `).FindStringSubmatch(line)
 	if m == nil {
 		t.Fatalf("the line does not tell how to connect: %q", line)
 	}
@@ -263,7 +263,7 @@ func TestAnnounceNamesTheKey(t *testing.T) {
 		"alone.pub":       "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 		"authorized_keys": "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 	} {
-		line := announce(settings{User: "ana", Library: "x", givenKeys: given}, at, key.PublicKey())
+		line := announce(settings{User: "ana", Library: "x", givenKeys: given}, at, []ssh.Signer{key})
 		if !strings.HasSuffix(line, want) {
 			t.Errorf("%s: %q does not end in %q", given, line, want)
 		}
