@@ -165,7 +165,7 @@ func serveUntil(ctx context.Context, server *sshd.Server, l net.Listener, grace 
 	case <-ctx.Done():
 		log.Info("stopping", "grace", grace)
 	}
-	limit, cancelLimit := context.WithTimeout(all, grace)
+	limit, cancelLimit := context.WithTimeoutCause(all, grace, fmt.Errorf("the grace time of %s is over", grace))
 	defer cancelLimit()
 	if err := server.Shutdown(limit); err != nil {
 		log.Warn("transfers were cut off", "reason", err)
