@@ -18,6 +18,9 @@ type Entrance struct {
 	Err     error     // what is wrong with its keys, or why there is no way
 }
 
+// Expired tells whether its time is over.
+func (e Entrance) Expired(now time.Time) bool { return !e.Expires.IsZero() && !now.Before(e.Expires) }
+
 // Entrances are those of all accounts, by name.
 func (a *Accounts) Entrances() (all []Entrance) {
 	names := make(map[string]bool)

@@ -164,7 +164,7 @@ func (s settings) placeFaults(err error) error {
 // account is how one may log in; the error is all that is wrong with its table.
 func (s settings) account(name string, a accountSettings, log *slog.Logger) (account keys.Account, err error) {
 	if _, ok := s.libraries()[cmp.Or(a.Library, s.usualLibrary())]; !ok {
-		err = s.places.mistake("accounts."+name+".library", s.noLibrary(a.Library))
+		err = s.noLibrary(name, a.Library)
 	}
 	account = keys.Account{Name: name, PasswordHash: a.PasswordHash, TOTPSecret: a.TOTPSecret, Principals: a.AuthorizedPrincipals}
 	for _, c := range a.AuthenticationMethods {
@@ -184,15 +184,19 @@ func (s settings) account(name string, a accountSettings, log *slog.Logger) (acc
 	return account, errors.Join(err, wrong)
 }
 
-func (s settings) noLibrary(name string) error {
-	names := slices.Sorted(maps.Keys(s.libraries()))
-	if name == "" {
-		return fmt.Errorf("it must be set, since no library is called default; there are %s", strings.Join(names, ", "))
+// noLibrary says that an account has none, for it names one that there is not,
+// or none where it would have to.
+func (s settings) noLibrary(account, name string) error {
+	setting, names := "accounts."+account+".library", slices.Sorted(maps.Keys(s.libraries()))
+	switch {
+	case !s.manyAccounts():
+		return s.places.mistake("libraries", fmt.Errorf("one must be called default, for the account that there is; there are %s", strings.Join(names, ", ")))
+	case name == "":
+		return s.places.mistake(setting, fmt.Errorf("it must be set, since no library is called default; there are %s", strings.Join(names, ", ")))
+	case len(s.Libraries) == 0:
+		return s.places.mistake(setting, fmt.Errorf("there is no library %q; there is but one, set by library, so leave this out", name))
 	}
-	if len(s.Libraries) == 0 {
-		return fmt.Errorf("there is no library %q; there is but one, set by library, so leave this out", name)
-	}
-	return fmt.Errorf("there is no library %q; the nearest is %q", name, nearest(name, names))
+	return s.places.mistake(setting, fmt.Errorf("there is no library %q; the nearest is %q", name, nearest(name, names)))
 }
 
 // authorizedKeys are the keys of an account: in its own file, or else in that
@@ -210,7 +214,7 @@ func (s settings) authorizedKeys(name string, a accountSettings, log *slog.Logge
 		return file, s.places.mistake("accounts."+name+".authorized_keys", err)
 	}
 	if a.AuthorizedKeysFile != "" {
-		return file, s.checkKeys(s.keysSetting(name), file)
+		return file, s.checkKeys(name, file)
 	}
 	return file, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -46,15 +47,15 @@ func check(s settings, stdout, stderr io.Writer) error {
 		entrances = accounts.Entrances()
 		err = s.checkEntrances(entrances)
 	}
-	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), s.checkHostKeys(), s.checkAuditLog())
+	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), s.checkHostKeys(), s.checkAuditLog(), s.checkListen(stderr))
 	for _, name := range slices.Sorted(maps.Keys(s.libraries())) {
 		err = errors.Join(err, s.probeLibrary(name))
 	}
-	s.notes(entrances, stderr)
+	noteExpired(entrances, time.Now(), stderr)
 	if err == nil {
 		err = s.show(stdout)
 	}
-	listEntrances(entrances, stdout)
+	listEntrances(entrances, time.Now(), stdout)
 	if err == nil {
 		fmt.Fprintf(stdout, "#\n# No mistake was found.\n")
 	}
@@ -70,14 +71,18 @@ func (s settings) show(out io.Writer) error {
 	return err
 }
 
-// notes tells what may well be meant.
-func (s settings) notes(entrances []keys.Entrance, out io.Writer) {
-	noteExpired(entrances, time.Now(), out)
-	if l, err := s.openListener(); err != nil {
-		fmt.Fprintf(out, "Note: %v\n  That is as it should be if it is this server that runs.\n", err)
-	} else {
-		l.Close()
+// checkListen refuses what cannot be listened on. That another program does may
+// well be meant, and is only noted.
+func (s settings) checkListen(notes io.Writer) error {
+	l, err := s.openListener()
+	if err == nil {
+		return l.Close()
 	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		fmt.Fprintf(notes, "Note: %v\n  That is as it should be if it is this server that runs.\n", err)
+		return nil
+	}
+	return err
 }
 
 // masked is the settings without what must not be shown.

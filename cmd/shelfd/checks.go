@@ -100,10 +100,14 @@ func resolve(path string) string {
 }
 
 // checkKeys refuses a file of keys that no key could log in with.
-func (s settings) checkKeys(setting string, file *keys.AuthorizedKeys) error {
+func (s settings) checkKeys(account string, file *keys.AuthorizedKeys) error {
 	err := file.Check()
 	if err == nil {
 		return nil
+	}
+	setting, what := s.keysSetting(account), "Nobody could log in"
+	if s.manyAccounts() {
+		what = fmt.Sprintf("Account %q: nobody could log in by key", account)
 	}
 	by := s.places.by(setting)
 	remedy := fmt.Sprintf("Mend it, or name another file with %s.", by)
@@ -111,7 +115,7 @@ func (s settings) checkKeys(setting string, file *keys.AuthorizedKeys) error {
 		remedy = fmt.Sprintf("Put a public key into it, one a line: cat ~/.ssh/id_ed25519.pub >> %s\n"+
 			"  (ssh-keygen -t ed25519 makes a key), or name another file with %s.", file.Path(), by)
 	}
-	return &problem{s.places.where(setting), "Nobody could log in", err, remedy}
+	return &problem{s.places.where(setting), what, err, remedy}
 }
 
 func (s settings) openLibrary(name string, o vfs.DirOptions) (*vfs.Dir, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -48,8 +49,11 @@ func (s settings) checkEntrance(e keys.Entrance) error {
 		return &problem{where, fmt.Sprintf("Account %q: a login by key would be refused", e.Account), e.Err,
 			"It could log in by " + strings.Join(e.Ways, ", or ") + "."}
 	}
-	return &problem{where, fmt.Sprintf("Account %q: nobody could log in to it", e.Account), e.Err,
-		"Put a public key into its file of authorized keys, one a line, which others may not write."}
+	remedy := "Mend the file; it is read at each login."
+	if errors.Is(e.Err, fs.ErrNotExist) || errors.Is(e.Err, keys.ErrNoKey) {
+		remedy = "Put a public key into it, one a line; it is read at each login."
+	}
+	return &problem{where, fmt.Sprintf("Account %q: nobody could log in to it", e.Account), e.Err, remedy}
 }
 
 // checkKeyFiles refuses a folder of key files that is not there.
@@ -68,21 +72,25 @@ func (s settings) checkKeyFiles() error {
 // noteExpired tells whose time is over, which may well be meant.
 func noteExpired(all []keys.Entrance, now time.Time, out io.Writer) {
 	for _, e := range all {
-		if !e.Expires.IsZero() && !now.Before(e.Expires) {
+		if e.Expired(now) {
 			fmt.Fprintf(out, "Note: account %q expired on %s.\n", e.Account, e.Expires.Format(time.DateOnly))
 		}
 	}
 }
 
 // listEntrances writes, in a comment of TOML, how each account can log in.
-func listEntrances(all []keys.Entrance, out io.Writer) {
+func listEntrances(all []keys.Entrance, now time.Time, out io.Writer) {
 	if len(all) == 0 {
 		return
 	}
 	fmt.Fprintln(out, "# Who can log in, and how:")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, e := range all {
-		fmt.Fprintf(w, "#   %s\t%s\n", e.Account, cmp.Or(strings.Join(e.Ways, ", or "), "nobody can"))
+		how := cmp.Or(strings.Join(e.Ways, ", or "), "nobody can")
+		if e.Expired(now) {
+			how = "nobody can any more; " + how + " until " + e.Expires.Format(time.DateOnly)
+		}
+		fmt.Fprintf(w, "#   %s\t%s\n", e.Account, how)
 	}
 	w.Flush()
 }
