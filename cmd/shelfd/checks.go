@@ -5,15 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"shelf/keys"
-	"shelf/vfs"
 )
 
 // problem is why the server does not start: what could not be done, why, and
@@ -118,49 +114,6 @@ func (s settings) checkKeys(account string, file *keys.AuthorizedKeys) error {
 	return &problem{s.places.where(setting), what, err, remedy}
 }
 
-func (s settings) openLibrary(name string, o vfs.DirOptions) (*vfs.Dir, error) {
-	if err := s.checkFolder(name); err != nil {
-		return nil, err
-	}
-	path := s.libraries()[name].Path
-	dir, err := vfs.OpenDir(path, o)
-	if err != nil {
-		return nil, s.unserved(name, err)
-	}
-	return dir, nil
-}
-
-// probeLibrary finds what would keep a library from being served, and leaves
-// it as it is.
-func (s settings) probeLibrary(name string) error {
-	if err := s.checkFolder(name); err != nil {
-		return err
-	}
-	if err := vfs.ProbeDir(s.libraries()[name].Path); err != nil {
-		return s.unserved(name, err)
-	}
-	return s.checkOwner(name)
-}
-
-// checkFolder refuses a library that is no directory.
-func (s settings) checkFolder(name string) error {
-	setting, path := s.pathSetting(name), s.libraries()[name].Path
-	where, by := s.places.where(setting), s.places.by(setting)
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &problem{where, "There is no library", err, "Make it with: mkdir -p " + path + "\n  or name another directory with " + by + "."}
-	case err == nil && !info.IsDir():
-		return &problem{where, "The library cannot be served", fmt.Errorf("%s is not a directory", path), "Name a directory with " + by + "."}
-	}
-	return nil
-}
-
-func (s settings) unserved(name string, err error) error {
-	return &problem{s.places.where(s.pathSetting(name)), "The library cannot be served", err,
-		s.libraries()[name].Path + " must be a directory that this user can read and write, and that no other server serves."}
-}
-
 func (s settings) openHostKeys() (keys.HostKeys, error) {
 	k, err := keys.OpenHostKeys(s.State)
 	return k, s.noHostKey(err)
@@ -174,19 +127,6 @@ func (s settings) noHostKey(err error) error {
 	}
 	return &problem{s.places.where("state"), "There is no host key to serve with", err, fmt.Sprintf(
 		"Mend it, or name another directory with %s; there a new key is made, of which clients will warn.", s.places.by("state"))}
-}
-
-// checkOwner refuses to serve the files of others with the rights of root,
-// unless that is wanted.
-func (s settings) checkOwner(name string) error {
-	path := s.libraries()[name].Path
-	var st unix.Stat_t
-	if s.AllowRoot || os.Geteuid() != 0 || unix.Stat(path, &st) != nil || st.Uid == 0 {
-		return nil
-	}
-	return &problem{s.places.where(s.pathSetting(name)), "The library is not root's, but the server would be",
-		fmt.Errorf("%s belongs to user %d", path, st.Uid),
-		"Start the server as that user; or, if it must be root, set allow_root = true."}
 }
 
 func (s settings) openListener() (net.Listener, error) {

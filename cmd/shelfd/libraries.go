@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"shelf/vfs"
@@ -97,33 +96,5 @@ func (s settings) storage(l librarySettings, log *slog.Logger) vfs.DirOptions {
 			PerAccount: int(s.PartialsPerAccount),
 		},
 		Log: log,
-	}
-}
-
-// libraries are those that are open, by name.
-type libraries map[string]*vfs.Dir
-
-func (s settings) openLibraries(log *slog.Logger) (open libraries, err error) {
-	open = make(libraries)
-	all, digests := s.libraries(), vfs.NewDigests(filepath.Join(s.State, "digests"), log)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		o := s.storage(all[name], log)
-		o.Digests = digests
-		dir, err := s.openLibrary(name, o)
-		if err == nil {
-			open[name] = dir
-			err = s.checkOwner(name)
-		}
-		if err != nil {
-			open.close()
-			return nil, err
-		}
-	}
-	return open, nil
-}
-
-func (l libraries) close() {
-	for _, dir := range l {
-		dir.Close()
 	}
 }

@@ -6,7 +6,9 @@
 //	main.go       the command line, and exit statuses
 //	settings.go   what can be set, and the defaults
 //	libraries.go  the tables of libraries
-//	accounts.go   the tables of accounts, and what each is served
+//	library.go    what must be right with a library's folder
+//	accounts.go   the tables of accounts
+//	services.go   what each account is served
 //	values.go     how times, sizes and the like are written
 //	sources.go    and addresses, and what is held against them
 //	config.go     the configuration file
