@@ -22,8 +22,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check a configuration without serving",
 		Long: "Check all that serving needs: settings, accounts and their keys, libraries, host\n" +
-			"keys. Prints the settings in effect, without secrets. Nothing is changed, and a\n" +
-			"server that runs is not disturbed.",
+			"keys. Prints the settings in effect, without secrets, and how each account can\n" +
+			"log in. Nothing is changed, and a server that runs is not disturbed.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := settle(config, c.Flags())

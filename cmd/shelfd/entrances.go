@@ -37,7 +37,20 @@ func (s settings) checkEntrances(all []keys.Entrance) error {
 			err = errors.Join(err, s.checkEntrance(e))
 		}
 	}
-	return err
+	return errors.Join(err, s.checkDropped(all))
+}
+
+// checkDropped finds accounts that files make, for which there is no library.
+func (s settings) checkDropped(all []keys.Entrance) error {
+	if _, ok := s.libraries()[s.usualLibrary()]; ok {
+		return nil
+	}
+	for _, e := range all {
+		if _, ok := s.accounts()[e.Account]; !ok {
+			return s.places.mistake("libraries", fmt.Errorf("one must be called default, for account %q and others that files make", e.Account))
+		}
+	}
+	return nil
 }
 
 func (s settings) checkEntrance(e keys.Entrance) error {
