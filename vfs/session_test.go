@@ -181,7 +181,7 @@ func TestSession(t *testing.T) {
 	c.end()
 	want := []string{
 		"put a  5 <nil>", "get a  5 <nil>", "get sub/../a  5 <nil>", "rename a b 0 <nil>", "put a  1 <nil>",
-		"rename a b 0 file already exists", "rename a b 0 <nil>", "get b  1 <nil>", "setstat b  0 <nil>",
+		`rename a b 0 "b": file already exists`, "rename a b 0 <nil>", "get b  1 <nil>", "setstat b  0 <nil>",
 		"remove b  0 <nil>", "list   0 <nil>",
 	}
 	want[2] = "get a  5 <nil>" // pkg/sftp has cleaned the path
@@ -346,6 +346,7 @@ func TestSessionReasons(t *testing.T) {
 	p.Delete = false
 	c := dial(t, vfs.SessionOptions{Library: d, Permissions: p, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	c.put("f", "x")
+	c.put("taken", "y")
 	plant(t, path)
 	for name, err := range map[string]error{
 		"remove":  c.Remove("f"),
@@ -355,6 +356,12 @@ func TestSessionReasons(t *testing.T) {
 		"mkdir":   c.Mkdir("new folder"),
 		"symlink": c.Symlink("f", "g"),
 		"chown":   c.Chown("f", 0, 0),
+
+		"to a name that is taken":      c.Rename("f", "taken"),
+		"to one taken by a folder":     c.PosixRename("f", "folder"),
+		"to a dot name":                c.Rename("f", ".g"),
+		"to one with a slash":          c.Rename("f", "folder/g"),
+		"to one that a terminal obeys": c.Rename("f", "g\x1b[2J"),
 	} {
 		if err == nil || strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
@@ -369,6 +376,11 @@ func TestSessionReasons(t *testing.T) {
 		`mkdir "new folder": the library has no folders`,
 		`the library has no links`,
 		`setstat "f": files here have no owner to change`,
+		`rename "f": "taken": a file of that name exists`,
+		`rename "f": "folder": the name is taken by something that is not a file of the library`,
+		`rename "f": ".g": the name starts with a dot; hidden files are not part of the library`,
+		`rename "f": "folder/g": the name has a slash; the library has no folders`,
+		`rename "f": "g\x1b[2J": the name has a control character`,
 	} {
 		if !strings.Contains(said, want+"\n") {
 			t.Errorf("stderr does not say %q:\n%s", want, said)
