@@ -77,11 +77,32 @@ func CheckName(name string) error {
 	return nil
 }
 
+// A Fault is why accounts cannot be made: what is wrong with a setting, which
+// has its name in snake_case.
+type Fault struct {
+	Account string // "" for a setting of all
+	Setting string // "" for the account itself
+	Err     error
+}
+
+func (f *Fault) Error() string {
+	text := f.Err.Error()
+	if f.Setting != "" {
+		text = f.Setting + ": " + text
+	}
+	if f.Account != "" {
+		text = fmt.Sprintf("account %q: %s", f.Account, text)
+	}
+	return text
+}
+
+func (f *Fault) Unwrap() error { return f.Err }
+
 // NewAccounts makes the set of accounts; each needs a name of its own and a way
-// to log in.
+// to log in. The error is one or several of [Fault].
 func NewAccounts(o Options) (*Accounts, error) {
 	if len(o.Accounts) == 0 && o.KeyFiles == "" {
-		return nil, errors.New("there is no account, so nobody could log in")
+		return nil, &Fault{Err: errors.New("there is no account, so nobody could log in")}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -94,10 +115,9 @@ func NewAccounts(o Options) (*Accounts, error) {
 		hashing: make(chan struct{}, maxHashing), dropped: make(map[string]*AuthorizedKeys),
 	}
 	rand.Read(a.secret[:])
+	var faults error
 	for _, account := range o.Accounts {
-		if err := a.add(account); err != nil {
-			return nil, err
-		}
+		faults = errors.Join(faults, a.add(account))
 	}
 	a.names = slices.Sorted(maps.Keys(a.byName))
 	for _, name := range a.names {
@@ -105,18 +125,21 @@ func NewAccounts(o Options) (*Accounts, error) {
 			a.hashes = append(a.hashes, hash)
 		}
 	}
-	return a, a.checkFiles()
+	if err := errors.Join(faults, a.checkFiles()); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 func (a *Accounts) add(account Account) error {
 	if err := CheckName(account.Name); err != nil {
-		return err
+		return &Fault{Account: account.Name, Err: err}
 	}
 	if _, twice := a.byName[account.Name]; twice {
-		return fmt.Errorf("account %q is there twice", account.Name)
+		return &Fault{Account: account.Name, Err: errors.New("it is there twice")}
 	}
 	if err := a.settle(&account); err != nil {
-		return fmt.Errorf("account %q: %w", account.Name, err)
+		return err
 	}
 	a.byName[account.Name] = account
 	return nil
@@ -135,11 +158,11 @@ func (a *Accounts) settle(account *Account) error {
 		account.Principals = []string{account.Name}
 	}
 	if len(account.Methods) == 0 {
-		return errors.New("has no keys and no password, so nobody could log in to it")
+		return &Fault{account.Name, "", errors.New("it has no keys and no password, so nobody could log in to it")}
 	}
 	for _, chain := range account.Methods {
 		if err := account.check(chain, a.o.TrustedUserCAKeys != ""); err != nil {
-			return err
+			return &Fault{account.Name, "authentication_methods", err}
 		}
 		if chain[0] == interactive {
 			a.first.password = a.first.password || account.PasswordHash != ""
@@ -208,11 +231,6 @@ func (a *Accounts) pick(name string, n int) int {
 	mac := hmac.New(sha256.New, a.secret[:])
 	mac.Write([]byte(name))
 	return int(binary.BigEndian.Uint64(mac.Sum(nil)) % uint64(n))
-}
-
-// ExpandUser puts an account's name into a path, for %u; %% is a percent sign.
-func ExpandUser(path, name string) string {
-	return strings.NewReplacer("%u", name, "%%", "%").Replace(path)
 }
 
 // usable is nil if the account may log in from there at that time. The reason

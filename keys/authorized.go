@@ -15,7 +15,7 @@ import (
 // some ten thousand keys. It is read at each login, and by strangers' asking.
 const maxAuthorizedKeys = 1 << 20
 
-// ErrNoKey is a file without a key that could log in.
+// ErrNoKey is a file without a key that could log in, and with nothing else.
 var ErrNoKey = errors.New("it lists no key that can log in")
 
 // AuthorizedKeys is a file of keys in OpenSSH's format (sshd(8), "AUTHORIZED_KEYS
@@ -73,7 +73,7 @@ func (a *AuthorizedKeys) Check() error {
 		return nil
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("%s: %w: %w", a.path, ErrNoKey, errors.Join(faults...))
+		return fmt.Errorf("%s: none of its lines is a key that can log in: %w", a.path, errors.Join(few(faults)...))
 	}
 	return fmt.Errorf("%s: %w", a.path, ErrNoKey)
 }
@@ -106,9 +106,19 @@ func (a *AuthorizedKeys) warn(content []byte, faults []error) {
 	if !news {
 		return
 	}
-	for _, fault := range faults {
+	for _, fault := range few(faults) {
 		a.log.Warn("a line of authorized_keys is skipped", "file", a.path, "reason", fault)
 	}
+}
+
+// few are the first of many faults, and how many more there are: in a file that
+// is no list of keys at all, every line is one.
+func few(faults []error) []error {
+	const shown = 3
+	if len(faults) <= shown {
+		return faults
+	}
+	return append(faults[:shown:shown], fmt.Errorf("… and %d more", len(faults)-shown))
 }
 
 // parseAuthorizedKeys returns the keys of the lines that can be used and, for

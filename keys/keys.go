@@ -5,6 +5,8 @@
 //
 //	keys.go         Identity, and how it leaves this package
 //	accounts.go     Accounts: who there is, and who stands in for who is not
+//	keyfiles.go     files that make accounts by their names
+//	entrance.go     how each account could log in, before anybody does
 //	methods.go      which methods an account must succeed with, in which order
 //	login.go        one login, step by step
 //	publickey.go    the verdict on a key

@@ -63,13 +63,13 @@ func (a Account) check(chain Chain, certificates bool) error {
 	for i, method := range chain {
 		switch {
 		case method == publicKey && a.AuthorizedKeys == nil && !certificates:
-			return fmt.Errorf("its authentication_methods have %q, but it has no keys", chain)
+			return fmt.Errorf("%q is among them, but it has no keys", chain)
 		case method == password && a.PasswordHash == "":
-			return fmt.Errorf("its authentication_methods have %q, but it has no password_hash", chain)
+			return fmt.Errorf("%q is among them, but it has no password_hash", chain)
 		case method == interactive && a.PasswordHash == "" && a.TOTPSecret == "":
-			return fmt.Errorf("its authentication_methods have %q, but it has no password_hash and no totp_secret", chain)
+			return fmt.Errorf("%q is among them, but it has no password_hash and no totp_secret", chain)
 		case method == interactive && a.PasswordHash == "" && i == 0:
-			return fmt.Errorf("its authentication_methods have %q, but a code alone is no proof; put publickey before it", chain)
+			return fmt.Errorf("%q is among them, but a code alone is no proof; put publickey before it", chain)
 		}
 	}
 	return nil

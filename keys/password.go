@@ -38,18 +38,18 @@ func (a Account) checkSecrets() error {
 	if a.PasswordHash != "" {
 		p, _, _, err := argon2id.DecodeHash(a.PasswordHash)
 		if err != nil {
-			return errors.New("its password_hash is not an argon2id hash; make one with: shelfd passwd")
+			return &Fault{a.Name, "password_hash", errors.New("it is not an argon2id hash; make one with: shelfd passwd")}
 		}
 		if p.KeyLength < 16 || p.SaltLength < 8 || p.Iterations < 1 || p.Parallelism < 1 ||
 			p.Memory < 8<<10 || p.Memory > 1<<20 || p.Iterations > 100 {
-			return errors.New("its password_hash has parameters out of bounds; make another with: shelfd passwd")
+			return &Fault{a.Name, "password_hash", errors.New("its parameters are out of bounds; make another with: shelfd passwd")}
 		}
 	}
 	if a.TOTPSecret == "" {
 		return nil
 	}
 	if secret, err := decodeSecret(a.TOTPSecret); err != nil || len(secret) < minSecret {
-		return errors.New("its totp_secret is not base32 of 16 bytes or more; make one with: shelfd totp")
+		return &Fault{a.Name, "totp_secret", errors.New("it is not base32 of 16 bytes or more; make one with: shelfd totp " + a.Name)}
 	}
 	return nil
 }

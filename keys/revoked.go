@@ -96,14 +96,14 @@ func readKeys(path string) (all []ssh.PublicKey, err error) {
 }
 
 // checkFiles refuses lists that could not be read at a login.
-func (a *Accounts) checkFiles() error {
+func (a *Accounts) checkFiles() (faults error) {
 	if a.o.RevokedKeys != "" {
 		if _, err := readRevoked(a.o.RevokedKeys); err != nil {
-			return fmt.Errorf("revoked_keys: %w", err)
+			faults = &Fault{Setting: "revoked_keys", Err: err}
 		}
 	}
 	if _, err := readKeys(a.o.TrustedUserCAKeys); err != nil {
-		return fmt.Errorf("trusted_user_ca_keys: %w", err)
+		faults = errors.Join(faults, &Fault{Setting: "trusted_user_ca_keys", Err: err})
 	}
-	return nil
+	return faults
 }

@@ -74,6 +74,15 @@ type Limits struct {
 // all at Full.
 type Startups struct{ Start, Rate, Full int }
 
+// Check refuses what cannot be meant.
+func (s Startups) Check() error {
+	if s.Start < 1 || s.Full < s.Start || s.Rate < 0 || s.Rate > 100 {
+		return fmt.Errorf("%d:%d:%d is not start:rate:full with a start of 1 or more, a full of no less and a percentage as rate",
+			s.Start, s.Rate, s.Full)
+	}
+	return nil
+}
+
 // NetBlockSize is how many bits of an address make a source.
 type NetBlockSize struct{ IPv4, IPv6 int }
 
@@ -111,17 +120,15 @@ func (l Limits) Check() error {
 		name  string
 		value int
 	}{
-		{"max_auth_tries", l.MaxAuthTries}, {"max_startups", l.MaxStartups.Start},
-		{"max_connections", l.MaxConnections}, {"max_sessions", l.MaxSessions},
+		{"max_auth_tries", l.MaxAuthTries}, {"max_connections", l.MaxConnections}, {"max_sessions", l.MaxSessions},
 		{"client_alive_count_max", l.ClientAliveCountMax},
 	} {
 		if limit.value < 1 {
 			return fmt.Errorf("%s is %d; it must be 1 or more", limit.name, limit.value)
 		}
 	}
-	if s := l.MaxStartups; s.Full < s.Start || s.Rate < 0 || s.Rate > 100 {
-		return fmt.Errorf("max_startups is %d:%d:%d; it must be start:rate:full with start up to full and rate a percentage",
-			s.Start, s.Rate, s.Full)
+	if err := l.MaxStartups.Check(); err != nil {
+		return fmt.Errorf("max_startups: %w", err)
 	}
 	if b := l.PerSourceNetBlockSize; b.IPv4 < 0 || b.IPv4 > 32 || b.IPv6 < 0 || b.IPv6 > 128 {
 		return fmt.Errorf("per_source_net_block_size is %d:%d; it must be 0 to 32 bits of IPv4, and 0 to 128 of IPv6", b.IPv4, b.IPv6)

@@ -103,9 +103,18 @@ func (c *conn) reason(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded), c.overdue():
 		return errors.New("the login grace time is over")
 	case errors.As(err, &auth) && len(auth.Errors) > 0:
-		return fmt.Errorf("login failed: %w", auth.Errors[len(auth.Errors)-1])
+		return fmt.Errorf("login failed: %w", unmet(auth.Errors[len(auth.Errors)-1]))
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return errors.New("the connection was closed before login")
+	}
+	return err
+}
+
+// unmet says in plain words what x/crypto calls no auth: that the client only
+// asked what there is, and had none of it (RFC 4252 section 5.2).
+func unmet(err error) error {
+	if errors.Is(err, ssh.ErrNoAuth) {
+		return errors.New("no acceptable key or password was offered")
 	}
 	return err
 }

@@ -23,8 +23,8 @@ func TestLoginRefused(t *testing.T) {
 	}{
 		"another key":         {"ana", ssh.PublicKeys(newKey(t)), "is not authorized"},
 		"no account":          {"bob\n\x1b", ssh.PublicKeys(s.key), "no account"},
-		"a password":          {"ana", ssh.Password("ana"), "no auth"},
-		"nothing":             {"ana", nil, "no auth"},
+		"a password":          {"ana", ssh.Password("ana"), "login failed: no acceptable key or password was offered"},
+		"nothing":             {"ana", nil, "login failed: no acceptable key or password was offered"},
 		"another's signature": {"ana", ssh.PublicKeys(forger{s.key, newKey(t)}), "signature"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ const shutdownPoll = 20 * time.Millisecond
 const cleanup = 5 * time.Second
 
 // Shutdown stops accepting and closes each connection as soon as it has no file
-// open, and all of them when ctx ends; then the error is ctx's. It returns when
+// open, and all of them when ctx ends; then the error is its cause. It returns when
 // all that connections owned has ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
@@ -29,7 +29,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			return nil
 		case <-ctx.Done():
 			s.closeConns(func(*conn) bool { return true })
-			return errors.Join(ctx.Err(), await(ended))
+			return errors.Join(context.Cause(ctx), await(ended))
 		case <-poll.C:
 		}
 	}

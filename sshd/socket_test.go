@@ -3,10 +3,14 @@ package sshd
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // recorder is a connection that remembers what was written to it.
@@ -96,9 +100,9 @@ func TestSocketHoldsNoMoreThanABuffer(t *testing.T) {
 	}
 }
 
-// Reads of any size give what was sent, and a socket that waits holds no
-// buffer.
-func TestSocketReads(t *testing.T) {
+// connected is a socket and its peer.
+func connected(t *testing.T) (*socket, *net.TCPConn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -108,13 +112,76 @@ func TestSocketReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer peer.Close()
 	nc, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newSocket(nc, new(readBuffers))
-	defer s.Close()
+	t.Cleanup(func() { s.Close(); peer.Close() })
+	return s, peer.(*net.TCPConn)
+}
+
+// What the kernel has no room for waits until it has, and nothing is lost of a
+// packet that goes out in parts.
+func TestSocketWaitsForRoom(t *testing.T) {
+	s, peer := connected(t)
+	s.framed = true
+	random := rand.New(rand.NewPCG(5, 6))
+	var want []byte
+	for range 1000 {
+		p := sshPacket(50, 1+random.IntN(40_000), 0)
+		for i := range p[6:] {
+			p[6+i] = byte(random.Uint32())
+		}
+		want = append(want, p...)
+	}
+	go func() {
+		defer s.Close()
+		for rest := want; len(rest) > 0; {
+			n := min(len(rest), 4+int(binary.BigEndian.Uint32(rest)))
+			for _, piece := range [][]byte{rest[:min(n, 4096)], rest[min(n, 4096):n]} {
+				if len(piece) > 0 {
+					if _, err := s.Write(piece); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+			rest = rest[n:]
+		}
+	}()
+	if got, err := io.ReadAll(peer); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes came, want %d: %v", len(got), len(want), err)
+	}
+}
+
+// A peer that is gone, or does not read in time, is an error.
+func TestSocketWriteFails(t *testing.T) {
+	s, peer := connected(t)
+	peer.SetLinger(0)
+	peer.Close()
+	s.SetDeadline(time.Now().Add(time.Minute))
+	var err error
+	for err == nil {
+		_, err = s.Write(make([]byte, 32<<10))
+	}
+	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a peer that is gone: %v", err)
+	}
+	s, _ = connected(t)
+	s.SetDeadline(time.Now().Add(10 * time.Millisecond))
+	for err = nil; err == nil; {
+		_, err = s.Write(make([]byte, 32<<10))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a peer that does not read: %v", err)
+	}
+}
+
+// Reads of any size give what was sent, and a socket that waits holds no
+// buffer.
+func TestSocketReads(t *testing.T) {
+	s, peer := connected(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	want := make([]byte, 1<<20)
 	for i := range want {
@@ -122,7 +189,7 @@ func TestSocketReads(t *testing.T) {
 	}
 	go func() {
 		peer.Write(want)
-		peer.(*net.TCPConn).CloseWrite()
+		peer.CloseWrite()
 	}()
 	var got []byte
 	for piece := make([]byte, 40<<10); ; {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -42,5 +43,21 @@ func TestStopLetsTransfersEnd(t *testing.T) {
 	}
 	if !bytes.Equal(s.get(t, "file"), want) {
 		t.Error("the upload that was under way is not whole")
+	}
+}
+
+// TestStopCutsOffAfterGrace: who takes longer than that is cut off, and the log
+// says why.
+func TestStopCutsOffAfterGrace(t *testing.T) {
+	s := serve(t, "--grace", "100ms")
+	c := s.dial(t)
+	if _, err := c.OpenFile("file", os.O_WRONLY|os.O_CREATE|os.O_TRUNC); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	if log := s.stderr.String(); !strings.Contains(log, `"transfers were cut off" reason="the grace time of 100ms is over"`) {
+		t.Errorf("the log does not say why:\n%s", log)
 	}
 }

@@ -480,6 +480,34 @@ func TestMinFreeSpace(t *testing.T) {
 	stagesAre(t, path, 0)
 }
 
+// What a client is told of the room is what its uploads can use of it.
+func TestSpaceKeepsToLimits(t *testing.T) {
+	d, path := openDir(t, vfs.DirOptions{})
+	disk, err := d.Space(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bs := int64(disk.BlockSize)
+	d.Close()
+	d = reopen(t, path, vfs.DirOptions{Quota: 10 * bs})
+	put(t, d, "a", 4*bs, create, commit)
+	s, err := d.Space(t.Context())
+	if err != nil || s.Blocks != 10 || s.Free != 6 || s.Available != 6 {
+		t.Errorf("with a quota of 10 blocks, of which 4 are used: %+v (%v)", s, err)
+	}
+	d.Close()
+	// More was there than there may be now.
+	d = reopen(t, path, vfs.DirOptions{Quota: 3*bs + 1})
+	if s, err = d.Space(t.Context()); err != nil || s.Blocks != 4 || s.Free != 0 || s.Available != 0 {
+		t.Errorf("with a quota that is used up: %+v (%v)", s, err)
+	}
+	d.Close()
+	d = reopen(t, path, vfs.DirOptions{Quota: 1 << 62, MinFreeSpace: 1 << 60})
+	if s, err = d.Space(t.Context()); err != nil || s.Blocks != disk.Blocks || s.Free == 0 || s.Available != 0 {
+		t.Errorf("with all to be left free: %+v (%v)", s, err)
+	}
+}
+
 // A partial that is resumed counts while it is neither a partial nor a file.
 func TestQuotaOfResumed(t *testing.T) {
 	rules := vfs.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}

@@ -147,11 +147,15 @@ func chooseAlgorithm(names string) (Algorithm, error) {
 	return Algorithm{}, &Error{Kind: ErrUnsupported, Why: "that digest is not known here; md5, sha1, sha256 and sha512 are"}
 }
 
-// handleDigest is that of a file which is open for reading.
+// handleDigest is that of a file which is open for reading, or of what an
+// upload would publish now: who goes on with one asks for that.
 func (s *Session) handleDigest(id string, a crypto.Hash) ([]byte, error) {
-	h := s.open[id]
-	if h == nil || h.get == nil {
-		return nil, &Error{Kind: ErrBadHandle, Why: "that handle is not open for reading"}
+	switch h := s.open[id]; {
+	case h == nil:
+	case h.get != nil:
+		return digestOf(s.h.ctx, h.get.file, a)
+	case h.put != nil && h.put.readable:
+		return readDigest(s.h.ctx, h.put, a)
 	}
-	return digestOf(s.h.ctx, h.get.file, a)
+	return nil, &Error{Kind: ErrBadHandle, Why: "that handle is not open for reading"}
 }

@@ -142,6 +142,23 @@ func TestCheckFile(t *testing.T) {
 	}
 }
 
+// Of an upload that may be read there is the digest of what CLOSE would publish.
+func TestCheckFileOfUpload(t *testing.T) {
+	r, _ := extended(t, all())
+	whole := cat(uint64(0), uint64(0), 0)
+	a := r.open("a", readFlag|writeFlag)
+	for _, content := range []string{"0123456789", "01XX456789"} {
+		sum := md5.Sum([]byte(content))
+		kind, body := r.ask(200, append(cat(7, "check-file", a, "md5"), whole...))
+		if want := append(cat(7, "check-file", "md5"), sum[:]...); kind != 201 || !bytes.Equal(body, want) {
+			t.Errorf("check-file: %d %q, want %q", kind, body, want)
+		}
+		if code := r.code(6, cat(7, a, uint64(2), "XX")); code != 0 {
+			t.Fatalf("WRITE: code %d", code)
+		}
+	}
+}
+
 func TestCheckFileNeedsRead(t *testing.T) {
 	p := all()
 	p.Read = false

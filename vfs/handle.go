@@ -55,6 +55,20 @@ func (h *handle) stat() (fs.FileInfo, error) {
 type getting struct {
 	op   *operation
 	file File
+	size int64 // bytes, when it was last looked at
+}
+
+// within is how many of n bytes at off there are, as far as can be told.
+func (g *getting) within(off int64, n int) int {
+	if off < 0 {
+		return 0
+	}
+	if off > g.size-int64(n) {
+		if i, err := g.file.Stat(); err == nil {
+			g.size = i.Size()
+		}
+	}
+	return int(max(0, min(g.size-off, int64(n))))
 }
 
 // ReadAt implements io.ReaderAt.

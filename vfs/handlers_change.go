@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"io/fs"
 	"strings"
 
@@ -31,10 +32,36 @@ func (h *handlers) rename(r *sftp.Request, replace bool) (err error) {
 	if err != nil {
 		return err
 	}
-	new, err := fileName(r.Target)
-	if err != nil {
+	new, err := newName(r.Target)
+	if err == nil {
+		err = h.move(old, new, replace)
+	}
+	return aboutNew(op.event.Target, err)
+}
+
+// newName is fileName for one that shall be: why it cannot is said, where it
+// would else be no such file.
+func newName(path string) (string, error) {
+	n, err := fileName(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = CheckName(n)
+	}
+	return n, err
+}
+
+// aboutNew has an error name the new name where that is at fault: the old one is
+// named anyway, as what the request is about. A name is bad or taken; the old one
+// would not exist.
+func aboutNew(new string, err error) error {
+	e := (*Error)(nil)
+	if !errors.As(err, &e) || e.Kind != fs.ErrExist && e.Kind != ErrName {
 		return err
 	}
+	return &Error{Kind: e.Kind, Why: Printable(new) + ": " + e.Reason(), Err: e.Err}
+}
+
+// move is the policy of RENAME.
+func (h *handlers) move(old, new string, replace bool) error {
 	if !h.mayRename(old) {
 		return denied("this account may not rename files")
 	}

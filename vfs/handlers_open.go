@@ -114,6 +114,8 @@ func (h *handlers) mayCreate(n string, f sftp.FileOpenFlags) error {
 		return err
 	case f.Creat && f.Excl:
 		return nil // the library refuses it
+	case !p.Overwrite && !p.Write:
+		return denied("this account may not upload files")
 	case !p.Overwrite:
 		return denied("a file of that name exists, and this account may not replace files")
 	case f.Read && !f.Trunc && !p.Read:

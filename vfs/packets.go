@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"io/fs"
 )
@@ -55,21 +56,58 @@ func (s *Session) handleOf(body []byte, least int) (h *handle, rest []byte, err 
 // less 1 KiB for everything around the data.
 const maxData = maxPacket - 1024
 
-// read answers READ: handle, uint64 offset, uint32 length.
-func (s *Session) read(f *frame, r *reply) {
+// read answers READ: handle, uint64 offset, uint32 length. An error ends the
+// session: the reply broke off.
+func (s *Session) read(f *frame, r *reply) error {
 	h, rest, err := s.handleOf(f.body, 12)
 	if err != nil {
 		s.status(r, f, h, err)
-		return
+		return nil
 	}
 	off := int64(binary.BigEndian.Uint64(rest))
-	data := r.data(f.id, int(min(binary.BigEndian.Uint32(rest[8:]), maxData)))
-	n, err := h.readAt(data, off)
+	n := int(min(binary.BigEndian.Uint32(rest[8:]), maxData))
+	if h.get != nil && n > readPiece {
+		// At the end there is nothing, which is found out by asking for a byte.
+		if n = max(1, h.get.within(off, n)); n > readPiece {
+			return s.readInPieces(f, r, h, off, n)
+		}
+	}
+	data := r.data(f.id, n)
+	n, err = h.readAt(data, off)
 	if err != nil && (err != io.EOF || n == 0) {
 		s.status(r, f, h, err)
-		return
+		return nil
 	}
 	r.trim(n)
+	return nil
+}
+
+// readPiece is how much of a reply is read and sent at a time, in bytes: an SSH
+// packet, as large as clients take it. So it is still in the processor's cache
+// when it is encrypted, and the client has the first before the last is read.
+const readPiece = 32 << 10
+
+// readInPieces sends n bytes, which are there. The last piece is left in r.
+func (s *Session) readInPieces(f *frame, r *reply, h *handle, off int64, n int) error {
+	data := r.beginData(f.id, n, readPiece)
+	for {
+		k, err := h.readAt(data, off)
+		if k < len(data) && !r.begun {
+			s.status(r, f, h, noEOF(err))
+			return nil
+		}
+		if k < len(data) {
+			return fmt.Errorf("in the middle of a READ: %w", noEOF(err))
+		}
+		if n -= k; n == 0 {
+			return nil
+		}
+		if _, err := s.channel.Write(r.b); err != nil {
+			return err
+		}
+		off += int64(k)
+		data = r.goOn(min(n, readPiece))
+	}
 }
 
 // write answers WRITE: handle, uint64 offset, string data. An error ends the

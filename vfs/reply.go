@@ -6,11 +6,12 @@ import (
 	"math"
 )
 
-// reply is one answer, built in a pooled buffer and sent with one Write.
-// The buffer is taken when the size is known.
+// reply is one answer, built in a pooled buffer and sent with one Write, but for
+// the data of a large READ. The buffer is taken when the size is known.
 type reply struct {
 	buffer
-	pool *Buffers
+	pool  *Buffers
+	begun bool // a part of it is on its way: it can be no other
 }
 
 // start makes room for a packet of n bytes after the id and writes its head.
@@ -43,6 +44,22 @@ func (r *reply) trim(n int) {
 	r.b = r.b[:headerLen+4+n]
 	binary.BigEndian.PutUint32(r.b, uint32(len(r.b)-4))
 	binary.BigEndian.PutUint32(r.b[headerLen:], uint32(n))
+}
+
+// beginData starts an SSH_FXP_DATA of n bytes of which first is sent at once,
+// with its head, and returns where the data of that go.
+func (r *reply) beginData(id uint32, n, first int) []byte {
+	const head = headerLen + 4
+	data := r.data(id, first-head)
+	binary.BigEndian.PutUint32(r.b, uint32(head-4+n))
+	binary.BigEndian.PutUint32(r.b[headerLen:], uint32(n))
+	return data
+}
+
+// goOn is where the next n bytes of it go.
+func (r *reply) goOn(n int) []byte {
+	r.begun, r.b = true, (*r.all)[:n]
+	return r.b
 }
 
 // attrs is SSH_FXP_ATTRS with size, permissions and times.

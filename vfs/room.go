@@ -47,7 +47,7 @@ func (u *upload) charge(end int64) error {
 
 // room is how many bytes uploads can still take of the disk.
 func (d *Dir) room() (int64, error) {
-	s, err := d.Space(context.Background())
+	s, err := d.disk()
 	if err != nil {
 		return 0, err
 	}
@@ -55,14 +55,39 @@ func (d *Dir) room() (int64, error) {
 	return max(0, free-d.o.MinFreeSpace), nil
 }
 
-// Space implements [Space].
+// Space implements [Space]: the disk's, as far as the library may fill it.
 func (d *Dir) Space(context.Context) (SpaceInfo, error) {
+	s, err := d.disk()
+	if err != nil {
+		return s, err
+	}
+	s.Available -= min(s.Available, s.blocks(d.o.MinFreeSpace))
+	if d.o.Quota <= 0 {
+		return s, nil
+	}
+	left, err := d.usage.left()
+	if err != nil {
+		return s, err
+	}
+	s.Blocks = min(s.Blocks, s.blocks(d.o.Quota))
+	s.Free = min(s.Free, uint64(left)/s.BlockSize)
+	s.Available = min(s.Available, s.Free)
+	return s, nil
+}
+
+// blocks is how many blocks so many bytes take.
+func (s SpaceInfo) blocks(bytes int64) uint64 {
+	return (uint64(max(0, bytes)) + s.BlockSize - 1) / s.BlockSize
+}
+
+// disk is the space of the file system that the library lies on.
+func (d *Dir) disk() (SpaceInfo, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(d.fd(), &st); err != nil {
 		return SpaceInfo{}, storeError("statfs", err)
 	}
 	return SpaceInfo{
-		BlockSize: uint64(st.Bsize),
+		BlockSize: max(1, uint64(st.Bsize)),
 		Blocks:    st.Blocks,
 		Free:      st.Bfree,
 		Available: uint64(st.Bavail),

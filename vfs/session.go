@@ -90,12 +90,17 @@ func (s *Session) serveOne() error {
 }
 
 // answer puts the reply to f into r. An error ends the session. A panic fails
-// this request only: what it left half done is an upload that will not commit.
+// this request only, unless the reply has begun: what it left half done is an
+// upload that will not commit.
 func (s *Session) answer(f *frame, r *reply) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.h.logPanic(p)
-			s.status(r, f, nil, errPanic())
+			if err = nil; r.begun {
+				err = errPanic()
+			} else {
+				s.status(r, f, nil, errPanic())
+			}
 		}
 	}()
 	switch f.kind {
@@ -103,7 +108,7 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 		s.begun = true
 		r.version()
 	case fxpRead:
-		s.read(f, r)
+		return s.read(f, r)
 	case fxpWrite:
 		return s.write(f, r)
 	case fxpFstat:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -180,7 +181,7 @@ func TestSession(t *testing.T) {
 	c.end()
 	want := []string{
 		"put a  5 <nil>", "get a  5 <nil>", "get sub/../a  5 <nil>", "rename a b 0 <nil>", "put a  1 <nil>",
-		"rename a b 0 file already exists", "rename a b 0 <nil>", "get b  1 <nil>", "setstat b  0 <nil>",
+		`rename a b 0 "b": file already exists`, "rename a b 0 <nil>", "get b  1 <nil>", "setstat b  0 <nil>",
 		"remove b  0 <nil>", "list   0 <nil>",
 	}
 	want[2] = "get a  5 <nil>" // pkg/sftp has cleaned the path
@@ -345,6 +346,7 @@ func TestSessionReasons(t *testing.T) {
 	p.Delete = false
 	c := dial(t, vfs.SessionOptions{Library: d, Permissions: p, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	c.put("f", "x")
+	c.put("taken", "y")
 	plant(t, path)
 	for name, err := range map[string]error{
 		"remove":  c.Remove("f"),
@@ -354,6 +356,12 @@ func TestSessionReasons(t *testing.T) {
 		"mkdir":   c.Mkdir("new folder"),
 		"symlink": c.Symlink("f", "g"),
 		"chown":   c.Chown("f", 0, 0),
+
+		"to a name that is taken":      c.Rename("f", "taken"),
+		"to one taken by a folder":     c.PosixRename("f", "folder"),
+		"to a dot name":                c.Rename("f", ".g"),
+		"to one with a slash":          c.Rename("f", "folder/g"),
+		"to one that a terminal obeys": c.Rename("f", "g\x1b[2J"),
 	} {
 		if err == nil || strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
@@ -368,6 +376,11 @@ func TestSessionReasons(t *testing.T) {
 		`mkdir "new folder": the library has no folders`,
 		`the library has no links`,
 		`setstat "f": files here have no owner to change`,
+		`rename "f": "taken": a file of that name exists`,
+		`rename "f": "folder": the name is taken by something that is not a file of the library`,
+		`rename "f": ".g": the name starts with a dot; hidden files are not part of the library`,
+		`rename "f": "folder/g": the name has a slash; the library has no folders`,
+		`rename "f": "g\x1b[2J": the name has a control character`,
 	} {
 		if !strings.Contains(said, want+"\n") {
 			t.Errorf("stderr does not say %q:\n%s", want, said)
@@ -480,6 +493,90 @@ func TestSessionFaults(t *testing.T) {
 					t.Errorf("no stack is logged: %s", log.String())
 				}
 			})
+		}
+	}
+}
+
+// A READ gets what there is of what it asks for, whatever pieces that is sent in.
+func TestReadInPieces(t *testing.T) {
+	const size, most = 300_000, 255 << 10
+	content := make([]byte, size)
+	rand.NewChaCha8([32]byte{}).Read(content)
+	lib, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{Durability: vfs.NoFsync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lib.Close()
+	o := memory(all())
+	o.Library = lib
+	store(t, lib, "f", content)
+	s, in, out := serve(t, o)
+	defer s.end()
+	r := raw{t, in, out}
+	r.ask(1, cat(3))
+	f := r.open("f", readFlag)
+	for _, off := range []int{0, 1, 4096, 32 << 10, size - most, size - most + 1, size - 32<<10, size - 1, size, size + 1, -1} {
+		for _, n := range []int{1, 32<<10 - 13, 32 << 10, 32<<10 + 1, 64<<10 - 13, 100_000, most, 1 << 20} {
+			kind, body := r.ask(5, cat(9, f, uint64(off), n))
+			if off < 0 || off >= size {
+				if kind != 101 || binary.BigEndian.Uint32(body[4:]) != 1 {
+					t.Errorf("READ of %d at %d: type %d, want EOF", n, off, kind)
+				}
+				continue
+			}
+			want := content[off:min(off+min(n, most), size)]
+			if kind != 103 || !bytes.Equal(body, cat(9, string(want))) {
+				t.Errorf("READ of %d at %d: type %d, %d bytes, want %d", n, off, kind, len(body)-8, len(want))
+			}
+		}
+	}
+}
+
+// store puts a file into a library.
+func store(t *testing.T, l vfs.Library, name string, content []byte) {
+	t.Helper()
+	u, err := l.Create(t.Context(), name, vfs.CreateOptions{Create: true})
+	if err == nil {
+		_, err = u.WriteAt(content, 0)
+	}
+	if err == nil {
+		err = u.Commit(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What cannot be read any more when a part of the reply is on its way ends the
+// session, since the rest was announced; before, it fails the request alone.
+func TestReadFailsInPieces(t *testing.T) {
+	for _, failure := range []error{nil, &vfs.Error{Kind: vfs.ErrIO, Why: "on cue"}} {
+		for at := 1; at <= 3; at++ {
+			lib := vfstest.NewFaulty(vfstest.NewMemory())
+			o := memory(all())
+			o.Library, o.Log = lib, slog.New(slog.DiscardHandler)
+			store(t, lib, "f", make([]byte, 100_000))
+			s, in, out := serve(t, o)
+			r := raw{t, in, out}
+			r.ask(1, cat(3))
+			f := r.open("f", readFlag)
+			lib.Fail(vfstest.ReadAt, at, failure)
+			if at == 1 {
+				if kind, _ := r.ask(5, cat(9, f, uint64(0), 100_000)); kind != 101 {
+					t.Errorf("failing with the first piece: type %d, want STATUS", kind)
+				}
+				if kind, body := r.ask(5, cat(9, f, uint64(0), 100_000)); kind != 103 || len(body) != 8+100_000 {
+					t.Errorf("after that: type %d, %d bytes", kind, len(body))
+				}
+				s.end()
+				continue
+			}
+			go io.Copy(io.Discard, in)
+			r.send(5, cat(9, f, uint64(0), 100_000))
+			if err := <-s.ended; err == nil {
+				t.Errorf("failing with piece %d: the session does not end", at)
+			}
+			s.cut()
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 
 // usage is how many bytes a library holds, where it has a quota. Files that
 // others put into the folder are seen when it is counted: at the first upload,
-// and before an upload is refused, at most once a minute.
+// before an upload is refused and when it is asked what is left, at most once a
+// minute.
 type usage struct {
 	quota int64 // bytes; 0 is no quota, and then nothing is counted
 	count func() (int64, error)
@@ -40,6 +41,16 @@ func (u *usage) take(n int64) error {
 	u.used += n
 	u.pledged += n
 	return nil
+}
+
+// left is how many bytes can still be charged.
+func (u *usage) left() (int64, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err := u.refresh(); err != nil {
+		return 0, err
+	}
+	return max(0, u.quota-u.used), nil
 }
 
 // refresh counts anew unless that was done lately; mu is held.

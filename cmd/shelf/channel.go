@@ -35,6 +35,7 @@ type channel struct {
 	failure error
 
 	moved atomic.Uint64 // grows whenever bytes came or went
+	slow  atomic.Int64  // replies that may take longer than the timeout
 	done  chan struct{} // closed when nothing comes any more
 }
 
@@ -78,8 +79,7 @@ func openChannel(ctx context.Context, l *lifeline) (*channel, error) {
 	})
 }
 
-// orDone waits for f no longer than for ctx. What f makes after that is left to
-// the end of the connection.
+// orDone waits for f no longer than for ctx. What f opens after that is closed.
 func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -94,6 +94,12 @@ func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
+		go func() {
+			r := <-done
+			if c, ok := any(r.value).(io.Closer); ok && r.err == nil {
+				c.Close()
+			}
+		}()
 		return *new(T), ctx.Err()
 	}
 }
@@ -307,13 +313,25 @@ func (c *channel) watch() {
 		c.mu.Lock()
 		owed := len(c.pending)
 		c.mu.Unlock()
-		if now := c.moved.Load(); owed == 0 {
+		if now := c.moved.Load(); owed == 0 || c.slow.Load() > 0 {
 			last = ^uint64(0)
 		} else if now == last {
 			c.fail(c.line.silent())
 		} else {
 			last = now
 		}
+	}
+}
+
+// bePatient lets the server be silent for so long beyond the timeout, or until
+// the returned function is called.
+func (c *channel) bePatient(d time.Duration) (stop func()) {
+	c.slow.Add(1)
+	over := sync.OnceFunc(func() { c.slow.Add(-1) })
+	timer := time.AfterFunc(d, over)
+	return func() {
+		timer.Stop()
+		over()
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // digester asks a server for SHA-256 digests. Servers that have a shell have
@@ -16,12 +18,12 @@ import (
 type digester struct {
 	line  *lifeline
 	one   chan struct{} // has a token while no digest is under way
-	known bool          // whether the server has been asked if it can, and
-	can   bool          // what it said; the token's holder may look
+	known chan struct{} // closed when it is known whether the server can
+	can   bool          // that, once it is known
 }
 
 func newDigester(l *lifeline) *digester {
-	d := &digester{line: l, one: make(chan struct{}, 1)}
+	d := &digester{line: l, one: make(chan struct{}, 1), known: make(chan struct{})}
 	d.one <- struct{}{}
 	return d
 }
@@ -59,6 +61,8 @@ func (d *digester) able(ctx context.Context) bool {
 		defer stop()
 	}
 	select {
+	case <-d.known:
+		return d.can
 	case <-d.one:
 	case <-ctx.Done():
 		return false
@@ -67,13 +71,19 @@ func (d *digester) able(ctx context.Context) bool {
 	return d.probe(ctx)
 }
 
-// probe has the server digest nothing, once.
+// probe has the server digest nothing, once; it is for who has the token.
 func (d *digester) probe(ctx context.Context) bool {
-	if !d.known {
-		got, err := d.run(ctx, "sha256sum")
-		d.can = err == nil && got == hexDigest(sha256.New())
-		d.known = ctx.Err() == nil
+	select {
+	case <-d.known:
+		return d.can
+	default:
 	}
+	got, err := d.run(ctx, "sha256sum")
+	if ctx.Err() != nil {
+		return false
+	}
+	d.can = err == nil && got == hexDigest(sha256.New())
+	close(d.known)
 	return d.can
 }
 
@@ -119,7 +129,7 @@ func hexDigest(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 
 // digest is the SHA-256 of a file on the server: made there, or here from all
 // that it holds.
-func (r *remote) digest(ctx context.Context, path string, size int64) (string, error) {
+func (r *remote) digest(ctx context.Context, path string, size int64, limit *rate.Limiter) (string, error) {
 	sum, err := r.digests.sum(ctx, path, size)
 	if err == nil || ctx.Err() != nil {
 		return sum, err
@@ -128,6 +138,7 @@ func (r *remote) digest(ctx context.Context, path string, size int64) (string, e
 	if err != nil {
 		return "", err
 	}
+	d.limit = limit
 	h := sha256.New()
 	err = d.end(d.copy(ctx, h, 0, func(int) {}))
 	return hexDigest(h), err

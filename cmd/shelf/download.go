@@ -25,6 +25,7 @@ type download struct {
 	open  sync.WaitGroup // those who open them
 	stop  func()         // ends that
 	limit *rate.Limiter  // nil is no limit
+	fixed bool           // it must be the same file at the end
 }
 
 // lane is a channel and the file open on it.
@@ -39,7 +40,7 @@ func (r *remote) openDownload(ctx context.Context, path string) (*download, erro
 	if err != nil {
 		return nil, err
 	}
-	d := &download{r: r, path: path, file: file, lanes: []lane{l}, more: make(chan lane, mostChannels), stop: func() {}}
+	d := &download{r: r, path: path, file: file, lanes: []lane{l}, more: make(chan lane, mostChannels), stop: func() {}, fixed: true}
 	if err := checkSource(file); err != nil {
 		return nil, d.end(err)
 	}
@@ -74,19 +75,26 @@ func (r *remote) openLane(ctx context.Context, take func(context.Context) (*chan
 	return lane{c, handle}, file, err
 }
 
-// widen opens more lanes, up to most in all, as far as the distance of the
-// server and the bytes to come are worth it.
-func (d *download) widen(ctx context.Context, bytes int64, most int) {
-	const worth = 4 << 20 // bytes that are quicker on a lane of their own than it is opened
-	n := min(int(d.r.rtt/laneDelay), most-1, int(bytes/worth))
+// worth is how many lanes, of most, the distance of the server and the bytes to
+// come are worth.
+func (d *download) worth(bytes int64, most int) int {
+	const quicker = 4 << 20 // bytes that are quicker on a lane of their own than it is opened
+	return 1 + max(0, min(int(d.r.rtt/laneDelay), most-1, int(bytes/quicker)))
+}
+
+// widen opens more lanes, up to n in all, if the server can tell a digest of what
+// comes: each lane opens the file for itself, and it may be replaced meanwhile.
+func (d *download) widen(ctx context.Context, n int) {
 	ctx, d.stop = context.WithCancel(ctx)
-	for range n {
+	for range n - 1 {
 		d.open.Go(func() {
+			if !d.r.digests.able(ctx) {
+				return
+			}
 			l, file, err := d.r.openLane(ctx, d.r.pool.spare, d.path)
 			if err != nil {
 				return
 			}
-			// A file that was replaced since is not the one we read.
 			if file != d.file {
 				d.r.pool.give(l.channel, false)
 				return
@@ -111,10 +119,37 @@ type piece struct {
 	offset int64
 }
 
+// first is the download over its first lane alone.
+func (d *download) first() *download {
+	return &download{r: d.r, path: d.path, file: d.file, lanes: d.lanes[:1], limit: d.limit, fixed: d.fixed}
+}
+
+// errChanged is a file that was written to while it was read.
+var errChanged = errors.New("it changed on the server while it was read; get it again")
+
+// changed waits for what was asked about the file after the last of its bytes.
+func (d *download) changed(ctx context.Context, q *call) error {
+	if q == nil {
+		return nil
+	}
+	if err := d.lanes[0].wait(ctx, q); err != nil {
+		return d.lanes[0].explain(ctx, err)
+	}
+	r, err := q.expect(fxpAttrs)
+	if err != nil {
+		return err
+	}
+	if now := r.attrs(); now.size != d.file.size || !now.modified.Equal(d.file.modified) {
+		return errChanged
+	}
+	return r.fault()
+}
+
 // copy writes the file from offset on, in order, and tells progress how much.
 func (d *download) copy(ctx context.Context, to io.Writer, offset int64, progress func(int)) error {
 	var queue []piece
 	var spare [][]byte
+	var last *call
 	for next, turn := offset, 0; ; {
 		for next < d.file.size && len(queue) < laneBytes/d.r.chunk*len(d.lanes) && (len(queue) == 0 || !queue[0].answered()) {
 			d.widened()
@@ -124,8 +159,14 @@ func (d *download) copy(ctx context.Context, to io.Writer, offset int64, progres
 			}
 			queue, next, turn = append(queue, p), next+int64(len(p.into)), turn+1
 		}
+		if d.fixed && last == nil && next >= d.file.size {
+			l, err := d.lanes[0], error(nil)
+			if last, err = l.send(fxpFstat, newPacket(len(l.handle)+4).string(l.handle), nil); err != nil {
+				return err
+			}
+		}
 		if len(queue) == 0 {
-			return nil
+			return d.changed(ctx, last)
 		}
 		p := queue[0]
 		queue = queue[1:]

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
@@ -31,7 +32,7 @@ func (s *shell) get(ctx context.Context, o *choices, args []string) error {
 	if err != nil {
 		return err
 	}
-	g := &getting{shell: s, choices: o, root: root, replace: make(map[string]bool)}
+	g := &getting{shell: s, choices: o, root: root, parts: partsIn(root), replace: make(map[string]bool)}
 	t := s.newTransfers("get", o, len(names))
 	for _, name := range names {
 		t.add(name, g.here(ctx, name), func(ctx context.Context, m *meter) error { return g.one(ctx, t, m, name) })
@@ -44,13 +45,16 @@ type getting struct {
 	*shell
 	*choices
 	root    *os.Root
+	parts   []string        // of earlier downloads, which are there
 	replace map[string]bool // the files that may be replaced
 }
 
 // checkLocal refuses a name that is not plainly one of a file in a folder. The
 // server's names are data: none may choose where we write.
 func checkLocal(name string) error {
-	bad := func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }
+	bad := func(r rune) bool {
+		return r == '/' || r == '\\' && filepath.Separator == '\\' || unicode.IsControl(r)
+	}
 	if name == "" || name == "." || name == ".." || strings.ContainsFunc(name, bad) || len(name) > 255 {
 		return errors.New("that cannot be the name of a file here")
 	}
@@ -99,8 +103,8 @@ func (g *getting) same(ctx context.Context, name string, local fs.FileInfo, ther
 	}
 	defer f.Close()
 	ours := sha256.New()
-	theirs, err := g.remote.digest(ctx, g.remote.path(name), there.size)
-	return err == nil && hashFirst(ours, f, there.size) == nil && hexDigest(ours) == theirs
+	theirs, err := g.remote.digest(ctx, g.remote.path(name), there.size, nil)
+	return err == nil && hashFirst(ctx, ours, f, there.size) == nil && hexDigest(ours) == theirs
 }
 
 // sameTime compares times as SFTP has them, in seconds.
@@ -115,13 +119,12 @@ func (g *getting) one(ctx context.Context, t *transfers, m *meter, name string) 
 	}
 	d.limit = t.limit
 	m.begin(d.file.size)
-	p, err := openPart(g.root, partName(g.remote.to.addr, path, d.file))
+	p, err := openPart(g.root, partName(g.remote.to.addr, path, d.file), g.parts)
 	if err != nil {
 		return d.end(err)
 	}
-	d.widen(ctx, d.file.size-p.size, t.share())
-	err = d.end(g.fill(ctx, d, p, m))
-	if errors.Is(err, errDamaged) {
+	err = d.end(g.fill(ctx, d, p, m, t.share()))
+	if errors.Is(err, errDamaged) || errors.Is(err, errChanged) {
 		p.drop()
 		return err
 	}
@@ -137,7 +140,9 @@ func (g *getting) one(ctx context.Context, t *transfers, m *meter, name string) 
 // fill completes the part. A beginning that is here already is used if the
 // server can tell the digest of the whole, with which what came of it is
 // compared; if that is not as it should be, all is sent again.
-func (g *getting) fill(ctx context.Context, d *download, p *part, m *meter) error {
+func (g *getting) fill(ctx context.Context, d *download, p *part, m *meter, channels int) error {
+	wide := d.worth(d.file.size-p.size, channels)
+	d.widen(ctx, wide)
 	resume := p.size > 0 && p.size <= d.file.size && g.remote.digests.able(ctx)
 	if p.size > 0 && !resume {
 		// Was it only that we were interrupted, or cut off? Then it stays.
@@ -151,14 +156,15 @@ func (g *getting) fill(ctx context.Context, d *download, p *part, m *meter) erro
 			return err
 		}
 	}
-	err := g.fillFrom(ctx, d, p, m, resume || g.checksum)
+	must := resume || g.checksum
+	err := g.fillFrom(ctx, d, p, m, must || wide > 1, must)
 	if errors.Is(err, errDamaged) && resume {
 		g.warnf("%s: the beginning that was here is not that of the file; all of it is sent again", printable(m.name))
 		if err := p.keepFirst(0); err != nil {
 			return err
 		}
 		m.restart()
-		err = g.fillFrom(ctx, d, p, m, true)
+		err = g.fillFrom(ctx, d, p, m, true, true)
 	}
 	return err
 }
@@ -167,8 +173,9 @@ func (g *getting) fill(ctx context.Context, d *download, p *part, m *meter) erro
 var errDamaged = errors.New("its SHA-256 is not that of the file on the server: it was changed meanwhile, or damaged")
 
 // fillFrom reads what the part lacks and, if check is set, compares digests. The
-// server makes its own while the file comes.
-func (g *getting) fillFrom(ctx context.Context, d *download, p *part, m *meter, check bool) error {
+// server makes its own while the file comes. One that makes none does no harm
+// unless they must be compared, or what came is of several lanes.
+func (g *getting) fillFrom(ctx context.Context, d *download, p *part, m *meter, check, must bool) error {
 	m.skip(p.size)
 	if !check {
 		if err := d.copy(ctx, p, p.size, m.add); err != nil {
@@ -184,7 +191,7 @@ func (g *getting) fillFrom(ctx context.Context, d *download, p *part, m *meter, 
 		theirs <- sum
 	}()
 	ours := sha256.New()
-	err := hashFirst(ours, p.File, p.size)
+	err := hashFirst(ctx, ours, p.File, p.size)
 	if err == nil {
 		err = d.copy(ctx, io.MultiWriter(p, ours), p.size, m.add)
 	}
@@ -194,16 +201,19 @@ func (g *getting) fillFrom(ctx context.Context, d *download, p *part, m *meter, 
 	if err != nil {
 		return err
 	}
-	return g.compare(ctx, d, m, ours, <-theirs)
+	m.sum = hexDigest(ours)
+	if !must && len(d.lanes) == 1 {
+		return nil
+	}
+	return g.compare(ctx, d, m, <-theirs)
 }
 
 // compare is the check of a file that is whole.
-func (g *getting) compare(ctx context.Context, d *download, m *meter, ours hash.Hash, theirs string) error {
-	m.sum = hexDigest(ours)
+func (g *getting) compare(ctx context.Context, d *download, m *meter, theirs string) error {
 	if theirs == "" {
 		g.detailf("%s: the server has no sha256sum; it is read once more instead", printable(m.name))
 		h := sha256.New()
-		if err := d.copy(ctx, h, 0, func(int) {}); err != nil {
+		if err := d.first().copy(ctx, h, 0, func(int) {}); err != nil {
 			return err
 		}
 		theirs = hexDigest(h)
@@ -216,10 +226,23 @@ func (g *getting) compare(ctx context.Context, d *download, m *meter, ours hash.
 }
 
 // hashFirst feeds the first n bytes of a file to h, and leaves it behind them.
-func hashFirst(h hash.Hash, f *os.File, n int64) error {
+func hashFirst(ctx context.Context, h hash.Hash, f *os.File, n int64) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	_, err := io.CopyN(h, f, n)
+	_, err := io.CopyN(h, interruptedReader{ctx, f}, n)
 	return err
+}
+
+// interruptedReader reads until its context ends.
+type interruptedReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r interruptedReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }

@@ -41,7 +41,7 @@ func (s *shell) describe(ctx context.Context, name string) (e fileEvent, err err
 	if !s.remote.digests.able(ctx) {
 		s.detailf("%s: the server has no sha256sum; all of the file is read instead", printable(name))
 	}
-	sum, err := s.remote.digest(ctx, path, a.size)
+	sum, err := s.remote.digest(ctx, path, a.size, nil)
 	return fileEvent{"file", name, a.size, a.modified, sum}, err
 }
 

@@ -40,6 +40,7 @@ const (
 	openWrite  = 2
 	openCreate = 8
 	openTrunc  = 16
+	openExcl   = 32
 )
 
 // The fields that ATTRS may have (section 5).

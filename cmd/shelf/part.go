@@ -36,9 +36,10 @@ func partName(server, path string, version attrs) string {
 	return partPrefix + half("%s\x00%s", server, path) + "-" + half("%d\x00%d", version.size, version.modified.Unix()) + partSuffix
 }
 
-// openPart opens the part of a file, and removes those of other versions.
-func openPart(root *os.Root, name string) (*part, error) {
-	removeOtherParts(root, name)
+// openPart opens the part of a file, and removes those of other versions that
+// are among the parts there are.
+func openPart(root *os.Root, name string, all []string) (*part, error) {
+	removeOtherParts(root, name, all)
 	f, err := root.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
 		return nil, err
@@ -70,22 +71,41 @@ func (p *part) check() error {
 	return nil
 }
 
-func removeOtherParts(root *os.Root, name string) {
+// removeOtherParts leaves one that another shelf writes just now.
+func removeOtherParts(root *os.Root, name string, all []string) {
 	same := name[:strings.LastIndexByte(name, '-')+1]
+	for _, other := range all {
+		if !strings.HasPrefix(other, same) || other == name {
+			continue
+		}
+		if i, err := root.Lstat(other); err != nil || !i.Mode().IsRegular() {
+			continue // to open a FIFO would wait for a writer
+		}
+		if f, err := root.Open(other); err == nil {
+			if lock(f) == nil {
+				root.Remove(other)
+			}
+			f.Close()
+		}
+	}
+}
+
+// partsIn lists the parts in a folder.
+func partsIn(root *os.Root) (all []string) {
 	dir, err := root.Open(".")
 	if err != nil {
-		return
+		return nil
 	}
 	defer dir.Close()
 	for {
 		names, err := dir.Readdirnames(1000)
-		for _, other := range names {
-			if strings.HasPrefix(other, same) && strings.HasSuffix(other, partSuffix) && other != name {
-				root.Remove(other)
+		for _, n := range names {
+			if strings.HasPrefix(n, partPrefix) && strings.HasSuffix(n, partSuffix) {
+				all = append(all, n)
 			}
 		}
 		if err != nil {
-			return
+			return all
 		}
 	}
 }

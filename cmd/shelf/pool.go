@@ -17,7 +17,8 @@ type pool struct {
 
 	mu   sync.Mutex // guards what follows
 	idle []*channel
-	used int
+	used int      // channels that are out
+	last *channel // the one for questions, which a transfer gets when there is no other
 }
 
 // mostChannels is how many channels transfers have in all. Servers allow ten
@@ -34,7 +35,9 @@ func newPool(open func(context.Context) (*channel, error)) *pool {
 }
 
 // take gives a channel, and waits while all are in use. A server that allows
-// fewer of them is found out by its refusal: then there is a token less.
+// fewer of them is found out by its refusal: then there is a token less, and the
+// holder of another brings his back. If there is none, the channel for questions
+// serves: that it may be ended costs a new connection.
 func (p *pool) take(ctx context.Context) (*channel, error) {
 	for {
 		select {
@@ -42,15 +45,29 @@ func (p *pool) take(ctx context.Context) (*channel, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		c, others, err := p.get(ctx)
+		c, err := p.get(ctx)
 		if err == nil {
 			return c, nil
 		}
-		if refused := (*ssh.OpenChannelError)(nil); !errors.As(err, &refused) || others == 0 {
+		if refused := (*ssh.OpenChannelError)(nil); !errors.As(err, &refused) {
 			p.free <- struct{}{}
 			return nil, err
 		}
+		if c := p.lend(); c != nil {
+			return c, nil
+		}
 	}
+}
+
+// lend gives the channel for questions, if no other is out.
+func (p *pool) lend() *channel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.used > 0 {
+		return nil
+	}
+	p.used++
+	return p.last
 }
 
 // spare gives a channel if there is one to spare.
@@ -60,31 +77,29 @@ func (p *pool) spare(ctx context.Context) (*channel, error) {
 	default:
 		return nil, errors.New("all channels are in use")
 	}
-	c, _, err := p.get(ctx)
+	c, err := p.get(ctx)
 	if err != nil {
 		p.free <- struct{}{}
 	}
 	return c, err
 }
 
-// get takes an idle channel or opens one, and tells how many others are used.
-func (p *pool) get(ctx context.Context) (c *channel, others int, err error) {
+// get takes an idle channel or opens one.
+func (p *pool) get(ctx context.Context) (c *channel, err error) {
 	p.mu.Lock()
-	others = p.used
 	if n := len(p.idle); n > 0 {
 		c, p.idle = p.idle[n-1], p.idle[:n-1]
 	}
-	p.used++
 	p.mu.Unlock()
 	if c == nil || c.ended() {
 		c, err = p.open(ctx)
 	}
-	if err != nil {
+	if err == nil {
 		p.mu.Lock()
-		p.used--
+		p.used++
 		p.mu.Unlock()
 	}
-	return c, others, err
+	return c, err
 }
 
 // give takes a channel back. One that may have a handle open is ended.
@@ -96,7 +111,7 @@ func (p *pool) give(c *channel, clean bool) {
 	}
 	p.mu.Lock()
 	p.used--
-	if clean {
+	if clean && c != p.last {
 		p.idle = append(p.idle, c)
 	}
 	p.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -23,15 +24,25 @@ func (s *shell) put(ctx context.Context, o *choices, args []string) error {
 // A shell did that already; at the prompt there is none.
 func localNames(args []string) (files []string) {
 	for _, a := range args {
-		if _, err := os.Lstat(a); err != nil && strings.ContainsAny(a, "*?[") {
-			if match, err := filepath.Glob(a); err == nil && len(match) > 0 {
+		if _, err := os.Lstat(a); err != nil && isPattern(a) {
+			if match := glob(a); len(match) > 0 {
 				files = append(files, match...)
 				continue
 			}
 		}
 		files = append(files, a)
 	}
-	return files
+	return unique(files)
+}
+
+// glob is what a shell makes of a pattern: a hidden file matches only if the
+// pattern has the dot.
+func glob(pattern string) []string {
+	match, err := filepath.Glob(pattern)
+	if err != nil || strings.HasPrefix(filepath.Base(pattern), ".") {
+		return match
+	}
+	return slices.DeleteFunc(match, func(f string) bool { return strings.HasPrefix(filepath.Base(f), ".") })
 }
 
 func (s *shell) putFiles(ctx context.Context, o *choices, files []string) error {
@@ -43,8 +54,16 @@ func (s *shell) putFiles(ctx context.Context, o *choices, files []string) error 
 func (s *shell) putSome(ctx context.Context, o *choices, files []string) (failed []string, err error) {
 	defer s.names.forget()
 	t := s.newTransfers("put", o, len(files))
+	given := make(map[string]string, len(files)) // by the name that they get
 	for _, file := range files {
-		t.add(file, nil, func(ctx context.Context, m *meter) error {
+		var known error
+		name := filepath.Base(file)
+		if other, taken := given[name]; taken {
+			known = fmt.Errorf("it would replace %s, which gets the same name", printable(other))
+		} else {
+			given[name] = file
+		}
+		t.add(file, known, func(ctx context.Context, m *meter) error {
 			return (&putting{shell: s, choices: o, m: m, t: t}).one(ctx, file)
 		})
 	}
@@ -105,7 +124,6 @@ func (p *putting) one(ctx context.Context, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	u.limit = p.t.limit
 	if err := p.send(ctx, u, from); err != nil {
 		u.drop()
 		return err
@@ -113,12 +131,12 @@ func (p *putting) one(ctx context.Context, file string) (err error) {
 	if err := u.finish(ctx); err != nil {
 		return err
 	}
-	return p.publish(ctx, path)
+	return p.publish(ctx, u.path)
 }
 
 // stageName is where a server that does not stage uploads has this one until
 // it is whole. It stands for this version of this file of this machine, so that
-// no other upload writes there and the next try finds it.
+// no other file is written there and the next try finds it.
 func (p *putting) stageName(file string) string {
 	host, _ := os.Hostname()
 	if full, err := filepath.Abs(file); err == nil {
@@ -134,7 +152,7 @@ func (p *putting) send(ctx context.Context, u *upload, from int64) error {
 	h := sha256.New()
 	var source io.Reader = p.local
 	if p.checksum {
-		if err := hashFirst(h, p.local, from); err != nil {
+		if err := hashFirst(ctx, h, p.local, from); err != nil {
 			return err
 		}
 		source = io.TeeReader(source, h)
@@ -148,6 +166,9 @@ func (p *putting) send(ctx context.Context, u *upload, from int64) error {
 		p.m.sum = hexDigest(h)
 	}
 	if err := p.unchanged(); err != nil {
+		return err
+	}
+	if err := p.arrived(ctx, u); err != nil {
 		return err
 	}
 	// An age is not worth a failure.
@@ -167,11 +188,23 @@ func (p *putting) unchanged() error {
 	return nil
 }
 
+// arrived fails if a stage that others can write is not as long as the file.
+func (p *putting) arrived(ctx context.Context, u *upload) error {
+	if p.remote.stages {
+		return nil
+	}
+	there, err := u.c.fstat(ctx, u.handle)
+	if err == nil && there.size != p.info.Size() {
+		err = fmt.Errorf("%d of %d bytes are on the server; put it again", there.size, p.info.Size())
+	}
+	return err
+}
+
 // publish gives the upload its name, where that is still to be done, and
 // compares digests if it is asked to.
 func (p *putting) publish(ctx context.Context, path string) error {
 	if p.checksum {
-		theirs, err := p.remote.digest(ctx, path, p.info.Size())
+		theirs, err := p.remote.digest(ctx, path, p.info.Size(), p.t.limit)
 		if err != nil {
 			return fmt.Errorf("it is there, and its SHA-256 cannot be compared: %w", err)
 		}

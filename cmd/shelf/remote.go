@@ -44,6 +44,7 @@ func newRemote(ctx context.Context, client *ssh.Client, to target, where string,
 	go r.keepAlive(keepAliveInterval)
 	var err error
 	if r.ask, err = r.pool.open(ctx); err == nil {
+		r.pool.last = r.ask
 		err = r.findFolder(ctx, where)
 	}
 	if err == nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -164,6 +166,28 @@ func (c *channel) readdir(ctx context.Context, handle string) (some []entry, byt
 		return nil, 0, fmt.Errorf("%w: a listing without names and without end", errMalformed)
 	}
 	return some, bytes, r.fault()
+}
+
+const checkFile = "check-file"
+
+// checkFile is the SHA-256 of all the n bytes of an open file
+// (draft-ietf-secsh-filexfer-extensions-00 section 3), which may take its time.
+func (c *channel) checkFile(ctx context.Context, handle string, n int64) (string, error) {
+	if _, ok := c.extensions[checkFile]; !ok {
+		return "", errNoDigest
+	}
+	const algorithm = "sha256"
+	defer c.bePatient(time.Duration(n/slowDigest) * time.Second)()
+	p := newPacket(len(checkFile) + len(handle) + len(algorithm) + 32).string(checkFile)
+	r, err := c.do(ctx, fxpExtended, p.string(handle).string(algorithm).uint64(0).uint64(0).uint32(0), fxpExtendedReply)
+	if err != nil {
+		return "", err
+	}
+	r.string() // the name of the extension
+	if r.string() != algorithm || r.bad || len(r.rest) != sha256.Size {
+		return "", errNoDigest
+	}
+	return hex.EncodeToString(r.rest), nil
 }
 
 // space is what statvfs@openssh.com tells, in bytes.

@@ -2,102 +2,110 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 )
 
 // begin opens the upload and tells from which byte on there is to send: after
-// what an earlier try left, if that is the beginning of the file.
+// what an earlier try left, if that is the beginning of the file. That is found
+// out through the handle, since what has the name may be replaced meanwhile.
 func (p *putting) begin(ctx context.Context, path string) (*upload, int64, error) {
-	there, err := p.remote.ask.stat(ctx, path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		there.size = 0 // who may not look may still write
+	if p.remote.stages {
+		there, err := p.remote.ask.stat(ctx, path)
+		if err != nil || there.size <= 0 || there.size > p.info.Size() {
+			return p.anew(ctx, path) // who may not look may still write
+		}
 	}
-	if err != nil || there.size <= 0 || there.size > p.info.Size() {
-		return p.anew(ctx, path)
-	}
-	sum, err := p.remote.digests.sum(ctx, path, there.size)
-	if err != nil {
-		return p.afterReading(ctx, path, there.size)
-	}
-	h := sha256.New()
-	if err := hashFirst(h, p.local, there.size); err != nil {
-		return nil, 0, err
-	}
-	if hexDigest(h) != sum {
-		return p.anew(ctx, path)
-	}
-	return p.after(ctx, path, there.size)
-}
-
-// anew sends all.
-func (p *putting) anew(ctx context.Context, path string) (*upload, int64, error) {
-	u, err := p.remote.openUpload(ctx, path, openWrite|openCreate|openTrunc)
-	return u, 0, err
-}
-
-// after sends what comes after the first n bytes, which were found to be right.
-func (p *putting) after(ctx context.Context, path string, n int64) (*upload, int64, error) {
-	u, err := p.remote.openUpload(ctx, path, openWrite|openCreate)
-	if err != nil {
-		return nil, 0, err
-	}
-	now, err := u.c.fstat(ctx, u.handle)
-	if err == nil && now.size != n {
-		err = errors.New("somebody else writes it just now")
-	}
-	if err != nil {
-		u.drop()
-		return nil, 0, err
-	}
-	return u, n, nil
-}
-
-// afterReading reads the first n bytes back to compare them, since the server
-// cannot tell their digest. Shelf lets an upload be read by who makes it.
-func (p *putting) afterReading(ctx context.Context, path string, n int64) (*upload, int64, error) {
+	// Another put of this file may be writing the stage: it is never truncated.
 	u, err := p.remote.openUpload(ctx, path, openRead|openWrite|openCreate)
 	if err != nil {
 		return p.anew(ctx, path)
 	}
-	p.detailf("%s: the server has no sha256sum; the beginning that it has is read back", printable(p.m.name))
 	u.limit = p.t.limit
-	if _, err := p.local.Seek(0, io.SeekStart); err != nil {
-		u.drop()
-		return nil, 0, err
+	from, err := p.kept(ctx, u)
+	if err == nil {
+		return u, from, nil
 	}
-	same, err := u.compare(ctx, p.local, n, func(int) {})
-	if err == nil && same < n {
-		p.detailf("%s: of %d bytes that the server has, %d are those of the file; what follows is sent", printable(p.m.name), n, same)
-		err = u.c.setSize(ctx, u.handle, same)
+	u.drop()
+	if ctx.Err() != nil || errors.Is(err, errLost) {
+		return nil, 0, u.c.explain(ctx, err)
 	}
-	if err != nil {
-		u.drop()
-		return nil, 0, fmt.Errorf("read back what is there: %w", err)
-	}
-	return u, same, nil
+	p.detailf("%s: what the server has cannot be looked at, and all is sent: %v", printable(p.m.name), err)
+	return p.anew(ctx, path)
 }
 
-// publish gives a whole file its name, in the place of one that has it.
-func (r *remote) publish(ctx context.Context, from, to string) error {
-	if _, ok := r.ask.extensions[posixRename]; ok {
-		return r.ask.explain(ctx, r.ask.replace(ctx, from, to))
+// anew sends all; where there are no stages to a file that no other has.
+func (p *putting) anew(ctx context.Context, path string) (*upload, int64, error) {
+	flags := uint32(openWrite | openCreate | openTrunc)
+	if !p.remote.stages {
+		path = p.remote.path(partName(rand.Text(), p.name, attrs{}))
+		flags = openWrite | openCreate | openExcl
 	}
-	err := r.ask.rename(ctx, from, to)
-	if err == nil {
-		return nil
+	u, err := p.remote.openUpload(ctx, path, flags)
+	if err != nil {
+		return nil, 0, err
 	}
-	// Without the extension a file cannot be replaced in one step. Between the
-	// two nothing interrupts us: there is no file of that name then.
-	if _, statErr := r.ask.stat(ctx, to); statErr != nil {
-		return r.ask.explain(ctx, err)
+	u.limit = p.t.limit
+	return u, 0, nil
+}
+
+// kept tells how much of what the upload has is the beginning of the file.
+func (p *putting) kept(ctx context.Context, u *upload) (int64, error) {
+	now, err := u.c.fstat(ctx, u.handle)
+	if err != nil {
+		return 0, err
 	}
-	ctx = context.WithoutCancel(ctx)
-	if err := r.ask.remove(ctx, to); err != nil {
-		return r.ask.explain(ctx, err)
+	n := min(max(now.size, 0), p.info.Size())
+	same, err := p.compare(ctx, u, n)
+	if err != nil {
+		return 0, err
 	}
-	return r.ask.explain(ctx, r.ask.rename(ctx, from, to))
+	if same < n {
+		p.detailf("%s: of %d bytes that the server has, %d are those of the file; what follows is sent", printable(p.m.name), n, same)
+	}
+	// What two puts of one file write into a stage is the same: there the rest
+	// is written over, for the other may have come further.
+	if keep := same; p.remote.stages && keep < now.size {
+		return same, u.c.setSize(ctx, u.handle, keep)
+	}
+	if now.size > n {
+		return same, u.c.setSize(ctx, u.handle, n)
+	}
+	return same, nil
+}
+
+// compare tells how many of the n bytes that the upload has are those of the
+// file: by a digest or, if the server has none, by reading them back.
+func (p *putting) compare(ctx context.Context, u *upload, n int64) (int64, error) {
+	if n == 0 {
+		return 0, nil
+	}
+	sum, err := p.digest(ctx, u, n)
+	if err != nil {
+		p.detailf("%s: the server has no digest of it; the beginning that it has is read back", printable(p.m.name))
+		if _, err := p.local.Seek(0, io.SeekStart); err != nil {
+			return 0, err
+		}
+		return u.compare(ctx, p.local, n)
+	}
+	h := sha256.New()
+	if err := hashFirst(ctx, h, p.local, n); err != nil {
+		return 0, err
+	}
+	if hexDigest(h) != sum {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// digest is that of the n bytes that the upload has. Where it is open by the
+// name that it gets, only a digest of the handle is one of these.
+func (p *putting) digest(ctx context.Context, u *upload, n int64) (string, error) {
+	sum, err := u.c.checkFile(ctx, u.handle, n)
+	if err == nil || p.remote.stages {
+		return sum, err
+	}
+	return p.remote.digests.sum(ctx, u.path, n)
 }

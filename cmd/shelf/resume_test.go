@@ -1,67 +1,226 @@
 package main
 
 import (
+	"crypto/sha256"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// What is stopped while the server makes the digest of a beginning keeps that
+// text is a file of whole bytes, of which the first half are there already.
+const half, whole = 50_000, 100_000
+
+var text = strings.Repeat("x", whole)
+
+// stops are the ways in which a transfer may end while a beginning is compared.
+var stops = map[string]struct {
+	stop   func(*server)
+	status int
+}{
+	"Ctrl-C": {func(*server) { syscall.Kill(os.Getpid(), syscall.SIGINT) }, exitSome},
+	"cut":    {func(s *server) { s.last.Load().Close() }, exitConnect},
+}
+
+// A download that is stopped while the server makes the digest keeps its
 // beginning: nobody has found it wrong.
-func TestStoppedInDigest(t *testing.T) {
-	const half, whole = 50_000, 100_000
-	text := strings.Repeat("x", whole)
-	for how, row := range map[string]struct {
-		stop   func(*server)
-		status int
-	}{
-		"Ctrl-C":    {func(*server) { syscall.Kill(os.Getpid(), syscall.SIGINT) }, exitSome},
-		"cut":       {func(s *server) { s.last.Load().Close() }, exitConnect},
-		"no digest": {nil, 0},
-	} {
-		serve := func(t *testing.T, there string) (*server, *library) {
-			s := newServer(t, map[string]string{"f": there})
-			s.exec = func(c ssh.Channel) {
-				if row.stop == nil {
-					exitStatus(c, 127)
-					return
-				}
+func TestGetStoppedInDigest(t *testing.T) {
+	for how, row := range stops {
+		t.Run(how, func(t *testing.T) {
+			s := newServer(t, map[string]string{"f": text})
+			s.exec = func(ssh.Channel) {
 				row.stop(s)
-				for err := error(nil); err == nil; { // until it is left
-					_, err = c.SendRequest("anybody@there", true, nil)
-				}
+				s.last.Load().Wait()
 			}
-			return s, s.handlers.FileGet.(*library)
-		}
-		t.Run("get "+how, func(t *testing.T) {
-			s, _ := serve(t, text)
 			dir := t.TempDir()
 			part := filepath.Join(dir, partName(s.addr, "/f", attrs{size: whole, modified: modTime}))
 			save(t, part, text[:half])
 			status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
 			want(t, status, row.status, errs)
-			kept, err := os.ReadFile(part)
-			if stopped := row.stop != nil; stopped && string(kept) != text[:half] || !stopped && err == nil {
+			if kept, err := os.ReadFile(part); string(kept) != text[:half] {
 				t.Errorf("the part holds %d bytes: %v", len(kept), err)
 			}
 		})
-		t.Run("put "+how, func(t *testing.T) {
-			s, l := serve(t, text[:half])
+	}
+}
+
+// An upload that is stopped while its beginning is read back does not empty it.
+func TestPutStoppedInReading(t *testing.T) {
+	for how, row := range stops {
+		t.Run(how, func(t *testing.T) {
+			s := newServer(t, map[string]string{"f": text[:half]})
+			l := s.handlers.FilePut.(*library)
+			l.reading = sync.OnceFunc(func() { row.stop(s); s.last.Load().Wait() })
 			file := filepath.Join(t.TempDir(), "f")
 			save(t, file, text)
 			status, _, errs := s.run(t, "", s.addr, "put", file)
-			if row.stop != nil { // else it is read back, which this server does not allow
-				want(t, status, row.status, errs)
-			}
+			want(t, status, row.status, errs)
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			if stopped := row.stop != nil; stopped != (len(l.opens) == 0) {
-				t.Errorf("opened for writing: %q", l.opens)
+			if len(l.opens) != 1 || !strings.Contains(l.opens[0], "Trunc:false") || l.files["f"] != text[:half] {
+				t.Errorf("opened for writing: %q; published: %d bytes", l.opens, len(l.files["f"]))
 			}
 		})
 	}
+}
+
+// What has the name when an upload begins may be replaced by another version
+// of the same size: what is published is the file, and not a bit of either.
+func TestPutOverReplaced(t *testing.T) {
+	s := newServer(t, map[string]string{"f": text[:half]})
+	l := s.handlers.FilePut.(*library)
+	sums := []string{hexSum(""), hexSum(text[:half])} // that it can, and of the old one
+	s.exec = func(c ssh.Channel) {
+		io.WriteString(c, sums[0]+"  f\n")
+		exitStatus(c, 0)
+		sums = sums[1:]
+	}
+	l.opening = func() { l.files["f"] = strings.Repeat("N", half) }
+	file := filepath.Join(t.TempDir(), "f")
+	save(t, file, text)
+	status, _, errs := s.run(t, "", s.addr, "put", file)
+	want(t, status, 0, errs)
+	if got := l.files["f"]; got != text {
+		t.Errorf("published: %d bytes, %d of them of another file", len(got), strings.Count(got, "N"))
+	}
+}
+
+// What another put of the file writes where a server has no stages of its own is
+// never truncated.
+func TestPutLeavesStageOfAnother(t *testing.T) {
+	for _, there := range []string{"", text[:half], strings.Repeat("N", half), text + "more"} {
+		files := map[string]string{}
+		s := newServerOf(t, "SSH-2.0-Other", files)
+		l := s.handlers.FilePut.(*library)
+		file := filepath.Join(t.TempDir(), "f")
+		save(t, file, text)
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &putting{name: "f", info: info}
+		l.files[p.stageName(file)] = there
+		s.run(t, "", s.addr, "put", file)
+		for _, o := range l.opens {
+			if strings.Contains(o, "Trunc:true") {
+				t.Errorf("over %d bytes: %s", len(there), o)
+			}
+		}
+		if len(l.opens) == 0 {
+			t.Error("nothing was opened")
+		}
+	}
+}
+
+// A download that takes parts of two versions, over two channels, is no file.
+func TestGetOfTwoVersions(t *testing.T) {
+	const size = 16 << 20
+	for _, digests := range []bool{true, false} {
+		var opens atomic.Int64
+		both := make(chan struct{})
+		s := newServer(t, nil)
+		if digests {
+			sums := make(chan string, 2)
+			sums <- hexSum("")
+			sums <- hexSum(strings.Repeat("A", size))
+			s.exec = func(c ssh.Channel) {
+				io.WriteString(c, <-sums+"  -\n")
+				exitStatus(c, 0)
+			}
+		}
+		s.sftp = func(c ssh.Channel) {
+			version := "A"
+			read := plain(size, func(r request, _ uint64, n uint32, out io.Writer) {
+				if digests {
+					<-both
+				}
+				out.Write(newPacket(int(n)).string(strings.Repeat(version, int(n))).seal(fxpData, r.id))
+			})
+			answering(func(r request, out io.Writer) {
+				switch r.kind {
+				case fxpOpen:
+					if opens.Add(1) == 2 {
+						version = "B"
+						close(both)
+					}
+				case fxpRealpath:
+					time.Sleep(2 * laneDelay) // it is far away
+				}
+				read(r, out)
+			})(c)
+		}
+		dir := t.TempDir()
+		status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
+		got, err := os.ReadFile(filepath.Join(dir, "f"))
+		if digests {
+			want(t, status, exitSome, errs, "its SHA-256 is not that of the file")
+			if err == nil {
+				t.Error("the file is there")
+			}
+		} else if want(t, status, 0, errs); strings.Count(string(got), "A") != size || opens.Load() != 1 {
+			t.Errorf("%d bytes are there, over %d channels", len(got), opens.Load())
+		}
+	}
+}
+
+// A file that grows while it is read, or gets another time, is no file yet.
+func TestGetOfChanging(t *testing.T) {
+	stats := 0
+	file := func(r request, out io.Writer) {
+		p := newPacket(0)
+		stats++
+		out.Write(p.uint32(attrSize|attrTimes).uint64(1000).uint32(1).uint32(uint32(stats)).seal(fxpAttrs, r.id))
+	}
+	data := plain(1000, func(r request, _ uint64, n uint32, out io.Writer) {
+		out.Write(newPacket(0).string(text[:n]).seal(fxpData, r.id))
+	})
+	s := hostile(t, func(r request, out io.Writer) {
+		if r.kind == fxpFstat {
+			file(r, out)
+			return
+		}
+		data(r, out)
+	})
+	dir := t.TempDir()
+	status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
+	want(t, status, exitSome, errs, "it changed on the server while it was read")
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// Of a folder's files a pattern takes what a shell would, and of those that
+// would get one name the first.
+func TestPutNames(t *testing.T) {
+	files := map[string]string{}
+	s := newServer(t, files)
+	dir := t.TempDir()
+	for _, name := range []string{"a", ".env", "x/same", "y/same"} {
+		os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700)
+		save(t, filepath.Join(dir, name), name)
+	}
+	t.Chdir(dir)
+	status, _, errs := s.run(t, "put a a *a*\nput .e*\nput x/same y/same\n", s.addr)
+	want(t, status, exitSome, errs, "y/same: it would replace x/same")
+	if len(files) != 3 || files["same"] != "x/same" {
+		t.Errorf("published: %v", files)
+	}
+	clear(files)
+	s.run(t, "put *", s.addr)
+	if _, hidden := files[".env"]; hidden || files["a"] != "a" {
+		t.Errorf("put * publishes %v", files)
+	}
+}
+
+func hexSum(s string) string {
+	h := sha256.New()
+	io.WriteString(h, s)
+	return hexDigest(h)
 }

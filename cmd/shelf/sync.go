@@ -118,15 +118,15 @@ func (s *shell) upToDate(ctx context.Context, o *choices, file string, info fs.F
 	if !o.checksum {
 		return sameTime(info.ModTime(), there.modified)
 	}
-	theirs, err := s.remote.digest(ctx, s.remote.path(info.Name()), there.size)
+	theirs, err := s.remote.digest(ctx, s.remote.path(info.Name()), there.size, nil)
 	if err != nil {
 		return false
 	}
-	ours, err := fileDigest(file)
+	ours, err := fileDigest(ctx, file)
 	return err == nil && ours == theirs
 }
 
-func fileDigest(file string) (string, error) {
+func fileDigest(ctx context.Context, file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err
@@ -137,6 +137,6 @@ func fileDigest(file string) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	err = hashFirst(h, f, info.Size())
+	err = hashFirst(ctx, h, f, info.Size())
 	return hexDigest(h), err
 }

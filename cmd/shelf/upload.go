@@ -86,10 +86,10 @@ func (u *upload) written(ctx context.Context, q *call) error {
 
 // compare reads back the first n bytes, tells how many are those of from, and
 // feeds these to seen.
-func (u *upload) compare(ctx context.Context, from io.Reader, n int64, progress func(int)) (same int64, err error) {
+func (u *upload) compare(ctx context.Context, from io.Reader, n int64) (same int64, err error) {
 	d := &download{r: u.r, path: u.path, file: attrs{size: n}, lanes: []lane{{u.c, u.handle}}, limit: u.limit}
 	w := &comparer{from: from}
-	err = d.copy(ctx, w, 0, progress)
+	err = d.copy(ctx, w, 0, func(int) {})
 	if errors.Is(err, errDiffers) {
 		err = nil
 	}

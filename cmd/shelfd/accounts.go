@@ -10,10 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"shelf/keys"
-	"shelf/sshd"
 	"shelf/vfs"
 )
 
@@ -121,26 +118,50 @@ func (s settings) accounts() map[string]accountSettings {
 // openAccounts makes of the settings who may log in.
 func (s settings) openAccounts(used *keys.UsedCodes, log *slog.Logger) (*keys.Accounts, error) {
 	if len(s.Accounts) > 0 && s.AuthorizedKeysFile != "" && s.keyFiles() == "" {
-		return nil, errors.New("authorized_keys_file would be the same for all [accounts]; put %u into it, for the account's name")
+		return nil, s.places.mistake("authorized_keys_file",
+			errors.New("it would be the same for all [accounts]; put %u into it, for the account's name"))
 	}
 	o := keys.Options{
 		KeyFiles: s.keyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: used, Log: log,
 	}
+	var mistakes error
 	all := s.accounts()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		account, err := s.account(name, all[name], log)
-		if err != nil {
-			return nil, fmt.Errorf("account %q: %w", name, err)
-		}
+		mistakes = errors.Join(mistakes, err)
 		o.Accounts = append(o.Accounts, account)
 	}
-	return keys.NewAccounts(o)
+	accounts, err := keys.NewAccounts(o)
+	return accounts, errors.Join(mistakes, s.placeFaults(err))
 }
 
-// account is how one may log in.
+// placeFaults says of each fault of the accounts where its setting is set.
+func (s settings) placeFaults(err error) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var placed error
+		for _, one := range all.Unwrap() {
+			placed = errors.Join(placed, s.placeFaults(one))
+		}
+		return placed
+	}
+	var fault *keys.Fault
+	if !errors.As(err, &fault) {
+		return err
+	}
+	setting := fault.Setting
+	if _, ok := s.Accounts[fault.Account]; ok {
+		setting = strings.TrimSuffix("accounts."+fault.Account+"."+setting, ".")
+	}
+	if setting == "" {
+		return err
+	}
+	return s.places.mistake(setting, fault.Err)
+}
+
+// account is how one may log in; the error is all that is wrong with its table.
 func (s settings) account(name string, a accountSettings, log *slog.Logger) (account keys.Account, err error) {
 	if _, ok := s.libraries()[cmp.Or(a.Library, s.usualLibrary())]; !ok {
-		return account, s.noLibrary(a.Library)
+		err = s.noLibrary(name, a.Library)
 	}
 	account = keys.Account{Name: name, PasswordHash: a.PasswordHash, TOTPSecret: a.TOTPSecret, Principals: a.AuthorizedPrincipals}
 	for _, c := range a.AuthenticationMethods {
@@ -150,20 +171,29 @@ func (s settings) account(name string, a accountSettings, log *slog.Logger) (acc
 		account.Expires = *a.Expires
 	}
 	if a.From != nil {
-		if account.From, err = keys.ParseSources(a.From); err != nil {
-			return account, fmt.Errorf("from: %w", err)
+		var wrong error
+		if account.From, wrong = keys.ParseSources(a.From); wrong != nil {
+			err = errors.Join(err, s.places.mistake("accounts."+name+".from", wrong))
 		}
 	}
-	account.AuthorizedKeys, err = s.authorizedKeys(name, a, log)
-	return account, err
+	var wrong error
+	account.AuthorizedKeys, wrong = s.authorizedKeys(name, a, log)
+	return account, errors.Join(err, wrong)
 }
 
-func (s settings) noLibrary(name string) error {
-	names := slices.Sorted(maps.Keys(s.libraries()))
-	if name == "" {
-		return fmt.Errorf("it must name its library, since none is called default; there are %s", strings.Join(names, ", "))
+// noLibrary says that an account has none, for it names one that there is not,
+// or none where it would have to.
+func (s settings) noLibrary(account, name string) error {
+	setting, names := "accounts."+account+".library", slices.Sorted(maps.Keys(s.libraries()))
+	switch {
+	case !s.manyAccounts():
+		return s.places.mistake("libraries", fmt.Errorf("one must be called default, for the account that there is; there are %s", strings.Join(names, ", ")))
+	case name == "":
+		return s.places.mistake(setting, fmt.Errorf("it must be set, since no library is called default; there are %s", strings.Join(names, ", ")))
+	case len(s.Libraries) == 0:
+		return s.places.mistake(setting, fmt.Errorf("there is no library %q; there is but one, set by library, so leave this out", name))
 	}
-	return fmt.Errorf("there is no library %q; the nearest is %q", name, nearest(name, names))
+	return s.places.mistake(setting, fmt.Errorf("there is no library %q; the nearest is %q", name, nearest(name, names)))
 }
 
 // authorizedKeys are the keys of an account: in its own file, or else in that
@@ -178,59 +208,18 @@ func (s settings) authorizedKeys(name string, a accountSettings, log *slog.Logge
 	}
 	file := keys.NewAuthorizedKeys(keys.ExpandUser(path, name), log)
 	if err := file.Add(a.AuthorizedKeys...); err != nil {
-		return nil, fmt.Errorf("authorized_keys: %w", err)
+		return file, s.places.mistake("accounts."+name+".authorized_keys", err)
 	}
 	if a.AuthorizedKeysFile != "" {
-		return file, checkKeys(file)
+		return file, s.checkKeys(name, file)
 	}
 	return file, nil
 }
 
-// services say what each account is served. Made once, since those of an
-// account share what limits its rates.
-func (s settings) services(open libraries, buffers *vfs.Buffers) func(keys.Identity) (sshd.Service, error) {
-	all := make(map[string]sshd.Service)
-	for name, a := range s.accounts() {
-		all[name] = s.service(a, open, buffers)
+// keysSetting is the name of the setting for an account's own file of keys.
+func (s settings) keysSetting(account string) string {
+	if !s.manyAccounts() {
+		return "authorized_keys_file"
 	}
-	dropped := s.service(accountSettings{}, open, buffers)
-	return func(id keys.Identity) (sshd.Service, error) {
-		service, ok := all[id.Account]
-		if !ok {
-			service = dropped
-		}
-		if service.Library == nil {
-			return service, errors.New("this account has no library")
-		}
-		return service, nil
-	}
-}
-
-func (s settings) service(a accountSettings, open libraries, buffers *vfs.Buffers) sshd.Service {
-	name := cmp.Or(a.Library, s.usualLibrary())
-	dir, ok := open[name]
-	if !ok {
-		return sshd.Service{}
-	}
-	return sshd.Service{
-		SessionOptions: vfs.SessionOptions{
-			Library:      dir,
-			Permissions:  a.permissions(),
-			MaxOpenFiles: s.MaxOpenFiles.n,
-			MaxFileSize:  first(a.MaxFileSize, s.libraries()[name].MaxFileSize).bytes,
-			Buffers:      buffers,
-		},
-		MaxSessions: int(a.MaxSessions),
-		Upload:      limiter(a.MaxUploadRate),
-		Download:    limiter(a.MaxDownloadRate),
-	}
-}
-
-// limiter passes so many bytes a second, and a quarter of a second's at once;
-// nil is no limit.
-func limiter(perSecond size) *rate.Limiter {
-	if perSecond.bytes == 0 {
-		return nil
-	}
-	return rate.NewLimiter(rate.Limit(perSecond.bytes), int(max(perSecond.bytes/4, 32<<10)))
+	return "accounts." + account + ".authorized_keys_file"
 }

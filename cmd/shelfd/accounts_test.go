@@ -122,21 +122,25 @@ func TestMistakesInTables(t *testing.T) {
 		"exempt_probes = [\"10.0.0.1/8\"]\n":                                                                     "10.0.0.0/8 is the network",
 		"proxy_protocol = [\"proxy.example.com\"]\n":                                                             "is not an address or network",
 		"per_source_net_block_size = \"33:64\"\n":                                                                "is not IPv4 bits:IPv6 bits",
-		"[accounts.ana]\n":                                                                                       "nobody could log in",
-		"[accounts.ana]\nlibrary = \"lab\"\n" + inline + "[libraries.lib]\npath = \"x\"\n":                       `there is no library "lab"; the nearest is "lib"`,
-		"[accounts.ana]\n" + inline + "[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":               "since none is called default; there are a, b",
-		"[libraries.a]\nquota = 1\n":                                                                             `library "a" has no path`,
-		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "say it in one way",
-		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "user is set",
+		"[accounts.ana]\n":                                                                                       "shelfd.toml:1:2: accounts.ana: it has no keys and no password, so nobody could log in to it",
+		"[accounts.ana]\nlibrary = \"lab\"\n" + inline + "[libraries.lib]\npath = \"x\"\n":                       `shelfd.toml:2:1: accounts.ana.library: there is no library "lab"; the nearest is "lib"`,
+		"[accounts.ana]\n" + inline + "[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":               "shelfd.toml:1:2: accounts.ana.library: it must be set, since no library is called default; there are a, b",
+		"[libraries.a]\nquota = 1\n":                                                                             `shelfd.toml:1:2: libraries.a.path: it is not set`,
+		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "shelfd.toml:1:1: library: it is set, and there are [libraries] too; say it in one way",
+		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "shelfd.toml:1:1: user: it is for a server with one account",
 		"authorized_keys_file = \"keys\"\n[accounts.bob]\n" + inline:                                             "%u",
-		"[accounts.ana]\nauthorized_keys = [\"from=\\\"x.example.com\\\" " + key + "\"]\n":                       `account "ana": authorized_keys`,
-		"[accounts.ana]\nfrom = [\"example.com\"]\n" + inline:                                                    `account "ana": from`,
-		"[accounts.ana]\nauthorized_keys_file = \"nowhere\"\n":                                                   "nowhere",
-		"[accounts.ana]\npassword_hash = \"secret\"\n":                                                           "shelfd passwd",
-		"[accounts.\"a b\"]\n" + inline:                                                                          `"a b"`,
-		"trusted_user_ca_keys = \"nowhere\"\n[accounts.ana]\n" + inline:                                          "trusted_user_ca_keys",
-		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"a/b\"\n[accounts.ana]\nlibrary = \"a\"\n" + inline: "not apart",
-		"audit_log = \"library/log\"\nlibrary = \"library\"\n[accounts.ana]\n" + inline:                          "not safe",
+		"[accounts.ana]\nauthorized_keys = [\"from=\\\"x.example.com\\\" " + key + "\"]\n":                       `shelfd.toml:2:1: accounts.ana.authorized_keys: option from`,
+		"accounts = { ana = { totp_secret = \"x\", library = \"x\" } }\n":                                        "shelfd.toml:1:22: accounts.ana.totp_secret: it is not base32",
+		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":                                             "shelfd.toml:1:2: libraries: one must be called default, for the account that there is; there are a, b",
+		"max_startups = \"9:10:5\"\n":                                                                            "shelfd.toml:1:16: 9:10:5 is not start:rate:full",
+		"authorized_keys_file = \"keys\"\naccounts.\"x\".library = \"lib\"\n":                                    "shelfd.toml:1:1: authorized_keys_file: it would be the same",
+		"[accounts.ana]\nfrom = [\"example.com\"]\n" + inline:                                                    `shelfd.toml:2:1: accounts.ana.from: `,
+		"[accounts.ana]\nauthorized_keys_file = \"nowhere\"\n":                                                   `shelfd.toml:2:1: Account "ana": nobody could log in by key: open `,
+		"[accounts.ana]\npassword_hash = \"secret\"\n":                                                           "shelfd.toml:2:1: accounts.ana.password_hash: it is not an argon2id hash",
+		"[accounts.\"a b\"]\n" + inline:                                                                          `shelfd.toml:1:2: accounts.a b: "a b" is empty or has spaces`,
+		"trusted_user_ca_keys = \"nowhere\"\n[accounts.ana]\n" + inline:                                          "shelfd.toml:1:1: trusted_user_ca_keys: open ",
+		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"a/b\"\n[accounts.ana]\nlibrary = \"a\"\n" + inline: "not apart: ",
+		"audit_log = \"library/log\"\nlibrary = \"library\"\n[accounts.ana]\n" + inline:                          "shelfd.toml:1:1: The library is not safe",
 	} {
 		s, err := settleArgs(t, toml)
 		if err == nil {
@@ -156,7 +160,7 @@ func TestMistakesInTables(t *testing.T) {
 // Events go on in a new file when the old one has been renamed.
 func TestAuditLogIsReopened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit")
-	a, err := openAuditLog(path)
+	a, err := settings{AuditLog: path}.openAuditLog()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +188,7 @@ func TestAuditLogIsReopened(t *testing.T) {
 	if i, err := os.Stat(path); err != nil || i.Mode().Perm() != 0o600 {
 		t.Errorf("others may read it: %v, %v", i.Mode(), err)
 	}
-	if _, err := openAuditLog(filepath.Join(path, "x")); err == nil {
+	if _, err := (settings{AuditLog: filepath.Join(path, "x")}).openAuditLog(); err == nil {
 		t.Error("a log in no folder is opened")
 	}
 }

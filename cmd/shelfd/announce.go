@@ -16,7 +16,7 @@ import (
 // announce is the one line that tells how to connect, with commands that work
 // when they are pasted on this machine, into the shell the server was started
 // from.
-func announce(s settings, at net.Addr, hostKey ssh.PublicKey) string {
+func announce(s settings, at net.Addr, hostKeys []ssh.Signer) string {
 	host, port := connectTo(at)
 	var identity []string
 	if key := identityBeside(s.givenKeys); key != "" {
@@ -35,8 +35,24 @@ func announce(s settings, at net.Addr, hostKey ssh.PublicKey) string {
 		paths = append(paths, l.Path)
 	}
 	slices.Sort(paths)
-	return fmt.Sprintf("Serving %s on %s (host key %s). Connect with: %s  or: %s",
-		strings.Join(paths, ", "), at, ssh.FingerprintSHA256(hostKey), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
+	return fmt.Sprintf("Serving %s on %s (%s). Connect with: %s  or: %s",
+		strings.Join(paths, ", "), at, identify(hostKeys), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
+}
+
+// identify is the fingerprints of the host keys, of which a client shows the one
+// that it prefers. A certificate is shown as the key that it is for.
+func identify(hostKeys []ssh.Signer) string {
+	var all []string
+	for _, signer := range hostKeys {
+		key := signer.PublicKey()
+		if cert, ok := key.(*ssh.Certificate); ok {
+			key = cert.Key
+		}
+		if text := key.Type() + " " + ssh.FingerprintSHA256(key); !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return "host key " + strings.Join(all, " or ")
 }
 
 // identityBeside is the private key that belongs to the public one in a file

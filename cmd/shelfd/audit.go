@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // auditLog is the file that events are written to, a JSON line each. It is
@@ -16,16 +21,36 @@ type auditLog struct {
 	f  *os.File // mu
 }
 
-// openAuditLog appends to a file, and makes it for its owner alone; "" is none.
-func openAuditLog(path string) (*auditLog, error) {
-	if path == "" {
+// openAuditLog appends to a file, and makes it for its owner alone; nil is none.
+func (s settings) openAuditLog() (*auditLog, error) {
+	if s.AuditLog == "" {
 		return nil, nil
 	}
-	a := &auditLog{path: path}
+	a := &auditLog{path: s.AuditLog}
 	if err := a.reopen(); err != nil {
-		return nil, &problem{"Events cannot be recorded", err, "audit_log must name a file in a directory that exists and this user can write."}
+		return nil, s.unrecorded(err)
 	}
 	return a, nil
+}
+
+// checkAuditLog tells whether the file could be opened, and makes none.
+func (s settings) checkAuditLog() error {
+	if s.AuditLog == "" {
+		return nil
+	}
+	f, err := os.OpenFile(s.AuditLog, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		return f.Close()
+	}
+	folder := filepath.Dir(s.AuditLog)
+	if errors.Is(err, fs.ErrNotExist) && unix.Access(folder, unix.W_OK|unix.X_OK) == nil {
+		return nil
+	}
+	return s.unrecorded(err)
+}
+
+func (s settings) unrecorded(err error) error {
+	return &problem{s.places.where("audit_log"), "Events cannot be recorded", err, "audit_log must name a file in a directory that exists and this user can write."}
 }
 
 // Write implements io.Writer, a line at a time.

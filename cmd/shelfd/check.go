@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
+	"syscall"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
 	"shelf/keys"
-	"shelf/vfs"
 )
 
 func checkCommand() *cobra.Command {
@@ -20,8 +22,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check a configuration without serving",
 		Long: "Check all that serving needs: settings, accounts and their keys, libraries, host\n" +
-			"keys. Prints the settings in effect, without secrets. Nothing is changed, and a\n" +
-			"server that runs is not disturbed.",
+			"keys. Prints the settings in effect, without secrets, and how each account can\n" +
+			"log in. Nothing is changed, and a server that runs is not disturbed.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := settle(config, c.Flags())
@@ -36,26 +38,50 @@ func checkCommand() *cobra.Command {
 	return c
 }
 
-// check finds all mistakes that can be found without serving.
+// check finds all mistakes that can be found without serving. What it found
+// stands last, be it nothing.
 func check(s settings, stdout, stderr io.Writer) error {
-	_, err := s.openAccounts(nil, newLog(stderr, s.LogFormat, s.LogLevel.Level))
-	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), keys.CheckHostKeys(s.State))
-	for _, l := range s.libraries() {
-		err = errors.Join(err, s.checkOwner(l.Path), vfs.ProbeDir(l.Path))
+	accounts, err := s.openAccounts(nil, newLog(stderr, s.LogFormat, s.LogLevel.Level))
+	var entrances []keys.Entrance
+	if err == nil {
+		entrances = accounts.Entrances()
+		err = s.checkEntrances(entrances)
 	}
-	if err != nil {
-		return err
+	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), s.checkHostKeys(), s.checkAuditLog(), s.checkListen(stderr))
+	for _, name := range slices.Sorted(maps.Keys(s.libraries())) {
+		err = errors.Join(err, s.probeLibrary(name))
 	}
-	if l, err := openListener(s.Listen); err != nil {
-		fmt.Fprintf(stderr, "Note: %v\n  That is as it should be if it is this server that runs.\n", err)
-	} else {
-		l.Close()
+	noteExpired(entrances, time.Now(), stderr)
+	if err == nil {
+		err = s.show(stdout)
 	}
+	listEntrances(entrances, time.Now(), stdout)
+	if err == nil {
+		fmt.Fprintf(stdout, "#\n# No mistake was found.\n")
+	}
+	return err
+}
+
+// show writes the settings in effect.
+func (s settings) show(out io.Writer) error {
 	text, err := toml.Marshal(s.masked())
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = fmt.Fprintf(out, "%s\n", text)
 	}
-	_, err = fmt.Fprintf(stdout, "%s\n# No mistake was found.\n", text)
+	return err
+}
+
+// checkListen refuses what cannot be listened on. That another program does may
+// well be meant, and is only noted.
+func (s settings) checkListen(notes io.Writer) error {
+	l, err := s.openListener()
+	if err == nil {
+		return l.Close()
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		fmt.Fprintf(notes, "Note: %v\n  That is as it should be if it is this server that runs.\n", err)
+		return nil
+	}
 	return err
 }
 

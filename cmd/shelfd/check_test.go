@@ -40,7 +40,8 @@ func TestSample(t *testing.T) {
 		t.Errorf("what the sample shows as the defaults:\n%+v\nThe defaults:\n%+v", s, base)
 	}
 	for _, table := range []any{settings{}, librarySettings{}, accountSettings{}, penalties{}} {
-		for _, name := range settingNames(reflect.TypeOf(table), []string{""}) {
+		_, names := settingNames(reflect.TypeOf(table), []string{"?"})
+		for _, name := range names {
 			if !regexp.MustCompile(`(?m)^#(\[)?` + name + `( = |\.|\])`).Match(text) {
 				t.Errorf("the sample does not have %s", name)
 			}

@@ -5,27 +5,24 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"shelf/keys"
-	"shelf/vfs"
 )
 
 // problem is why the server does not start: what could not be done, why, and
 // what to do about it.
 type problem struct {
+	where  string // of the configuration file, with a colon and a space; or ""
 	what   string
 	err    error
 	remedy string
 }
 
 func (p *problem) Error() string {
-	return fmt.Sprintf("%s: %v\n  %s", p.what, p.err, p.remedy)
+	return fmt.Sprintf("%s%s: %v\n  %s", p.where, p.what, p.err, p.remedy)
 }
 
 func (p *problem) Unwrap() error { return p.err }
@@ -36,7 +33,7 @@ func checkUser(s settings) error {
 		return nil
 	}
 	if err := keys.CheckName(s.User); err != nil {
-		return &problem{"The account has no usable name", err, "Name it with --user NAME."}
+		return &problem{s.places.where("user"), "The account has no usable name", err, "Name it with " + s.places.by("user") + "."}
 	}
 	return nil
 }
@@ -48,14 +45,14 @@ func checkApart(s settings) error {
 	for name, l := range s.libraries() {
 		for _, other := range s.trusted() {
 			if other.path != "" && within(l.Path, other.path) {
-				return &problem{"The library is not safe to serve",
+				return &problem{s.places.where(other.setting), "The library is not safe to serve",
 					fmt.Errorf("the %s %s lies in the library %s, where clients can reach it", other.what, other.path, l.Path),
-					fmt.Sprintf("Move it out of the library and name it with %s.", other.setting)}
+					fmt.Sprintf("Move it out of the library and name it with %s.", s.places.by(other.setting))}
 			}
 		}
 		for other, o := range s.libraries() {
 			if name != other && within(l.Path, o.Path) {
-				return &problem{"The libraries are not apart", fmt.Errorf("%s lies in %s", o.Path, l.Path),
+				return &problem{s.places.where(s.pathSetting(other)), "The libraries are not apart", fmt.Errorf("%s lies in %s", o.Path, l.Path),
 					"Give each library a directory of its own, none within another."}
 			}
 		}
@@ -68,14 +65,14 @@ type trustedPath struct{ what, path, setting string }
 // trusted are the files that decide who may enter, and what is recorded of it.
 func (s settings) trusted() []trustedPath {
 	all := []trustedPath{
-		{"state directory", s.State, "--state"},
-		{"file of authorized keys", s.AuthorizedKeysFile, "--authorized-keys"},
+		{"state directory", s.State, "state"},
+		{"file of authorized keys", s.AuthorizedKeysFile, "authorized_keys_file"},
 		{"list of authorities", s.TrustedUserCAKeys, "trusted_user_ca_keys"},
 		{"list of revoked keys", s.RevokedKeys, "revoked_keys"},
 		{"audit log", s.AuditLog, "audit_log"},
 	}
 	for name, a := range s.Accounts {
-		all = append(all, trustedPath{"file of authorized keys", a.AuthorizedKeysFile, "authorized_keys_file of account " + name})
+		all = append(all, trustedPath{"file of authorized keys", a.AuthorizedKeysFile, "accounts." + name + ".authorized_keys_file"})
 	}
 	return all
 }
@@ -98,68 +95,53 @@ func resolve(path string) string {
 	return filepath.Join(resolve(parent), filepath.Base(path))
 }
 
-func checkKeys(file *keys.AuthorizedKeys) error {
+// checkKeys refuses a file of keys that no key could log in with.
+func (s settings) checkKeys(account string, file *keys.AuthorizedKeys) error {
 	err := file.Check()
 	if err == nil {
 		return nil
 	}
-	remedy := "Mend it, or name another file with --authorized-keys."
+	setting, what := s.keysSetting(account), "Nobody could log in"
+	if s.manyAccounts() {
+		what = fmt.Sprintf("Account %q: nobody could log in by key", account)
+	}
+	by := s.places.by(setting)
+	remedy := fmt.Sprintf("Mend it, or name another file with %s.", by)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, keys.ErrNoKey) {
 		remedy = fmt.Sprintf("Put a public key into it, one a line: cat ~/.ssh/id_ed25519.pub >> %s\n"+
-			"  (ssh-keygen -t ed25519 makes a key), or name another file with --authorized-keys.", file.Path())
+			"  (ssh-keygen -t ed25519 makes a key), or name another file with %s.", file.Path(), by)
 	}
-	return &problem{"Nobody could log in", err, remedy}
+	return &problem{s.places.where(setting), what, err, remedy}
 }
 
-func openLibrary(path string, o vfs.DirOptions) (*vfs.Dir, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, &problem{"There is no library", err, "Make it with: mkdir -p " + path + "\n  or name another directory with --library."}
-	case err == nil && !info.IsDir():
-		return nil, &problem{"The library cannot be served", fmt.Errorf("%s is not a directory", path),
-			"Name a directory with --library."}
-	}
-	dir, err := vfs.OpenDir(path, o)
-	if err != nil {
-		return nil, &problem{"The library cannot be served", err,
-			path + " must be a directory that this user can read and write, and that no other server serves."}
-	}
-	return dir, nil
+func (s settings) openHostKeys() (keys.HostKeys, error) {
+	k, err := keys.OpenHostKeys(s.State)
+	return k, s.noHostKey(err)
 }
 
-func openHostKeys(state string) (keys.HostKeys, error) {
-	k, err := keys.OpenHostKeys(state)
-	if err != nil {
-		return k, &problem{"There is no host key to serve with", err,
-			"Mend it, or name another directory with --state; there a new key is made, of which clients will warn."}
-	}
-	return k, nil
-}
+func (s settings) checkHostKeys() error { return s.noHostKey(keys.CheckHostKeys(s.State)) }
 
-// checkOwner refuses to serve the files of others with the rights of root,
-// unless that is wanted.
-func (s settings) checkOwner(path string) error {
-	var st unix.Stat_t
-	if s.AllowRoot || os.Geteuid() != 0 || unix.Stat(path, &st) != nil || st.Uid == 0 {
+func (s settings) noHostKey(err error) error {
+	if err == nil {
 		return nil
 	}
-	return &problem{"The library is not root's, but the server would be", fmt.Errorf("%s belongs to user %d", path, st.Uid),
-		"Start the server as that user; or, if it must be root, set allow_root = true."}
+	return &problem{s.places.where("state"), "There is no host key to serve with", err, fmt.Sprintf(
+		"Mend it, or name another directory with %s; there a new key is made, of which clients will warn.", s.places.by("state"))}
 }
 
-func openListener(address string) (net.Listener, error) {
+func (s settings) openListener() (net.Listener, error) {
 	// Go sets TCP_NODELAY and TCP keepalives on what is accepted.
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", s.Listen)
 	if err == nil {
 		return l, nil
 	}
-	remedy := "Name an address of this machine and a port with --listen, as :2222 or 127.0.0.1:2222."
+	by := s.places.by("listen")
+	remedy := "Name an address of this machine and a port with " + by + ", as :2222 or 127.0.0.1:2222."
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		remedy = "Another program has that port. Stop it, or name another port with --listen."
+		remedy = "Another program has that port. Stop it, or name another port with " + by + "."
 	case errors.Is(err, syscall.EACCES):
-		remedy = "Ports below 1024 take privileges. Name a higher one with --listen."
+		remedy = "Ports below 1024 take privileges. Name a higher one with " + by + "."
 	}
-	return nil, &problem{"Cannot listen on " + address, err, remedy}
+	return nil, &problem{s.places.where("listen"), "Cannot listen on " + s.Listen, err, remedy}
 }

@@ -28,6 +28,8 @@ func (s *settings) loadConfig(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	in.places = make(places)
+	in.places.add(path, content)
 	*s = in
 	return nil
 }
@@ -43,7 +45,7 @@ func (s *settings) parse(path string, content []byte, base *settings) error {
 		return explain(path, err)
 	}
 	line, column := locate(content, decode)
-	return fmt.Errorf("%s:%d:%d: %w", path, line, column, err)
+	return fmt.Errorf("%s:%d:%d: %s", path, line, column, reword(err, nil))
 }
 
 // placed tells whether an error says where the mistake is. It does not for a
@@ -87,17 +89,17 @@ func explain(path string, err error) error {
 	if errors.As(err, &strict) {
 		var all []error
 		for _, e := range strict.Errors {
-			key := strings.Join(e.Key(), ".")
 			line, column := e.Position()
+			unknown, names := settingNames(reflect.TypeFor[settings](), e.Key())
 			all = append(all, fmt.Errorf("%s:%d:%d: there is no setting %q; the nearest is %q",
-				path, line, column, key, nearest(e.Key()[len(e.Key())-1], settingNames(reflect.TypeFor[settings](), e.Key()))))
+				path, line, column, strings.Join(e.Key(), "."), nearest(unknown, names)))
 		}
 		return errors.Join(all...)
 	}
 	var at *toml.DecodeError
 	if errors.As(err, &at) {
 		line, column := at.Position()
-		return fmt.Errorf("%s:%d:%d: %s", path, line, column, strings.TrimPrefix(at.Error(), "toml: "))
+		return fmt.Errorf("%s:%d:%d: %s", path, line, column, reword(at, at.Key()))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -105,27 +107,32 @@ func explain(path string, err error) error {
 	return nil
 }
 
-// settingNames are the names that may stand in the place of the last of a key:
-// those of its table.
-func settingNames(table reflect.Type, key []string) (names []string) {
+// settingNames finds the part of a key that no setting has, and the names that
+// may stand in its place: those of its table.
+func settingNames(table reflect.Type, key []string) (unknown string, names []string) {
 	switch table.Kind() {
 	case reflect.Map:
 		return settingNames(table.Elem(), key[1:])
 	case reflect.Struct:
 	default:
-		return key[:1]
+		return key[0], key[:1]
 	}
 	for _, field := range reflect.VisibleFields(table) {
-		tag, ok := field.Tag.Lookup("toml")
-		name, _, _ := strings.Cut(tag, ",")
-		if ok && name == key[0] && len(key) > 1 {
+		name := tomlName(field)
+		if name == key[0] && len(key) > 1 {
 			return settingNames(field.Type, key[1:])
 		}
-		if ok {
+		if name != "" {
 			names = append(names, name)
 		}
 	}
-	return names
+	return key[0], names
+}
+
+// tomlName is the name of the setting in a field, "" for none.
+func tomlName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
+	return name
 }
 
 // nearest is the name that takes the fewest edits to reach.

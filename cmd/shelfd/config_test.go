@@ -95,6 +95,9 @@ client_alive_count_max = 7
 	if s.User != "ana" || s.LogLevel.Level != slog.LevelDebug || s.Listen != ":2222" {
 		t.Errorf("a flag lost: %+v", s)
 	}
+	if by := s.places.by("user"); by != "--user" || s.places.by("max_startups") != "max_startups" {
+		t.Errorf("messages say that %s sets the user", by)
+	}
 	l := s.limits()
 	if l.LoginGraceTime != 5*time.Second || !s.LogFormat.json || l.MaxStartups.Start != 5 || l.MaxStartups.Full != 10 ||
 		l.ClientAliveCountMax != 7 || l.MaxAuthTries != defaults().MaxAuthTries.n {
@@ -171,25 +174,42 @@ func mustGetwd(t *testing.T) string {
 
 func TestMistakesInTheFile(t *testing.T) {
 	for toml, want := range map[string]string{
-		"user = \"ana\"\nlibary = \"x\"\n":    `shelfd.toml:2:1: there is no setting "libary"; the nearest is "library"`,
-		"[limits]\nmax_sessions = 3\n":        `there is no setting "limits"`,
-		"a = 1\nmax_session = 3\n":            `:2:1: there is no setting "max_session"; the nearest is "max_sessions"`,
-		"max_sessions = \"ten\"\n":            "shelfd.toml:1:16: ",
-		"max_sessions = 99999999999999999999": "shelfd.toml:1:16: ",
-		"\nlogin_grace_time = \"soon\"":       `shelfd.toml:2:20: `,
-		"login_grace_time = \"-5s\"":          "is not a time such as 30s",
-		"max_sessions = 0":                    "shelfd.toml:1:16: \"0\" is not a number of 1 or more",
-		"max_open_files = -1":                 "shelfd.toml:1:18: ",
-		"durability = \"maybe\"":              "shelfd.toml:1:14: \"maybe\" is not fsync or none",
-		"quota = \"much\"":                    "shelfd.toml:1:9: \"much\" is not a size such as 500MB",
-		"max_file_size = -1":                  "shelfd.toml:1:17: ",
-		"partials_per_account = -1":           "shelfd.toml:1:24: ",
-		"partial_max_age = \"week\"":          "is not a time such as 30s",
-		"log_format = \"xml\"":                "is not text or json",
-		"log_level = \"loud\"":                "shelfd.toml:1:13: ",
-		"user = \"ana\nlisten = 1":            "shelfd.toml:1:",
-		"user = \"ana\"\nuser = \"bob\"":      "shelfd.toml:2:",
-		"user":                                "shelfd.toml:1:",
+		"user = \"ana\"\nlibary = \"x\"\n":       `shelfd.toml:2:1: there is no setting "libary"; the nearest is "library"`,
+		"[limits]\nmax_sessions = 3\n":           `there is no setting "limits"`,
+		"a = 1\nmax_session = 3\n":               `:2:1: there is no setting "max_session"; the nearest is "max_sessions"`,
+		"max_sessions = \"ten\"\n":               "shelfd.toml:1:16: ",
+		"max_sessions = 99999999999999999999":    "shelfd.toml:1:16: ",
+		"\nlogin_grace_time = \"soon\"":          `shelfd.toml:2:20: `,
+		"login_grace_time = \"-5s\"":             "is not a time such as 30s",
+		"max_sessions = 0":                       "shelfd.toml:1:16: \"0\" is not a number of 1 or more",
+		"max_open_files = -1":                    "shelfd.toml:1:18: ",
+		"durability = \"maybe\"":                 "shelfd.toml:1:14: \"maybe\" is not fsync or none",
+		"quota = \"much\"":                       "shelfd.toml:1:9: \"much\" is not a size such as 500MB",
+		"max_file_size = -1":                     "shelfd.toml:1:17: ",
+		"partials_per_account = -1":              "shelfd.toml:1:24: ",
+		"partial_max_age = \"week\"":             "is not a time such as 30s",
+		"log_format = \"xml\"":                   "is not text or json",
+		"log_level = \"loud\"":                   `shelfd.toml:1:13: "loud" is not debug, info, warn or error`,
+		"listen = 2222":                          "shelfd.toml:1:10: listen is text, in quotes",
+		"grace = [1]":                            `shelfd.toml:1:9: grace is a time such as "30s"`,
+		"quota = 2030-12-31":                     `shelfd.toml:1:9: quota is a size such as "500MB"`,
+		"max_sessions = 12:00:00":                "shelfd.toml:1:16: max_sessions is a number of 1 or more",
+		"partials_per_account = 65536":           "shelfd.toml:1:24: partials_per_account is a number from 0 to 65535",
+		"partials_per_account = \"1\"":           "shelfd.toml:1:24: partials_per_account is a number from 0 to 65535",
+		"allow_root = \"yes\"":                   "shelfd.toml:1:14: allow_root is true or false",
+		"exempt_probes = \"192.0.2.1\"":          `shelfd.toml:1:17: exempt_probes is a list of texts, in brackets and quotes`,
+		"libraries = 3":                          "shelfd.toml:1:13: libraries is a table",
+		"[[accounts]]\nname = \"x\"":             "shelfd.toml:1:3: accounts is a table",
+		"[accounts]\nana = \"x\"":                "shelfd.toml:2:7: accounts.ana is a table",
+		"[accounts]\nana = { library = 2 }":      "shelfd.toml:2:19: this is another kind of value than its setting in accounts.ana takes",
+		"[accounts.ana]\nexpires = \"tomorrow\"": `shelfd.toml:2:11: "tomorrow" is not a date such as 2030-12-31`,
+		"[accounts.ana]\nexpires = 3":            `shelfd.toml:2:11: "3" is not a date such as 2030-12-31`,
+		"[accounts.ana]\nexpires = [3]":          `shelfd.toml:2:11: accounts.ana.expires is a date such as 2030-12-31`,
+		"[accounts.ana]\nmax_file_size = [3]":    `shelfd.toml:2:17: accounts.ana.max_file_size is a size such as`,
+		"[acounts.ana]\nlibrary = \"x\"":         `shelfd.toml:1:2: there is no setting "acounts.ana"; the nearest is "accounts"`,
+		"user = \"ana\nlisten = 1":               "shelfd.toml:1:",
+		"user = \"ana\"\nuser = \"bob\"":         "shelfd.toml:2:",
+		"user":                                   "shelfd.toml:1:",
 	} {
 		_, err := settleArgs(t, toml)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 
@@ -19,11 +20,11 @@ func keygenCommand() *cobra.Command {
 			"FILE.pub the public one, which goes into an account's authorized keys.\n\n" +
 			"Where there is ssh-keygen, use that: it can protect the key by a passphrase.",
 		Args: oneArg("one file"),
-		RunE: func(c *cobra.Command, args []string) error { return keygen(args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return keygen(args[0], c.OutOrStdout()) },
 	}
 }
 
-func keygen(path string) error {
+func keygen(path string, out io.Writer) error {
 	comment := "shelf"
 	if me, err := user.Current(); err == nil {
 		comment = me.Username
@@ -40,6 +41,9 @@ func keygen(path string) error {
 		return fmt.Errorf("make a key: %w", err)
 	}
 	line := ssh.MarshalAuthorizedKey(key)
-	_, err = fmt.Fprintf(public, "%s %s\n", line[:len(line)-1], comment)
+	if _, err := fmt.Fprintf(public, "%s %s\n", line[:len(line)-1], comment); err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%s %s\n", ssh.FingerprintSHA256(key), public.Name())
 	return err
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"shelf/vfs"
@@ -52,6 +50,14 @@ func first[T any](all ...*T) *T {
 	return nil
 }
 
+// pathSetting is the name of the setting for a library's path.
+func (s settings) pathSetting(library string) string {
+	if len(s.Libraries) == 0 {
+		return "library"
+	}
+	return "libraries." + library + ".path"
+}
+
 // usualLibrary is the one of an account that names none: the only one, or that
 // which is called default.
 func (s settings) usualLibrary() string {
@@ -65,14 +71,14 @@ func (s settings) usualLibrary() string {
 // checkTables refuses what is said both by a table and at the top.
 func (s settings) checkTables() error {
 	if len(s.Libraries) > 0 && s.Library != "" {
-		return errors.New("library is set, and there are [libraries] too; say it in one way")
+		return s.places.mistake("library", errors.New("it is set, and there are [libraries] too; say it in one way"))
 	}
 	if s.manyAccounts() && s.User != "" {
-		return errors.New("user is set, which is for a server with one account, and there are more; leave it out")
+		return s.places.mistake("user", errors.New("it is for a server with one account, and there are more; leave it out"))
 	}
 	for name, l := range s.Libraries {
 		if l.Path == "" {
-			return fmt.Errorf("library %q has no path", name)
+			return s.places.mistake("libraries."+name+".path", errors.New("it is not set; name the directory to serve"))
 		}
 	}
 	return nil
@@ -90,33 +96,5 @@ func (s settings) storage(l librarySettings, log *slog.Logger) vfs.DirOptions {
 			PerAccount: int(s.PartialsPerAccount),
 		},
 		Log: log,
-	}
-}
-
-// libraries are those that are open, by name.
-type libraries map[string]*vfs.Dir
-
-func (s settings) openLibraries(log *slog.Logger) (open libraries, err error) {
-	open = make(libraries)
-	all, digests := s.libraries(), vfs.NewDigests(filepath.Join(s.State, "digests"), log)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		o := s.storage(all[name], log)
-		o.Digests = digests
-		dir, err := openLibrary(all[name].Path, o)
-		if err == nil {
-			open[name] = dir
-			err = s.checkOwner(all[name].Path)
-		}
-		if err != nil {
-			open.close()
-			return nil, err
-		}
-	}
-	return open, nil
-}
-
-func (l libraries) close() {
-	for _, dir := range l {
-		dir.Close()
 	}
 }

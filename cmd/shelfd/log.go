@@ -32,6 +32,17 @@ func (f logFormat) MarshalText() ([]byte, error) {
 // logLevel is the least level that is written.
 type logLevel struct{ slog.Level }
 
+func (l *logLevel) UnmarshalText(text []byte) error {
+	if l.Level.UnmarshalText(text) != nil {
+		return fmt.Errorf("%q is not debug, info, warn or error", text)
+	}
+	return nil
+}
+
+func (l logLevel) MarshalText() ([]byte, error) {
+	return []byte(strings.ToLower(l.String())), nil
+}
+
 // newLog makes the log. Much of what it is told came from strangers: no line
 // can be forged in it, and nothing in it can steer the terminal it is read on.
 // slog does not see to that alone: its text lets DEL through, and its JSON all

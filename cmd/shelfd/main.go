@@ -6,16 +6,21 @@
 //	main.go       the command line, and exit statuses
 //	settings.go   what can be set, and the defaults
 //	libraries.go  the tables of libraries
-//	accounts.go   the tables of accounts, and what each is served
+//	library.go    what must be right with a library's folder
+//	accounts.go   the tables of accounts
+//	services.go   what each account is served
 //	values.go     how times, sizes and the like are written
 //	sources.go    and addresses, and what is held against them
 //	config.go     the configuration file
+//	forms.go      how each kind of value is written in it
+//	places.go     and where in it each setting is set
 //	serve.go      shelfd serve: from settings to a running server, and its end
 //	reload.go     other settings for a running server
 //	sandbox.go    what the process gives up before it serves
 //	memory.go     how much memory it may hold
 //	processors.go and on how many processors it runs
 //	checks.go     what must be right before anybody is served
+//	entrances.go  that somebody can log in, and how each account can
 //	announce.go   the line that says how to connect
 //	log.go        the log, and events in it
 //	audit.go      a file for the events
@@ -45,8 +50,11 @@ const (
 	exitUsage   = 2
 )
 
-// usageError is a command line that does not parse.
-type usageError struct{ error }
+// usageError is a command line that does not parse, of a command.
+type usageError struct {
+	error
+	command *cobra.Command
+}
 
 func (e usageError) Unwrap() error { return e.error }
 
@@ -65,8 +73,9 @@ func run(ctx context.Context, args []string) (status int) {
 		return 0
 	}
 	fmt.Fprintf(os.Stderr, "shelfd: %v\n", err)
-	if errors.As(err, new(usageError)) {
-		fmt.Fprintln(os.Stderr, "Run 'shelfd help' to see what there is.")
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(os.Stderr, "Run '%s --help' to see what there is.\n", usage.command.CommandPath())
 		return exitUsage
 	}
 	return exitFailure
@@ -78,10 +87,13 @@ func rootCommand() *cobra.Command {
 		Short:         "Serve a directory of files over SFTP, safely",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version(),
 		Args:          unknownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, c} })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(), passwdCommand(), totpCommand(), hostkeyCommand(), keygenCommand(), manCommand(), versionCommand())
 	return root
 }
@@ -95,7 +107,7 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "; did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint)}
+	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint), c}
 }
 
 // oneArg refuses all but one argument, which is what.
@@ -104,7 +116,7 @@ func oneArg(what string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
-		return usageError{fmt.Errorf("%s takes %s", c.CommandPath(), what)}
+		return usageError{fmt.Errorf("%s takes %s", c.CommandPath(), what), c}
 	}
 }
 
@@ -113,5 +125,5 @@ func noArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usageError{fmt.Errorf("%s takes flags only, not %q", c.CommandPath(), args[0])}
+	return usageError{fmt.Errorf("%s takes flags only, not %q", c.CommandPath(), args[0]), c}
 }

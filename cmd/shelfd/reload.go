@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"reflect"
+	"slices"
 	"syscall"
 
 	"shelf/sshd"
@@ -62,7 +66,10 @@ func (r *reloader) reload() error {
 	if parts.accounts, err = next.openAccounts(parts.used, parts.log); err != nil {
 		return err
 	}
-	if parts.hostKeys, err = openHostKeys(next.State); err != nil {
+	if err := next.checkSomebody(parts.accounts.Entrances()); err != nil {
+		return err
+	}
+	if parts.hostKeys, err = next.openHostKeys(); err != nil {
 		return err
 	}
 	if err := r.server.Reload(parts.config(next)); err != nil {
@@ -74,9 +81,43 @@ func (r *reloader) reload() error {
 
 // checkSame refuses what cannot change while the server runs.
 func (s settings) checkSame(next settings) error {
-	if s.Listen != next.Listen || s.State != next.State || s.AuditLog != next.AuditLog || s.Sandbox != next.Sandbox ||
-		!reflect.DeepEqual(s.libraries(), next.libraries()) {
-		return errors.New("listen, state, audit_log, sandbox and libraries change when the server is started again, not by a reload")
+	var all error
+	for _, v := range []struct{ setting, was, is string }{
+		{"listen", s.Listen, next.Listen},
+		{"state", s.State, next.State},
+		{"audit_log", s.AuditLog, next.AuditLog},
+		{"sandbox", sandboxModes[s.Sandbox.mode], sandboxModes[next.Sandbox.mode]},
+	} {
+		if v.was != v.is {
+			all = errors.Join(all, next.later(v.setting, v.setting+" is now "+cmp.Or(v.is, "not set")))
+		}
 	}
-	return nil
+	return errors.Join(all, s.checkSameLibraries(next))
+}
+
+// checkSameLibraries refuses others than those that are open.
+func (s settings) checkSameLibraries(next settings) (all error) {
+	was, is := s.libraries(), next.libraries()
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		setting, l := next.pathSetting(name), is[name]
+		switch before, ok := was[name]; {
+		case !ok:
+			all = errors.Join(all, next.later(setting, fmt.Sprintf("the library %q is new", name)))
+		case before.Path != l.Path:
+			all = errors.Join(all, next.later(setting, setting+" is now "+l.Path))
+		case !reflect.DeepEqual(before, l):
+			all = errors.Join(all, next.later(setting, fmt.Sprintf("how the library %q is kept has changed", name)))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if _, ok := is[name]; !ok {
+			all = errors.Join(all, next.later("libraries", fmt.Sprintf("the library %q is gone", name)))
+		}
+	}
+	return all
+}
+
+// later says that a change must wait.
+func (s settings) later(setting, change string) error {
+	return fmt.Errorf("%s%s, which counts when the server is started again", s.places.where(setting), change)
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"shelf/keys"
 )
 
 // sandbox says whether the kernel is asked to hold the process to what it
@@ -45,7 +47,7 @@ func (s settings) enclose(log *slog.Logger) error {
 		return nil
 	}
 	if s.Sandbox.mode == sandboxRequire {
-		return &problem{"The server cannot be held to what it serves", err,
+		return &problem{s.places.where("sandbox"), "The server cannot be held to what it serves", err,
 			`It takes Linux 6.7 or newer with Landlock; sandbox = "auto" does without.`}
 	}
 	log.Debug("not held to what is served", "reason", err)
@@ -67,9 +69,14 @@ func (s settings) written() []string {
 // read are the folders of the files that are read again while it runs. Not the
 // files alone: an editor puts a new one in the place of the old.
 func (s settings) read() (folders []string) {
-	files := []string{s.configFile, s.AuthorizedKeysFile, s.TrustedUserCAKeys, s.RevokedKeys}
-	for _, a := range s.Accounts {
-		files = append(files, a.AuthorizedKeysFile)
+	files := []string{s.configFile, s.TrustedUserCAKeys, s.RevokedKeys}
+	if s.keyFiles() != "" {
+		folders = append(folders, keys.KeyFilesFolder(s.keyFiles()))
+	} else {
+		files = append(files, s.AuthorizedKeysFile)
+	}
+	for name, a := range s.Accounts {
+		files = append(files, keys.ExpandUser(a.AuthorizedKeysFile, name))
 	}
 	for _, file := range files {
 		if file != "" {

@@ -30,6 +30,15 @@ func TestSandbox(t *testing.T) {
 	}
 }
 
+// Where accounts come and go with folders of their own, these are read too.
+func TestReadsWhereKeyFilesCome(t *testing.T) {
+	for file, want := range map[string]string{"/etc/keys/%u": "/etc/keys", "/home/%u/.ssh/authorized_keys": "/home", "/etc/keys": "/etc"} {
+		if got := (settings{AuthorizedKeysFile: file}).read(); len(got) != 1 || got[0] != want {
+			t.Errorf("for %s: %q, want %q", file, got, want)
+		}
+	}
+}
+
 const noLandlock = 77
 
 // escape tries, as a bug in a handler would, what the server need not do, and
@@ -83,7 +92,7 @@ func escape(t *testing.T, dir string) {
 	if _, err := os.ReadFile(s.configFile); err != nil {
 		t.Error(err)
 	}
-	if _, err := openHostKeys(state); err != nil {
+	if _, err := (settings{State: state}).openHostKeys(); err != nil {
 		t.Error(err)
 	}
 	// Digests are saved, and their file is replaced.

@@ -54,6 +54,7 @@ func settle(config string, given *pflag.FlagSet) (settings, error) {
 	given.Visit(func(f *pflag.Flag) {
 		if over.Lookup(f.Name) != nil {
 			err = errors.Join(err, over.Set(f.Name, f.Value.String()))
+			s.places.forget(f.Name)
 		}
 	})
 	s.configFile = config
@@ -80,7 +81,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		p.listener.Close()
 		return err
 	}
-	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKeys.Current[0].PublicKey()))
+	fmt.Fprintln(stdout, announce(s, p.listener.Addr(), p.hostKeys.Current))
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go newMemory(s.MemoryLimit.bytes).watch(watching)
@@ -111,14 +112,17 @@ func prepare(s settings, log *slog.Logger) (p parts, err error) {
 	if p.accounts, err = s.openAccounts(p.used, log); err != nil {
 		return p, err
 	}
+	if err := s.checkSomebody(p.accounts.Entrances()); err != nil {
+		return p, err
+	}
 	if p.libraries, err = s.openLibraries(log); err != nil {
 		return p, err
 	}
-	if p.hostKeys, err = openHostKeys(s.State); err == nil {
-		p.audit, err = openAuditLog(s.AuditLog)
+	if p.hostKeys, err = s.openHostKeys(); err == nil {
+		p.audit, err = s.openAuditLog()
 	}
 	if err == nil {
-		p.listener, err = openListener(s.Listen)
+		p.listener, err = s.openListener()
 	}
 	if err != nil {
 		p.close()
@@ -161,7 +165,7 @@ func serveUntil(ctx context.Context, server *sshd.Server, l net.Listener, grace 
 	case <-ctx.Done():
 		log.Info("stopping", "grace", grace)
 	}
-	limit, cancelLimit := context.WithTimeout(all, grace)
+	limit, cancelLimit := context.WithTimeoutCause(all, grace, fmt.Errorf("the grace time of %s is over", grace))
 	defer cancelLimit()
 	if err := server.Shutdown(limit); err != nil {
 		log.Warn("transfers were cut off", "reason", err)

@@ -27,7 +27,7 @@ func setup(t *testing.T) (string, settings) {
 	t.Helper()
 	dir := t.TempDir()
 	id := filepath.Join(dir, "id")
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), keygen(id)); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), keygen(id, io.Discard)); err != nil {
 		t.Fatal(err)
 	}
 	s := defaults()
@@ -72,7 +72,7 @@ func TestServe(t *testing.T) {
 // useServer connects as the line tells.
 func useServer(t *testing.T, dir, line string) {
 	t.Helper()
-	m := regexp.MustCompile(`\(host key (SHA256:\S+)\)\. Connect with: sftp -i \S+/id -P (\d+) (\S+)@(\S+)  or: shelf -i \S+/id -p `).FindStringSubmatch(line)
+	m := regexp.MustCompile(`\(host key ssh-ed25519 (SHA256:\S+)\)\. Connect with: sftp -i \S+/id -P (\d+) (\S+)@(\S+)  or: shelf -i \S+/id -p `).FindStringSubmatch(line)
 	if m == nil {
 		t.Fatalf("the line does not tell how to connect: %q", line)
 	}
@@ -208,13 +208,13 @@ func TestKeygenLeavesFilesAlone(t *testing.T) {
 	dir, _ := setup(t)
 	id := filepath.Join(dir, "id")
 	before, _ := os.ReadFile(id)
-	if err := keygen(id); err == nil {
+	if err := keygen(id, io.Discard); err == nil {
 		t.Error("a pair was replaced")
 	}
 	if err := os.Remove(id + ".pub"); err != nil {
 		t.Fatal(err)
 	}
-	if err := keygen(id); err == nil {
+	if err := keygen(id, io.Discard); err == nil {
 		t.Error("a private key was replaced")
 	}
 	if after, _ := os.ReadFile(id); !bytes.Equal(before, after) {
@@ -249,7 +249,7 @@ func TestConnectTo(t *testing.T) {
 func TestAnnounceNamesTheKey(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	if err := errors.Join(os.Mkdir("a b", 0o700), keygen("a b/id"), os.WriteFile("alone.pub", nil, 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir("a b", 0o700), keygen("a b/id", io.Discard), os.WriteFile("alone.pub", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	_, host := setup(t)
@@ -263,7 +263,7 @@ func TestAnnounceNamesTheKey(t *testing.T) {
 		"alone.pub":       "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 		"authorized_keys": "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 	} {
-		line := announce(settings{User: "ana", Library: "x", givenKeys: given}, at, key.PublicKey())
+		line := announce(settings{User: "ana", Library: "x", givenKeys: given}, at, []ssh.Signer{key})
 		if !strings.HasSuffix(line, want) {
 			t.Errorf("%s: %q does not end in %q", given, line, want)
 		}

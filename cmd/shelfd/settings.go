@@ -61,6 +61,7 @@ type settings struct {
 	Accounts  map[string]accountSettings `toml:"accounts"`
 
 	configFile string
+	places     places
 	reread     func() (settings, error) // reads them again; nil is that they never change
 	givenKeys  string                   // AuthorizedKeysFile as it was given, for people to paste
 }
@@ -135,7 +136,7 @@ func (s *settings) completeAccount() error {
 	if s.User == "" {
 		me, err := user.Current()
 		if err != nil {
-			return fmt.Errorf("cannot tell who you are: %w; name the account with --user", err)
+			return fmt.Errorf("cannot tell who you are: %w; name the account with %s", err, s.places.by("user"))
 		}
 		s.User = me.Username
 	}

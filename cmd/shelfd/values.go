@@ -67,7 +67,7 @@ func (s *startups) UnmarshalText(text []byte) error {
 	default:
 		return fmt.Errorf("%q is not start:rate:full, as 100:30:200", text)
 	}
-	return nil
+	return sshd.Startups(*s).Check()
 }
 
 func (s startups) MarshalText() ([]byte, error) {

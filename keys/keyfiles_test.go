@@ -1,0 +1,40 @@
+package keys
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// The files that make accounts are found wherever the name stands in the path,
+// and what is no account's is passed over.
+func TestKeyFileNames(t *testing.T) {
+	for pattern, want := range map[string][]string{
+		"%u":              {"ada", "key-bob.pub", "home"},
+		"key-%u.pub":      {"bob"},
+		"home/%u/.ssh/ak": {"cem"},
+		"nowhere/%u":      nil,
+	} {
+		dir := t.TempDir()
+		for _, file := range []string{"ada", "key-bob.pub", ".hidden", "a b", "home/cem/.ssh/ak", "home/dan/.ssh/other"} {
+			path := filepath.Join(dir, file)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := put(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, err := NewAccounts(Options{KeyFiles: filepath.Join(dir, pattern)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := a.keyFileNames()
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", pattern, got, want)
+		}
+	}
+}
