@@ -159,7 +159,7 @@ func (o *options) add(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.SetInterspersed(false)
-	f.VarP((*portNumber)(&o.port), "port", "p", fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
+	f.VarP((*portFlag)(&o.port), "port", "p", fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
 	f.StringArrayVarP(&o.identities, "identity", "i", nil, "log in with the private key in this `FILE`; may be repeated")
 	f.StringVarP(&o.jump, "jump", "J", "", "go by way of `HOST`, [user@]host[:port]; several with commas")
 	f.StringVarP(&o.config, "config", "F", "", "`FILE` to read instead of ~/.ssh/config; none for no file")

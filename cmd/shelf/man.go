@@ -36,6 +36,7 @@ func writeMan(out io.Writer, root *cobra.Command) {
 	m.text("A client for a library, a flat folder of files, served over SFTP by shelfd(8) or any other server. " +
 		"Without a command there is a prompt, with history and completion. Commands also come from a pipe, one a line; the first that fails ends it.")
 	m.text("Instead of [user@]host[:port] there may be a URL, sftp://[user@]host[:port][/name]; a file that it names is downloaded when there is no command.")
+	m.text("shelf help [command] and shelf version need no server, and neither do shelf man and shelf completion.")
 	m.section("OPTIONS")
 	m.flags(root.Flags())
 	m.section("COMMANDS")

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// portNumber is a flag: a TCP port; 0 is none.
-type portNumber int
+// portFlag is a flag: a TCP port; 0 is none.
+type portFlag int
 
 // String implements [pflag.Value].
-func (p *portNumber) String() string {
+func (p *portFlag) String() string {
 	if *p == 0 {
 		return ""
 	}
@@ -19,12 +19,12 @@ func (p *portNumber) String() string {
 }
 
 // Type implements [pflag.Value].
-func (*portNumber) Type() string { return "PORT" }
+func (*portFlag) Type() string { return "PORT" }
 
 // Set implements [pflag.Value].
-func (p *portNumber) Set(s string) error {
+func (p *portFlag) Set(s string) error {
 	n, err := parsePort(s)
-	*p = portNumber(n)
+	*p = portFlag(n)
 	return err
 }
 
