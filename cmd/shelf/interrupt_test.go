@@ -77,12 +77,19 @@ func TestSecondInterruptKills(t *testing.T) {
 	}
 	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "ready"; {
 	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
 	for range 100 {
 		cmd.Process.Signal(os.Interrupt)
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Millisecond):
+			continue
+		}
+		break
 	}
 	cmd.Process.Kill()
-	cmd.Wait()
+	<-ended
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGINT {
 		t.Errorf("it ended with %v", cmd.ProcessState)
 	}
