@@ -30,11 +30,11 @@
 // The connection:
 //
 //	destination.go  what a person writes; sshconfig.go: what it stands for
-//	connect.go      dialing, and by way of other servers; outbox.go: sending
+//	connect.go      dialing; jump.go: by way of other servers; clock.go: how long
 //	auth.go         how to log in; identity.go: with which keys
 //	hostkeys.go     which server is trusted
 //	remote.go       a connection, and what is known of the server; lifeline.go: its end
-//	pool.go         its channels
+//	outbox.go       sending; pool.go: its channels
 //	channel.go      an SFTP session; packet.go requests.go status.go: its words
 //	reasons.go      why the server refused
 //
@@ -209,7 +209,7 @@ func newSession(o options, where string) (*shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	dial := &dialer{o.ui, o, config}
+	dial := newDialer(o, config)
 	return &shell{ui: o.ui, names: &names{}, connect: func(ctx context.Context) (*remote, error) {
 		client, err := dial.dial(ctx, to)
 		if err != nil {
