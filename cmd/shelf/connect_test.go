@@ -16,9 +16,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// jump starts a server that leads to others, as forward does it, and lets the
-// same people in; and writes an ssh_config that names what they log in with.
-func (s *server) jump(t *testing.T, forward func(to string, c ssh.Channel)) (addr string) {
+// accept listens, and has each connection served until the test ends.
+func accept(t *testing.T, serve func(net.Conn)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,11 +30,18 @@ func (s *server) jump(t *testing.T, forward func(to string, c ssh.Channel)) (add
 			if err != nil {
 				return
 			}
-			all.Go(func() { s.lead(nc, forward) })
+			all.Go(func() { serve(nc) })
 		}
 	})
 	t.Cleanup(func() { l.Close(); all.Wait() })
 	return l.Addr().String()
+}
+
+// jump starts a server that leads to others, as forward does it, and lets the
+// same people in.
+func (s *server) jump(t *testing.T, forward func(to string, c ssh.Channel)) (addr string) {
+	t.Helper()
+	return accept(t, func(nc net.Conn) { s.lead(nc, forward) })
 }
 
 func (s *server) lead(nc net.Conn, forward func(to string, c ssh.Channel)) {
