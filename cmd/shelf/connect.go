@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -56,7 +55,7 @@ func (d *dialer) login(ctx context.Context, to target, open opener) (*ssh.Client
 	}
 	nc := newOutbox(direct)
 	defer context.AfterFunc(clock, func() { nc.Close() })()
-	client, err := d.handshake(nc, to, clock.pause)
+	client, err := d.handshake(clock, nc, to)
 	if err != nil {
 		nc.Close()
 		return nil, loginError(ctx, to, clock.explain(err))
@@ -64,36 +63,29 @@ func (d *dialer) login(ctx context.Context, to target, open opener) (*ssh.Client
 	return client, nil
 }
 
-func (d *dialer) handshake(nc net.Conn, to target, pause func() (resume func())) (*ssh.Client, error) {
-	hosts, err := openHosts(d.ui, to, pause)
+func (d *dialer) handshake(clock *clock, nc net.Conn, to target) (*ssh.Client, error) {
+	hosts, err := openHosts(d.ui, to, clock.pause)
 	if err != nil {
 		return nil, err
 	}
+	auth := newAuth(d.ui, to, clock.pause)
+	defer auth.close()
+	defer context.AfterFunc(clock, auth.close)() // an agent can be silent, too
 	conn, channels, requests, err := ssh.NewClientConn(nc, to.addr, &ssh.ClientConfig{
 		User:              to.user,
-		Auth:              (&auth{ui: d.ui, to: to, pause: pause}).methods(),
+		Auth:              auth.methods(),
+		AuthCallback:      auth.next,
 		HostKeyCallback:   hosts.check,
 		HostKeyAlgorithms: hosts.algorithms(to.addr),
-		BannerCallback:    d.banner(),
+		BannerCallback:    auth.hear,
 	})
+	if err != nil && hosts.trusted && clock.Err() == nil {
+		err = auth.explain(err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return ssh.NewClient(conn, channels, requests), nil
-}
-
-// banner shows what a server says before the login, up to a length.
-func (d *dialer) banner() ssh.BannerCallback {
-	left := 16 << 10 // bytes
-	return func(text string) error {
-		if left -= len(text) + 1; left < 0 {
-			return errors.New("its banner has no end")
-		}
-		for line := range strings.Lines(text) {
-			d.warnf("%s", printable(strings.TrimRight(line, "\r\n")))
-		}
-		return nil
-	}
 }
 
 func loginError(ctx context.Context, to target, err error) error {
@@ -102,10 +94,6 @@ func loginError(ctx context.Context, to target, err error) error {
 	}
 	if ctx.Err() != nil || errors.Is(err, errInterrupted) {
 		return errInterrupted
-	}
-	// x/crypto has no error of its own for this on the client's side.
-	if strings.Contains(err.Error(), "unable to authenticate") {
-		return &exitError{exitRefused, fmt.Errorf("%s does not let %s in with the keys and passwords given; -i names a key", to.addr, printable(to.user))}
 	}
 	return &exitError{exitConnect, fmt.Errorf("no connection to %s: %s", to.addr, printable(err.Error()))}
 }

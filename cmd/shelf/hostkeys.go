@@ -22,6 +22,7 @@ type hosts struct {
 	file    string // where new ones go
 	newKeys string // ask, accept or refuse
 	pause   func() (resume func())
+	trusted bool // the host has shown one of them
 }
 
 func openHosts(u *ui, to target, pause func() func()) (*hosts, error) {
@@ -81,6 +82,7 @@ func (h *hosts) check(host string, addr net.Addr, key ssh.PublicKey) error {
 	if err := h.judge(host, addr, key); err != nil {
 		return &exitError{exitHostKey, err}
 	}
+	h.trusted = true
 	return nil
 }
 
@@ -161,7 +163,10 @@ func (h *hosts) ask(host string, key ssh.PublicKey) error {
 	print := ssh.FingerprintSHA256(key)
 	question := fmt.Sprintf("The host key of %s is not known: %s %s\nIs it the right one? (yes, no, or the fingerprint to compare) ",
 		host, key.Type(), print)
-	answer, err := askLine(question)
+	answer, err := "", errNoTerminal
+	if h.person() {
+		answer, err = askLine(question)
+	}
 	if err != nil {
 		return fmt.Errorf("the host key of %s, %s, is not known, and %w; connect once from a terminal, or give --accept-new",
 			host, print, err)

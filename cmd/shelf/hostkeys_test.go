@@ -40,12 +40,21 @@ func newECDSA(t *testing.T) ssh.Signer {
 // newHost serves with these host keys, and knows of none.
 func newHost(t *testing.T, files map[string]string, keys ...ssh.Signer) *server {
 	t.Helper()
+	return newServerLike(t, files, func(c *ssh.ServerConfig) {
+		for _, k := range keys {
+			c.AddHostKey(k)
+		}
+	})
+}
+
+// newServerLike serves with a configuration that lets in whom newServer does and
+// is otherwise what set makes of it.
+func newServerLike(t *testing.T, files map[string]string, set func(*ssh.ServerConfig)) *server {
+	t.Helper()
 	first := newServer(t, files)
 	s := &server{identity: first.identity, handlers: first.handlers,
 		config: &ssh.ServerConfig{PublicKeyCallback: first.config.PublicKeyCallback}}
-	for _, k := range keys {
-		s.config.AddHostKey(k)
-	}
+	set(s.config)
 	s.addr = accept(t, s.serve)
 	s.knows(t)
 	return s

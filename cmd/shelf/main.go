@@ -31,7 +31,7 @@
 //
 //	destination.go  what a person writes; sshconfig.go: what it stands for
 //	connect.go      dialing; jump.go: by way of other servers; clock.go: how long
-//	auth.go         how to log in; identity.go: with which keys
+//	auth.go         how to log in; identity.go: with which keys; refusal.go: why not
 //	hostkeys.go     which server is trusted
 //	remote.go       a connection, and what is known of the server; lifeline.go: its end
 //	outbox.go       sending; pool.go: its channels
