@@ -160,7 +160,7 @@ func (o *options) add(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.SetInterspersed(false)
-	f.IntVarP(&o.port, "port", "p", 0, fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
+	f.VarP((*portFlag)(&o.port), "port", "p", fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
 	f.StringArrayVarP(&o.identities, "identity", "i", nil, "log in with the private key in this `FILE`; may be repeated")
 	f.StringVarP(&o.jump, "jump", "J", "", "go by way of `HOST`, [user@]host[:port]; several with commas")
 	f.StringVarP(&o.config, "config", "F", "", "`FILE` to read instead of ~/.ssh/config; none for no file")
@@ -198,14 +198,11 @@ func newSession(o options, where string) (*shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.port < 0 || o.port > 65535 {
-		return nil, usageErrorf("port %d is not a number from 1 to 65535", o.port)
-	}
 	config, err := readSSHConfig(o.config)
 	if err != nil {
 		return nil, err
 	}
-	to, err := config.resolve(d, o, defaultPort)
+	to, err := config.resolve(d, o, d.usualPort())
 	if err != nil {
 		return nil, err
 	}
