@@ -101,7 +101,7 @@ func TestAgent(t *testing.T) {
 	for _, file := range []string{private, public} {
 		s.identity = file
 		o := options{ui: &ui{}, identities: []string{file}, knownHosts: s.known}
-		config, err := readSSHConfig(configured(t, "IdentitiesOnly yes"))
+		config, err := readSSHConfig(&ui{}, configured(t, "IdentitiesOnly yes"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func configured(t *testing.T, lines ...string) (file string) {
 func (s *server) dialer(file string, more ...string) (*dialer, error) {
 	var out bytes.Buffer
 	o := options{ui: &ui{streams: streams{nil, &out, &out}}, identities: []string{s.identity}, knownHosts: s.known, acceptNew: true, jump: strings.Join(more, ",")}
-	config, err := readSSHConfig(file)
+	config, err := readSSHConfig(o.ui, file)
 	return newDialer(o, config), err
 }
 

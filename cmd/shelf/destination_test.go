@@ -27,7 +27,7 @@ func TestNoDestination(t *testing.T) {
 // Only a port in the URL itself counts more than the flag, and that more than
 // ssh_config.
 func TestPorts(t *testing.T) {
-	config, err := readSSHConfig(configured(t, "Host alias", "Port 3", "User ada"))
+	config, err := readSSHConfig(&ui{}, configured(t, "Host alias", "Port 3", "User ada"))
 	if err != nil {
 		t.Fatal(err)
 	}

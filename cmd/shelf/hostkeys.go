@@ -36,7 +36,7 @@ func openHosts(u *ui, to target, pause func() func()) (*hosts, error) {
 	if err != nil {
 		return nil, &exitError{exitHostKey, fmt.Errorf("the files of host keys: %w", err)}
 	}
-	return &hosts{ui: u, db: db, file: to.knownHosts[0], newKeys: to.newKeys, pause: pause}, nil
+	return &hosts{ui: u, db: db, file: to.newHosts, newKeys: to.newKeys, pause: pause}, nil
 }
 
 // keys are those of a host that are known, and whether somebody is trusted to
@@ -179,6 +179,9 @@ func (h *hosts) ask(host string, key ssh.PublicKey) error {
 
 // record keeps a key. Where that is not possible it is asked about again.
 func (h *hosts) record(host string, addr net.Addr, key ssh.PublicKey) {
+	if h.file == "" {
+		return
+	}
 	if err := h.append(host, addr, key); err != nil {
 		h.warnf("shelf: the key of %s is not recorded: %v", host, err)
 	} else if !h.quiet && !h.json {

@@ -29,7 +29,8 @@
 //
 // The connection:
 //
-//	destination.go  what a person writes; sshconfig.go: what it stands for
+//	destination.go  what a person writes; sshconfig.go: what it stands for;
+//	                sshfile.go: reading files of ssh_config
 //	connect.go      dialing; jump.go: by way of other servers; clock.go: how long
 //	auth.go         how to log in; identity.go: with which keys; refusal.go: why not
 //	hostkeys.go     which server is trusted
@@ -198,7 +199,7 @@ func newSession(o options, where string) (*shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := readSSHConfig(o.config)
+	config, err := readSSHConfig(o.ui, o.config)
 	if err != nil {
 		return nil, err
 	}
