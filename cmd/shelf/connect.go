@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -72,6 +74,7 @@ func (d *dialer) handshake(clock *clock, nc net.Conn, to target) (*ssh.Client, e
 	defer auth.close()
 	defer context.AfterFunc(clock, auth.close)() // an agent can be silent, too
 	conn, channels, requests, err := ssh.NewClientConn(nc, to.addr, &ssh.ClientConfig{
+		ClientVersion:     clientVersion(),
 		User:              to.user,
 		Auth:              auth.methods(),
 		AuthCallback:      auth.next,
@@ -86,6 +89,17 @@ func (d *dialer) handshake(clock *clock, nc net.Conn, to target) (*ssh.Client, e
 		return nil, err
 	}
 	return ssh.NewClient(conn, channels, requests), nil
+}
+
+// clientVersion tells servers who we are (RFC 4253, section 4.2), in whose logs
+// a Go program could be any. There a version has neither spaces nor dashes.
+func clientVersion() string {
+	const name = "SSH-2.0-shelf"
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return name
+	}
+	return name + "_" + strings.ReplaceAll(info.Main.Version, "-", "_")
 }
 
 func loginError(ctx context.Context, to target, err error) error {

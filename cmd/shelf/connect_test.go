@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -184,4 +185,14 @@ func TestCloseStuck(t *testing.T) {
 	o := newOutbox(stuck{gone: make(chan struct{})})
 	o.Write([]byte("a last word"))
 	within(t, 20*time.Second, func() { o.Close() })
+}
+
+// Servers can tell us from other programs.
+func TestClientVersion(t *testing.T) {
+	s := newServer(t, nil)
+	status, _, errs := s.run(t, "", s.addr, "list")
+	want(t, status, 0, errs)
+	if got := string(s.last.Load().ClientVersion()); !regexp.MustCompile(`^SSH-2\.0-shelf(_[^- ]+)?$`).MatchString(got) {
+		t.Errorf("we are %q", got)
+	}
 }
