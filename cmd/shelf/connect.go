@@ -82,13 +82,13 @@ func (d *dialer) handshake(clock *clock, nc net.Conn, to target) (*ssh.Client, e
 		HostKeyAlgorithms: hosts.algorithms(to.addr),
 		BannerCallback:    auth.hear,
 	})
-	if err != nil && hosts.trusted && clock.Err() == nil {
+	if err != nil && hosts.trusted != nil && clock.Err() == nil {
 		err = auth.explain(err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return ssh.NewClient(conn, channels, requests), nil
+	return ssh.NewClient(conn, channels, hosts.learn(conn, requests)), nil
 }
 
 // clientVersion tells servers who we are (RFC 4253, section 4.2), in whose logs

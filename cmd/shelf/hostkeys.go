@@ -22,7 +22,12 @@ type hosts struct {
 	file    string // where new ones go
 	newKeys string // ask, accept or refuse
 	pause   func() (resume func())
-	trusted bool // the host has shown one of them
+	learns  bool // further ones from the host
+
+	host    string        // that was checked, once it is
+	addr    net.Addr      // where it is
+	trusted ssh.PublicKey // what it showed
+	plain   ssh.PublicKey // the same; nil if it is trusted for its certificate
 }
 
 func openHosts(u *ui, to target, pause func() func()) (*hosts, error) {
@@ -36,7 +41,7 @@ func openHosts(u *ui, to target, pause func() func()) (*hosts, error) {
 	if err != nil {
 		return nil, &exitError{exitHostKey, fmt.Errorf("the files of host keys: %w", err)}
 	}
-	return &hosts{ui: u, db: db, file: to.newHosts, newKeys: to.newKeys, pause: pause}, nil
+	return &hosts{ui: u, db: db, file: to.newHosts, newKeys: to.newKeys, learns: to.learns, pause: pause}, nil
 }
 
 // keys are those of a host that are known, and whether somebody is trusted to
@@ -57,8 +62,7 @@ func (h *hosts) keys(host string) (plain []ssh.PublicKey, certified bool) {
 // other, so that the check sees it and can say what is wrong. Of a new host it
 // is Ed25519 first, whose fingerprint people compare.
 func (h *hosts) algorithms(host string) []string {
-	plain := []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA} // the last is all that very old servers have
+	plain := plainAlgorithms()
 	known, certified := h.keys(host)
 	order := func(algorithm string) int {
 		for _, k := range known {
@@ -76,13 +80,23 @@ func (h *hosts) algorithms(host string) []string {
 		ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01}, plain...)
 }
 
+// plainAlgorithms are those without certificates. The last is all that very old
+// servers have.
+func plainAlgorithms() []string {
+	return []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
+}
+
 // check is the ssh.HostKeyCallback: a known key passes, a changed one never
 // does, an unknown one is asked about and recorded.
 func (h *hosts) check(host string, addr net.Addr, key ssh.PublicKey) error {
+	if h.trusted != nil && sameKey(h.trusted, key) {
+		return nil // again, since new keys are agreed on from time to time
+	}
 	if err := h.judge(host, addr, key); err != nil {
 		return &exitError{exitHostKey, err}
 	}
-	h.trusted = true
+	h.host, h.addr, h.trusted = host, addr, key
 	return nil
 }
 
@@ -100,6 +114,7 @@ func (h *hosts) judge(host string, addr net.Addr, key ssh.PublicKey) error {
 		h.detailf("shelf: the certificate of %s does not count: %s", host, printable(err.Error()))
 		key = cert.Key
 	}
+	h.plain = key
 	err := known(host, addr, key)
 	if err == nil {
 		return nil
@@ -182,14 +197,20 @@ func (h *hosts) record(host string, addr net.Addr, key ssh.PublicKey) {
 	if h.file == "" {
 		return
 	}
-	if err := h.append(host, addr, key); err != nil {
+	var line bytes.Buffer
+	err := knownhosts.WriteKnownHost(&line, host, addr, key)
+	if err == nil {
+		err = h.append(line.Bytes())
+	}
+	if err != nil {
 		h.warnf("shelf: the key of %s is not recorded: %v", host, err)
 	} else if !h.quiet && !h.json {
 		h.warnf("The key of %s is in %s from now on.", host, h.file)
 	}
 }
 
-func (h *hosts) append(host string, addr net.Addr, key ssh.PublicKey) error {
+// append adds lines to the person's file, at once, whoever else does.
+func (h *hosts) append(lines []byte) error {
 	if err := os.MkdirAll(filepath.Dir(h.file), 0o700); err != nil {
 		return err
 	}
@@ -197,5 +218,6 @@ func (h *hosts) append(host string, addr net.Addr, key ssh.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(knownhosts.WriteKnownHost(f, host, addr, key), f.Close())
+	_, err = f.Write(lines)
+	return errors.Join(err, f.Close())
 }

@@ -33,7 +33,7 @@
 //	                sshfile.go: reading files of ssh_config
 //	connect.go      dialing; jump.go: by way of other servers; clock.go: how long
 //	auth.go         how to log in; identity.go: with which keys; refusal.go: why not
-//	hostkeys.go     which server is trusted
+//	hostkeys.go     which server is trusted; learn.go: by its next keys, too
 //	remote.go       a connection, and what is known of the server; lifeline.go: its end
 //	outbox.go       sending; pool.go: its channels
 //	channel.go      an SFTP session; packet.go requests.go status.go: its words

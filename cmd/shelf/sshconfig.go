@@ -19,6 +19,7 @@ type target struct {
 	knownHosts     []string // files of trusted host keys
 	newHosts       string   // the one where new keys go; "" is nowhere
 	newKeys        string   // ask, accept or refuse
+	learns         bool     // further keys that the host announces
 	jumps          []string
 }
 
@@ -38,6 +39,7 @@ func (c sshConfig) resolve(d destination, o options, port int) (t target, err er
 		return t, usageErrorf("as whom? write user@%s", printable(d.host))
 	}
 	t.newKeys = newKeysOf(c.get(d.host, "StrictHostKeyChecking"), o.acceptNew)
+	t.learns = strings.EqualFold(firstOf(c.get(d.host, "UpdateHostKeys"), "yes"), "yes")
 	t.identities = append(t.identities, o.identities...)
 	t.identities = append(t.identities, t.expand(c.getAll(d.host, "IdentityFile"))...)
 	t.certificates = t.expand(c.getAll(d.host, "CertificateFile"))
