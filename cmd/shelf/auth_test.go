@@ -129,29 +129,37 @@ func TestAgent(t *testing.T) {
 
 // A key that is in a file and in the agent is shown once: servers count.
 func TestKeysOnce(t *testing.T) {
-	var shown sync.Map
+	var shown atomic.Int64
 	s := newServerLike(t, nil, func(c *ssh.ServerConfig) {
 		c.AddHostKey(newKey(t).signer)
-		c.PublicKeyCallback = func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			if _, again := shown.LoadOrStore(string(key.Marshal()), true); again {
-				t.Errorf("%s was shown twice", ssh.FingerprintSHA256(key))
+		c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, errors.New("no") }
+		c.AuthLogCallback = func(_ ssh.ConnMetadata, method string, _ error) {
+			if method == "publickey" {
+				shown.Add(1)
 			}
-			return nil, errors.New("no")
 		}
 	})
 	hold(t, s.identity)
 	status, _, errs := s.run(t, "", "--accept-new", s.addr, "list")
 	want(t, status, exitRefused, errs, "-i names another key")
+	if n := shown.Load(); n != 1 {
+		t.Errorf("the key was shown %d times", n)
+	}
 }
 
 // Where nobody can be asked, a key that is encrypted does not stand before those
-// that are not.
+// that are not, though the server would take it.
 func TestLockedKey(t *testing.T) {
-	s := newServer(t, nil)
+	s := newServerLike(t, nil, func(c *ssh.ServerConfig) {
+		c.AddHostKey(newKey(t).signer)
+		c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }
+	})
 	open := s.identity
 	s.identity = lockedFile(t)
-	status, _, errs := s.run(t, "", "-i", open, s.addr, "list")
+	status, _, errs := s.run(t, "", "--accept-new", "-i", open, s.addr, "list")
 	want(t, status, 0, errs, "locked is not used: it is encrypted, and there is no terminal")
+	status, _, errs = s.run(t, "", s.addr, "list")
+	want(t, status, exitRefused, errs, "-i names a key")
 }
 
 // A server that hangs up after too many tries has refused us, and says why.

@@ -34,7 +34,7 @@ func (d *dialer) dial(ctx context.Context, to target) (client *ssh.Client, err e
 	if err != nil {
 		return nil, err
 	}
-	open := (&net.Dialer{}).DialContext
+	open := (&net.Dialer{Timeout: d.limit}).DialContext // which it divides among the addresses
 	for i, next := range way {
 		if i < len(way)-1 {
 			d.detailf("shelf: by way of %s", printable(next.String()))

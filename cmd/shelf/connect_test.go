@@ -123,8 +123,9 @@ func TestJumps(t *testing.T) {
 		return "HostName 127.0.0.1\nUser ada\nIdentityFile " + s.identity + "\nPort " + port
 	}
 	file := configured(t, "Host a b t circle", "IdentityFile "+s.identity, "Host a", split(a), "Host b", split(b), "ProxyJump a",
+		"Host c", split(b), "ProxyCommand nc",
 		"Host t", split(s.addr), "ProxyJump b", "Host circle", split(a), "ProxyJump circle")
-	for _, args := range [][]string{{"-J", "a,b", s.addr}, {"-J", "b", s.addr}, {"t"}} {
+	for _, args := range [][]string{{"-J", "a,b", s.addr}, {"-J", "a,c", s.addr}, {"-J", "b", s.addr}, {"t"}} {
 		for range 2 {
 			status, out, errs := s.run(t, "", append([]string{"-v", "--accept-new", "-F", file}, append(args, "list")...)...)
 			want(t, status, 0, out+errs, "f\n", "by way of ada@"+a, "by way of ada@"+b)
@@ -132,6 +133,8 @@ func TestJumps(t *testing.T) {
 	}
 	status, _, errs := s.run(t, "", "--accept-new", "-F", file, "circle", "list")
 	want(t, status, exitUsage, errs, "circle in ssh_config")
+	status, _, errs = s.run(t, "", "-F", file, "-J", "c", s.addr, "list")
+	want(t, status, exitUsage, errs, "ProxyCommand for c")
 }
 
 // A server that is silent behind one that works is left, as any is.

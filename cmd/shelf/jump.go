@@ -17,8 +17,8 @@ func (d *dialer) route(to target) ([]target, error) {
 	way := []target{to}
 	for len(way[0].jumps) > 0 {
 		var before []target
-		for _, name := range way[0].jumps {
-			jump, err := d.jump(name)
+		for i, name := range way[0].jumps {
+			jump, err := d.jump(name, i == 0)
 			if err != nil {
 				return nil, err
 			}
@@ -32,14 +32,17 @@ func (d *dialer) route(to target) ([]target, error) {
 }
 
 // jump finds out what the name of a server to go by stands for. The flags are
-// about where the way ends.
-func (d *dialer) jump(name string) (target, error) {
+// about where the way ends. How it is reached counts only if it is the first.
+func (d *dialer) jump(name string, first bool) (target, error) {
 	by, err := parseDestination(strings.TrimSpace(name))
 	if err != nil {
 		return target{}, err
 	}
 	o := d.options
 	o.user, o.port, o.identities, o.jump = "", 0, nil, ""
+	if !first {
+		o.jump = "none"
+	}
 	return d.config.resolve(by, o, sshPort)
 }
 

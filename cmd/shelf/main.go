@@ -32,7 +32,8 @@
 //	destination.go  what a person writes; sshconfig.go: what it stands for;
 //	                sshfile.go: reading files of ssh_config
 //	connect.go      dialing; jump.go: by way of other servers; clock.go: how long
-//	auth.go         how to log in; identity.go: with which keys; refusal.go: why not
+//	auth.go         how to log in; identity.go: with which keys; locked.go: those
+//	                with a passphrase; refusal.go: why we are not let in
 //	hostkeys.go     which server is trusted; learn.go: by its next keys, too
 //	remote.go       a connection, and what is known of the server; lifeline.go: its end
 //	outbox.go       sending; pool.go: its channels
