@@ -110,7 +110,10 @@ func TestShelfPasswords(t *testing.T) {
 	p.types("right" + enter)
 	p.ends()
 	p = sit(t, stranger(s, folder))
-	for range 6 { // max_auth_tries
+	for i := range 6 { // max_auth_tries
+		if i > 0 {
+			p.sees(`not right; try again`)
+		}
 		p.sees(`(?i)password.*: `)
 		p.types("wrong" + enter)
 	}
@@ -138,14 +141,14 @@ func TestShelfAsksNoScript(t *testing.T) {
 		return sit(t, cmd)
 	}
 	p := script("-i", "locked")
-	p.sees(`is not known, and there is no terminal to ask at`)
+	p.sees(`is not known, and stdin is no terminal to ask at`)
 	p.leaves(4)
 	p = script("--accept-new", "-i", "locked")
-	p.sees(`locked is not used: it is encrypted, and there is no terminal`)
+	p.sees(`locked is not used: it is encrypted, and stdin is no terminal`)
 	p.leaves(5)
 	passwords := serveConfigured(t, "library = \"library\"\n[accounts.ada]\npassword_hash = \""+shelfdPasswd(t, "right")+"\"\n")
 	s = passwords
 	p = script("--accept-new")
-	p.sees(`does not let ada in.*it takes a password, but there is no terminal to ask at`)
+	p.sees(`does not let ada in.*it takes a password, but stdin is no terminal to ask at`)
 	p.leaves(5)
 }

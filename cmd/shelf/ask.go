@@ -10,7 +10,7 @@ import (
 )
 
 // errNoTerminal is a question that there is nobody to answer.
-var errNoTerminal = errors.New("there is no terminal to ask at")
+var errNoTerminal = errors.New("stdin is no terminal to ask at")
 
 // askSecret asks for what must not be seen.
 func askSecret(question string) (string, error) {

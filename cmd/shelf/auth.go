@@ -24,6 +24,7 @@ type auth struct {
 	stopped error                  // the person wants no more
 
 	takes  []string // what the server lets people in with
+	failed []string // what has not done it
 	banner int      // bytes of it
 	begun  bool     // we have shown something
 	said   string   // by the server, since
@@ -51,7 +52,7 @@ func (a *auth) methods() []ssh.AuthMethod {
 // next is the ssh.ClientAuthCallback. For x/crypto a key that cannot sign is the
 // end of all keys; for us the next one follows.
 func (a *auth) next(now *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-	a.takes = now.AllowedMethods
+	a.takes, a.failed = now.AllowedMethods, now.TriedMethods
 	if rest := a.afterLocked(); len(rest) > 0 && a.stopped == nil {
 		return ssh.PublicKeys(rest...), nil
 	}
@@ -77,14 +78,14 @@ func (a *auth) password() (string, error) {
 	return a.secret(question)
 }
 
-// again says that the last answer was wrong if a question comes back.
+// again says that the last answer was wrong if a question comes back, or another
+// after all answers to it have failed.
 func (a *auth) again(question string) {
 	a.begun = true
-	if slices.Contains(a.before, question) {
+	if slices.Contains(a.before, question) || len(a.before) > 0 && slices.Contains(a.failed, "keyboard-interactive") {
 		a.warnf("shelf: that was not right; try again")
-	} else {
-		a.before = append(a.before, question)
 	}
+	a.before = append(a.before, question)
 }
 
 // answer asks a person what the server wants to know (RFC 4256).

@@ -157,7 +157,7 @@ func TestLockedKey(t *testing.T) {
 	open := s.identity
 	s.identity = lockedFile(t)
 	status, _, errs := s.run(t, "", "--accept-new", "-i", open, s.addr, "list")
-	want(t, status, 0, errs, "locked is not used: it is encrypted, and there is no terminal")
+	want(t, status, 0, errs, "locked is not used: it is encrypted, and stdin is no terminal")
 	status, _, errs = s.run(t, "", s.addr, "list")
 	want(t, status, exitRefused, errs, "-i names a key")
 }
@@ -185,7 +185,7 @@ func TestRefusal(t *testing.T) {
 		"password": {func(c *ssh.ServerConfig) {
 			c.PublicKeyCallback = nil
 			c.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, no }
-		}, "there is no terminal to ask at", "-i"},
+		}, "stdin is no terminal to ask at", "-i"},
 		"keys": {func(c *ssh.ServerConfig) {
 			c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, no }
 		}, "-i names another key", "terminal"},
