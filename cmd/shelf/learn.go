@@ -80,7 +80,7 @@ func (h *hosts) lines() ([]xknownhosts.KnownKey, error) {
 		return nil, err
 	}
 	none := (*xknownhosts.KeyError)(nil)
-	errors.As(check(h.host, h.addr, nowhere{}), &none)
+	errors.As(check(h.host, h.addr, noKey{}), &none)
 	if none == nil || !slices.ContainsFunc(none.Want, func(k xknownhosts.KnownKey) bool { return sameKey(k.Key, h.plain) }) {
 		return nil, nil
 	}
@@ -99,11 +99,11 @@ func (h *hosts) lines() ([]xknownhosts.KnownKey, error) {
 	return none.Want, lines.Err()
 }
 
-// nowhere is a key that no host has.
-type nowhere struct{ ssh.PublicKey }
+// noKey is a key that no host has.
+type noKey struct{ ssh.PublicKey }
 
-func (nowhere) Type() string    { return "none" }
-func (nowhere) Marshal() []byte { return nil }
+func (noKey) Type() string    { return "none" }
+func (noKey) Marshal() []byte { return nil }
 
 // unknown are the keys in an announcement that are new and that we can check.
 func (h *hosts) unknown(announced []byte, known []xknownhosts.KnownKey) (keys []ssh.PublicKey, err error) {
