@@ -10,7 +10,7 @@ import (
 )
 
 // errNoTerminal is a question that there is nobody to answer.
-var errNoTerminal = errors.New("there is no terminal to ask at")
+var errNoTerminal = errors.New("stdin is no terminal to ask at")
 
 // askSecret asks for what must not be seen.
 func askSecret(question string) (string, error) {
@@ -25,8 +25,7 @@ func askLine(question string) (string, error) {
 	})
 }
 
-// ask asks a person at the terminal, whatever stdin is. The terminal is raw
-// meanwhile, so Ctrl-C is a key, and no signal that would leave it as it is.
+// ask asks the person at the terminal. The terminal is raw meanwhile, so Ctrl-C is a key, and no signal that would leave it as it is.
 func ask(question string, read func(*term.Terminal, string) (string, error)) (string, error) {
 	tty, err := openTerminal()
 	if err != nil {
@@ -49,8 +48,12 @@ func ask(question string, read func(*term.Terminal, string) (string, error)) (st
 	return answer, err
 }
 
-// haveTerminal tells whether there is somebody to ask.
-func haveTerminal() bool {
+// person tells whether there is somebody to ask. A script is nobody, wherever it
+// was started: its commands do not come from a terminal.
+func (u *ui) person() bool {
+	if !term.IsTerminal(int(u.in.Fd())) {
+		return false
+	}
 	tty, err := openTerminal()
 	if err != nil {
 		return false

@@ -5,123 +5,109 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// dialTimeout bounds the wait for a server, login included but for the time
-// that a person takes to answer.
-const dialTimeout = 30 * time.Second
+// loginLimit bounds the wait for a server, but for the time that a person takes
+// to answer.
+const loginLimit = 30 * time.Second
 
 // dialer makes connections as flags and configuration say.
 type dialer struct {
 	*ui
 	options options
 	config  sshConfig
+	limit   time.Duration // of each login
+}
+
+func newDialer(o options, config sshConfig) *dialer {
+	return &dialer{o.ui, o, config, loginLimit}
 }
 
 // dial logs in to a server, by way of others if there is no direct one.
-func (d *dialer) dial(ctx context.Context, to target) (*ssh.Client, error) {
-	tcp := net.Dialer{Timeout: dialTimeout}
-	open := tcp.DialContext
-	var last *ssh.Client
-	for _, jump := range to.jumps {
-		next, err := d.jump(ctx, jump, open)
-		if err != nil {
-			if last != nil {
-				last.Close()
-			}
+func (d *dialer) dial(ctx context.Context, to target) (client *ssh.Client, err error) {
+	way, err := d.route(to)
+	if err != nil {
+		return nil, err
+	}
+	open := (&net.Dialer{Timeout: d.limit}).DialContext // which it divides among the addresses
+	for i, next := range way {
+		if i < len(way)-1 {
+			d.detailf("shelf: by way of %s", printable(next.String()))
+		}
+		if client, err = d.login(ctx, next, open); err != nil {
 			return nil, err
 		}
-		last, open = next, next.DialContext
+		open = through(client)
 	}
-	client, err := d.login(ctx, to, open)
-	if last != nil {
-		if err != nil {
-			last.Close()
-		} else {
-			go func() { client.Wait(); last.Close() }()
-		}
-	}
-	return client, err
+	return client, nil
 }
-
-// jump logs in to a server that the way leads by (ProxyJump).
-func (d *dialer) jump(ctx context.Context, name string, open opener) (*ssh.Client, error) {
-	by, err := parseDestination(strings.TrimSpace(name))
-	if err != nil {
-		return nil, err
-	}
-	o := d.options
-	o.user, o.port, o.identities, o.jump = "", 0, nil, ""
-	to, err := d.config.resolve(by, o, sshPort)
-	if err != nil {
-		return nil, err
-	}
-	d.detailf("shelf: by way of %s", printable(to.String()))
-	return d.login(ctx, to, open)
-}
-
-// opener opens a connection to an address.
-type opener func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // login shakes hands and logs in.
 func (d *dialer) login(ctx context.Context, to target, open opener) (*ssh.Client, error) {
-	direct, err := open(ctx, "tcp", to.addr)
+	clock := startClock(ctx, d.limit)
+	defer clock.stop()
+	direct, err := open(clock, "tcp", to.addr)
 	if err != nil {
-		return nil, &exitError{exitConnect, fmt.Errorf("no connection to %s: %w", to.addr, err)}
+		return nil, loginError(ctx, to, clock.explain(err))
 	}
 	nc := newOutbox(direct)
-	start := func() { nc.SetDeadline(time.Now().Add(dialTimeout)) }
-	pause := func() func() { nc.SetDeadline(time.Time{}); return start }
-	hosts, err := openHosts(d.ui, to, pause)
+	defer context.AfterFunc(clock, func() { nc.Close() })()
+	client, err := d.handshake(clock, nc, to)
 	if err != nil {
 		nc.Close()
+		return nil, loginError(ctx, to, clock.explain(err))
+	}
+	return client, nil
+}
+
+func (d *dialer) handshake(clock *clock, nc net.Conn, to target) (*ssh.Client, error) {
+	hosts, err := openHosts(d.ui, to, clock.pause)
+	if err != nil {
 		return nil, err
 	}
-	start()
-	defer context.AfterFunc(ctx, func() { nc.Close() })()
+	auth := newAuth(d.ui, to, clock.pause)
+	defer auth.close()
+	defer context.AfterFunc(clock, auth.close)() // an agent can be silent, too
 	conn, channels, requests, err := ssh.NewClientConn(nc, to.addr, &ssh.ClientConfig{
+		ClientVersion:     clientVersion(),
 		User:              to.user,
-		Auth:              (&auth{ui: d.ui, to: to, pause: pause}).methods(),
+		Auth:              auth.methods(),
+		AuthCallback:      auth.next,
 		HostKeyCallback:   hosts.check,
 		HostKeyAlgorithms: hosts.algorithms(to.addr),
-		BannerCallback:    d.banner(),
+		BannerCallback:    auth.hear,
 	})
+	if err != nil && hosts.trusted != nil && clock.Err() == nil {
+		err = auth.explain(err)
+	}
 	if err != nil {
-		nc.Close()
-		return nil, handshakeError(ctx, to, err)
+		return nil, err
 	}
-	nc.SetDeadline(time.Time{})
-	return ssh.NewClient(conn, channels, requests), nil
+	return ssh.NewClient(conn, channels, hosts.learn(conn, requests)), nil
 }
 
-// banner shows what a server says before the login, up to a length.
-func (d *dialer) banner() ssh.BannerCallback {
-	left := 16 << 10 // bytes
-	return func(text string) error {
-		if left -= len(text) + 1; left < 0 {
-			return errors.New("its banner has no end")
-		}
-		for line := range strings.Lines(text) {
-			d.warnf("%s", printable(strings.TrimRight(line, "\r\n")))
-		}
-		return nil
+// clientVersion tells servers who we are (RFC 4253, section 4.2), in whose logs
+// a Go program could be any. There a version has neither spaces nor dashes.
+func clientVersion() string {
+	const name = "SSH-2.0-shelf"
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return name
 	}
+	return name + "_" + strings.ReplaceAll(info.Main.Version, "-", "_")
 }
 
-func handshakeError(ctx context.Context, to target, err error) error {
+func loginError(ctx context.Context, to target, err error) error {
 	if e := (*exitError)(nil); errors.As(err, &e) {
 		return e
 	}
 	if ctx.Err() != nil || errors.Is(err, errInterrupted) {
 		return errInterrupted
-	}
-	// x/crypto has no error of its own for this on the client's side.
-	if strings.Contains(err.Error(), "unable to authenticate") {
-		return &exitError{exitRefused, fmt.Errorf("%s does not let %s in with the keys and passwords given; -i names a key", to.addr, printable(to.user))}
 	}
 	return &exitError{exitConnect, fmt.Errorf("no connection to %s: %s", to.addr, printable(err.Error()))}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// defaultPort is where shelfd listens unless told otherwise. A URL without a
-// port means the port of SSH.
+// defaultPort is where shelfd listens unless told otherwise. Where nothing else
+// is said, a URL means the port of SSH.
 const (
 	defaultPort = 2222
 	sshPort     = 22
@@ -20,6 +20,15 @@ type destination struct {
 	host string
 	port int    // 0 if it is not said
 	path string // of a URL: a file, or the folder to work in
+	url  bool
+}
+
+// usualPort is that where nobody says another.
+func (d destination) usualPort() int {
+	if d.url {
+		return sshPort
+	}
+	return defaultPort
 }
 
 func (d destination) String() string {
@@ -39,6 +48,9 @@ func parseDestination(s string) (d destination, err error) {
 	if strings.HasPrefix(s, "sftp://") {
 		return parseURL(s)
 	}
+	if scheme, rest, is := strings.Cut(s, "://"); is {
+		return d, usageErrorf("%s is no URL of files over SSH; write sftp://%s", printable(scheme+"://"+rest), printable(rest))
+	}
 	host := s
 	if i := strings.LastIndex(s, "@"); i >= 0 {
 		d.user, host = s[:i], s[i+1:]
@@ -46,7 +58,13 @@ func parseDestination(s string) (d destination, err error) {
 			host = ""
 		}
 	}
-	if h, p, err := net.SplitHostPort(host); err == nil {
+	switch h, p, err := net.SplitHostPort(host); {
+	case err != nil: // no port
+	case p == "":
+		host = ""
+	case strings.Trim(p, "0123456789") != "":
+		return d, usageErrorf("%s is no port; to get that file: shelf %s get %s", printable(p), printable(strings.TrimSuffix(s, ":"+p)), printable(p))
+	default:
 		host = h
 		if d.port, err = parsePort(p); err != nil {
 			return d, err
@@ -69,7 +87,7 @@ func parseURL(s string) (destination, error) {
 	if _, secret := u.User.Password(); secret {
 		return destination{}, usageErrorf("a password in a URL can be read by others; leave it out, and you are asked")
 	}
-	d := destination{user: u.User.Username(), host: u.Hostname(), port: sshPort, path: strings.TrimPrefix(u.Path, "/")}
+	d := destination{user: u.User.Username(), host: u.Hostname(), path: strings.TrimPrefix(u.Path, "/"), url: true}
 	if p := u.Port(); p != "" {
 		d.port, err = parsePort(p)
 	}
@@ -83,3 +101,20 @@ func parsePort(s string) (int, error) {
 	}
 	return n, nil
 }
+
+// portFlag is the flag of a port. It has none that is 0, which would mean that
+// the flag was not given.
+type portFlag int
+
+// Set implements [pflag.Value].
+func (p *portFlag) Set(s string) error {
+	n, err := parsePort(s)
+	*p = portFlag(n)
+	return err
+}
+
+// String implements [pflag.Value].
+func (p *portFlag) String() string { return strconv.Itoa(int(*p)) }
+
+// Type implements [pflag.Value].
+func (p *portFlag) Type() string { return "port" }

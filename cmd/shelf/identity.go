@@ -1,13 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -16,24 +17,35 @@ import (
 // signers are the keys to try: those that were named, the agent's, and the
 // usual ones if none was named; and before each the certificates made for it.
 func (a *auth) signers() []ssh.Signer {
-	held := agentKeys()
-	var all []ssh.Signer
+	a.begun = true
+	held := a.heldKeys()
 	for _, file := range a.identities() {
 		key, err := a.readKey(file, held)
 		switch {
 		case err == nil:
-			all = append(all, a.withCertificates(file, key)...)
+			a.add(a.withCertificates(file, key))
 		case len(a.to.identities) > 0:
 			a.warnf("shelf: the key %s is not used: %v", file, reason(err))
+		case !errors.Is(err, fs.ErrNotExist):
+			a.unused = append(a.unused, fmt.Sprintf("the key %s is not used: %v", file, reason(err)))
 		}
 	}
-	if a.to.identitiesOnly {
-		return all
+	if !a.to.identitiesOnly {
+		for _, key := range held {
+			a.add(a.withCertificates("", key))
+		}
 	}
-	for _, key := range held {
-		all = append(all, a.withCertificates("", key)...)
+	return a.keys
+}
+
+// add leaves out what is there: servers count what is shown to them, and the
+// agent often has what the files have.
+func (a *auth) add(keys []ssh.Signer) {
+	for _, k := range keys {
+		if !slices.ContainsFunc(a.keys, func(other ssh.Signer) bool { return sameKey(other.PublicKey(), k.PublicKey()) }) {
+			a.keys = append(a.keys, k)
+		}
 	}
-	return all
 }
 
 // identities are the files of keys.
@@ -44,30 +56,45 @@ func (a *auth) identities() []string {
 	return a.to.expand([]string{"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"})
 }
 
-// agentKeys are the keys that ssh-agent holds, if it runs.
-func agentKeys() []ssh.Signer {
+// dialAgent reaches ssh-agent, if it runs.
+func dialAgent() net.Conn {
 	c, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
 	if err != nil {
 		return nil
 	}
-	keys, err := agent.NewClient(c).Signers()
+	return c
+}
+
+// heldKeys are the keys that the agent holds.
+func (a *auth) heldKeys() []ssh.Signer {
+	if a.agent == nil {
+		return nil
+	}
+	keys, err := agent.NewClient(a.agent).Signers()
 	if err != nil {
 		return nil
 	}
 	return keys
 }
 
-// readKey reads a private key. One that needs a passphrase is the agent's if it
-// has it, and otherwise asks when the server wants a signature of it.
+// readKey reads a private key. One that is locked, or of which only the public
+// half is here, is the agent's if it has it; otherwise a locked one asks when the
+// server wants a signature of it.
 func (a *auth) readKey(file string, held []ssh.Signer) (ssh.Signer, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		public, _ := readPublicKey(file + ".pub")
+		return heldOr(held, public, err)
 	}
 	key, err := ssh.ParsePrivateKey(pem)
 	locked := (*ssh.PassphraseMissingError)(nil)
-	if !errors.As(err, &locked) {
-		return key, err
+	if err == nil {
+		return key, nil
+	} else if !errors.As(err, &locked) {
+		if public, _ := readPublicKey(file); public != nil {
+			return heldOr(held, public, fmt.Errorf("it is a public key; name the private one, %s", strings.TrimSuffix(filepath.Base(file), ".pub")))
+		}
+		return nil, err
 	}
 	public := locked.PublicKey
 	if public == nil { // a format that keeps it locked up, too
@@ -75,12 +102,23 @@ func (a *auth) readKey(file string, held []ssh.Signer) (ssh.Signer, error) {
 			return nil, fmt.Errorf("it is encrypted, and there is no %s.pub beside it", filepath.Base(file))
 		}
 	}
+	if !a.person() {
+		return heldOr(held, public, fmt.Errorf("it is encrypted, and %w", errNoTerminal))
+	}
+	if key, err := heldOr(held, public, errLocked); err == nil {
+		return key, nil
+	}
+	return &lockedKey{a: a, file: file, pem: pem, public: public}, nil
+}
+
+// heldOr finds a key among those of the agent.
+func heldOr(held []ssh.Signer, public ssh.PublicKey, err error) (ssh.Signer, error) {
 	for _, k := range held {
-		if bytes.Equal(k.PublicKey().Marshal(), public.Marshal()) {
+		if public != nil && sameKey(k.PublicKey(), public) {
 			return k, nil
 		}
 	}
-	return &lockedKey{a: a, file: file, pem: pem, public: public}, nil
+	return nil, err
 }
 
 func readPublicKey(file string) (ssh.PublicKey, error) {
@@ -103,54 +141,11 @@ func (a *auth) withCertificates(file string, key ssh.Signer) (all []ssh.Signer) 
 		if err != nil {
 			continue
 		}
-		if cert, ok := public.(*ssh.Certificate); ok && bytes.Equal(cert.Key.Marshal(), key.PublicKey().Marshal()) {
+		if cert, ok := public.(*ssh.Certificate); ok && sameKey(cert.Key, key.PublicKey()) {
 			if s, err := ssh.NewCertSigner(cert, key); err == nil {
 				all = append(all, s)
 			}
 		}
 	}
 	return append(all, key)
-}
-
-// lockedKey is a key that is unlocked when it is first used.
-type lockedKey struct {
-	a      *auth
-	file   string
-	pem    []byte
-	public ssh.PublicKey
-	key    ssh.Signer
-}
-
-// PublicKey implements [ssh.Signer].
-func (k *lockedKey) PublicKey() ssh.PublicKey { return k.public }
-
-// Sign implements [ssh.Signer].
-func (k *lockedKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
-	return k.SignWithAlgorithm(rand, data, "")
-}
-
-// SignWithAlgorithm implements [ssh.AlgorithmSigner].
-func (k *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	if err := k.unlock(); err != nil {
-		return nil, err
-	}
-	if s, ok := k.key.(ssh.AlgorithmSigner); ok && algorithm != "" {
-		return s.SignWithAlgorithm(rand, data, algorithm)
-	}
-	return k.key.Sign(rand, data)
-}
-
-// unlock asks for the passphrase, up to three times.
-func (k *lockedKey) unlock() (err error) {
-	for try := 0; k.key == nil && try < 3; try++ {
-		var secret string
-		if secret, err = k.a.secret("passphrase of " + printable(k.file) + ": "); err != nil {
-			return err
-		}
-		k.key, err = ssh.ParsePrivateKeyWithPassphrase(k.pem, []byte(secret))
-	}
-	if err != nil {
-		return fmt.Errorf("the key %s is not unlocked: %w", k.file, err)
-	}
-	return nil
 }

@@ -30,12 +30,14 @@
 //
 // The connection:
 //
-//	destination.go  what a person writes; sshconfig.go: what it stands for
-//	connect.go      dialing, and by way of other servers; outbox.go: sending
-//	auth.go         how to log in; identity.go: with which keys
-//	hostkeys.go     which server is trusted
+//	destination.go  what a person writes; sshconfig.go: what it stands for;
+//	                sshfile.go: reading files of ssh_config
+//	connect.go      dialing; jump.go: by way of other servers; clock.go: how long
+//	auth.go         how to log in; identity.go: with which keys; locked.go: those
+//	                with a passphrase; refusal.go: why we are not let in
+//	hostkeys.go     which server is trusted; learn.go: by its next keys, too
 //	remote.go       a connection, and what is known of the server; lifeline.go: its end
-//	pool.go         its channels
+//	outbox.go       sending; pool.go: its channels
 //	channel.go      an SFTP session; packet.go requests.go status.go: its words
 //	reasons.go      why the server refused
 //
@@ -222,15 +224,15 @@ func newSession(o options, where string) (*shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := readSSHConfig(o.config)
+	config, err := readSSHConfig(o.ui, o.config)
 	if err != nil {
 		return nil, err
 	}
-	to, err := config.resolve(d, o, defaultPort)
+	to, err := config.resolve(d, o, d.usualPort())
 	if err != nil {
 		return nil, err
 	}
-	dial := &dialer{o.ui, o, config}
+	dial := newDialer(o, config)
 	return &shell{ui: o.ui, names: &names{}, connect: func(ctx context.Context) (*remote, error) {
 		client, err := dial.dial(ctx, to)
 		if err != nil {

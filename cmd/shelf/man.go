@@ -52,7 +52,7 @@ func writeMan(out io.Writer, root *cobra.Command) {
 		m.raw(".RE")
 	}
 	m.section("FILES")
-	m.entry("~/.ssh/config", "is read for HostName, Port, User, IdentityFile, IdentitiesOnly, CertificateFile, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile and StrictHostKeyChecking.")
+	m.entry("~/.ssh/config", "is read for HostName, Port, User, IdentityFile, IdentitiesOnly, CertificateFile, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile, StrictHostKeyChecking and UpdateHostKeys, under Host and under Match host or all. ProxyCommand is refused.")
 	m.raw(".RE")
 	m.entry("~/.local/state/shelf/history-*", "are the lines that were typed, for each server; $XDG_STATE_HOME says where else.")
 	m.raw(".RE")

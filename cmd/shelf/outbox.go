@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -72,10 +73,13 @@ func (o *outbox) send() {
 	}
 }
 
+// farewell is how long a Close waits for what is still to be sent.
+const farewell = time.Second
+
 // Close implements [net.Conn]. What waits is sent first, if that is quickly
 // done: a last word of SSH.
 func (o *outbox) Close() error {
-	o.Conn.SetWriteDeadline(time.Now().Add(time.Second))
+	defer time.AfterFunc(farewell, o.giveUp).Stop()
 	o.mu.Lock()
 	for o.closed = true; (len(o.waiting) > 0 || o.sending) && o.err == nil; {
 		o.changed.Broadcast()
@@ -84,4 +88,15 @@ func (o *outbox) Close() error {
 	o.changed.Broadcast()
 	o.mu.Unlock()
 	return o.Conn.Close()
+}
+
+// giveUp drops what waits. A deadline would not do: by way of another server
+// there is none.
+func (o *outbox) giveUp() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		o.err = os.ErrDeadlineExceeded
+	}
+	o.changed.Broadcast()
 }

@@ -15,10 +15,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// text is a file of whole bytes, of which the first half are there already.
-const half, whole = 50_000, 100_000
+// text is a file of wholeSize bytes, of which the first half is there already.
+const halfSize, wholeSize = 50_000, 100_000
 
-var text = strings.Repeat("x", whole)
+var text = strings.Repeat("x", wholeSize)
 
 // stops are the ways in which a transfer may end while a beginning is compared.
 var stops = map[string]struct {
@@ -40,11 +40,11 @@ func TestGetStoppedInDigest(t *testing.T) {
 				s.last.Load().Wait()
 			}
 			dir := t.TempDir()
-			part := filepath.Join(dir, partName(s.addr, "/f", attrs{size: whole, modified: modTime}))
-			save(t, part, text[:half])
+			part := filepath.Join(dir, partName(s.addr, "/f", attrs{size: wholeSize, modified: modTime}))
+			save(t, part, text[:halfSize])
 			status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
 			want(t, status, row.status, errs)
-			if kept, err := os.ReadFile(part); string(kept) != text[:half] {
+			if kept, err := os.ReadFile(part); string(kept) != text[:halfSize] {
 				t.Errorf("the part holds %d bytes: %v", len(kept), err)
 			}
 		})
@@ -55,7 +55,7 @@ func TestGetStoppedInDigest(t *testing.T) {
 func TestPutStoppedInReading(t *testing.T) {
 	for how, row := range stops {
 		t.Run(how, func(t *testing.T) {
-			s := newServer(t, map[string]string{"f": text[:half]})
+			s := newServer(t, map[string]string{"f": text[:halfSize]})
 			l := s.handlers.FilePut.(*library)
 			l.reading = sync.OnceFunc(func() { row.stop(s); s.last.Load().Wait() })
 			file := filepath.Join(t.TempDir(), "f")
@@ -64,7 +64,7 @@ func TestPutStoppedInReading(t *testing.T) {
 			want(t, status, row.status, errs)
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			if len(l.opens) != 1 || !strings.Contains(l.opens[0], "Trunc:false") || l.files["f"] != text[:half] {
+			if len(l.opens) != 1 || !strings.Contains(l.opens[0], "Trunc:false") || l.files["f"] != text[:halfSize] {
 				t.Errorf("opened for writing: %q; published: %d bytes", l.opens, len(l.files["f"]))
 			}
 		})
@@ -74,15 +74,15 @@ func TestPutStoppedInReading(t *testing.T) {
 // What has the name when an upload begins may be replaced by another version
 // of the same size: what is published is the file, and not a bit of either.
 func TestPutOverReplaced(t *testing.T) {
-	s := newServer(t, map[string]string{"f": text[:half]})
+	s := newServer(t, map[string]string{"f": text[:halfSize]})
 	l := s.handlers.FilePut.(*library)
-	sums := []string{hexSum(""), hexSum(text[:half])} // that it can, and of the old one
+	sums := []string{hexSum(""), hexSum(text[:halfSize])} // that it can, and of the old one
 	s.exec = func(c ssh.Channel) {
 		io.WriteString(c, sums[0]+"  f\n")
 		exitStatus(c, 0)
 		sums = sums[1:]
 	}
-	l.opening = func() { l.files["f"] = strings.Repeat("N", half) }
+	l.opening = func() { l.files["f"] = strings.Repeat("N", halfSize) }
 	file := filepath.Join(t.TempDir(), "f")
 	save(t, file, text)
 	status, _, errs := s.run(t, "", s.addr, "put", file)
@@ -95,7 +95,7 @@ func TestPutOverReplaced(t *testing.T) {
 // What another put of the file writes where a server has no stages of its own is
 // never truncated.
 func TestPutLeavesStageOfAnother(t *testing.T) {
-	for _, there := range []string{"", text[:half], strings.Repeat("N", half), text + "more"} {
+	for _, there := range []string{"", text[:halfSize], strings.Repeat("N", halfSize), text + "more"} {
 		files := map[string]string{}
 		s := newServerOf(t, "SSH-2.0-Other", files)
 		l := s.handlers.FilePut.(*library)

@@ -537,16 +537,16 @@ func TestUsage(t *testing.T) {
 
 func TestDestination(t *testing.T) {
 	for in, want := range map[string]destination{
-		"ada@host":                      {"ada", "host", 0, ""},
-		"host":                          {"", "host", 0, ""},
-		"ada@host:22":                   {"ada", "host", 22, ""},
-		"a@b@host":                      {"a@b", "host", 0, ""},
-		"ada@[::1]:22":                  {"ada", "::1", 22, ""},
-		"ada@::1":                       {"ada", "::1", 0, ""},
-		"ada@[2001:db8::25]":            {"ada", "2001:db8::25", 0, ""},
-		"sftp://host":                   {"", "host", 22, ""},
-		"sftp://ada@host:2222/a%20b":    {"ada", "host", 2222, "a b"},
-		"sftp://ada@[::1]//srv/x/y.pdf": {"ada", "::1", 22, "/srv/x/y.pdf"},
+		"ada@host":                      {"ada", "host", 0, "", false},
+		"host":                          {"", "host", 0, "", false},
+		"ada@host:22":                   {"ada", "host", 22, "", false},
+		"a@b@host":                      {"a@b", "host", 0, "", false},
+		"ada@[::1]:22":                  {"ada", "::1", 22, "", false},
+		"ada@::1":                       {"ada", "::1", 0, "", false},
+		"ada@[2001:db8::25]":            {"ada", "2001:db8::25", 0, "", false},
+		"sftp://host":                   {"", "host", 0, "", true},
+		"sftp://ada@host:2222/a%20b":    {"ada", "host", 2222, "a b", true},
+		"sftp://ada@[::1]//srv/x/y.pdf": {"ada", "::1", 0, "/srv/x/y.pdf", true},
 	} {
 		if got, err := parseDestination(in); err != nil || got != want {
 			t.Errorf("%s: %v, %v", in, got, err)

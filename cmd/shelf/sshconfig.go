@@ -7,59 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/kevinburke/ssh_config"
 )
-
-// sshConfig is what ssh_config files say; the first that says something counts.
-type sshConfig []*ssh_config.Config
-
-// readSSHConfig reads the file that was named, or the person's and the system's.
-func readSSHConfig(named string) (all sshConfig, err error) {
-	if named == "none" {
-		return nil, nil
-	}
-	files := []string{named}
-	if named == "" {
-		files = []string{"/etc/ssh/ssh_config"}
-		if home, err := os.UserHomeDir(); err == nil {
-			files = []string{filepath.Join(home, ".ssh", "config"), files[0]}
-		}
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil && named == "" {
-			continue
-		}
-		if err != nil {
-			return nil, usageErrorf("the configuration is not read: %w", err)
-		}
-		c, err := ssh_config.DecodeBytes(text)
-		if err != nil {
-			return nil, usageErrorf("the configuration %s: %w; -F none leaves it out", file, err)
-		}
-		all = append(all, c)
-	}
-	return all, nil
-}
-
-// get is the first value of a keyword for a host, or "".
-func (c sshConfig) get(host, key string) string {
-	for _, one := range c {
-		if v, err := one.Get(host, key); err == nil && v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-func (c sshConfig) getAll(host, key string) (all []string) {
-	for _, one := range c {
-		v, _ := one.GetAll(host, key)
-		all = append(all, v...)
-	}
-	return all
-}
 
 // target is whom to connect to, all questions answered.
 type target struct {
@@ -68,8 +16,10 @@ type target struct {
 	identities     []string
 	certificates   []string
 	identitiesOnly bool
-	knownHosts     []string // the first is where new keys go
+	knownHosts     []string // files of trusted host keys
+	newHosts       string   // the one where new keys go; "" is nowhere
 	newKeys        string   // ask, accept or refuse
+	learns         bool     // further keys that the host announces
 	jumps          []string
 }
 
@@ -89,14 +39,12 @@ func (c sshConfig) resolve(d destination, o options, port int) (t target, err er
 		return t, usageErrorf("as whom? write user@%s", printable(d.host))
 	}
 	t.newKeys = newKeysOf(c.get(d.host, "StrictHostKeyChecking"), o.acceptNew)
+	t.learns = strings.EqualFold(firstOf(c.get(d.host, "UpdateHostKeys"), "yes"), "yes")
 	t.identities = append(t.identities, o.identities...)
 	t.identities = append(t.identities, t.expand(c.getAll(d.host, "IdentityFile"))...)
 	t.certificates = t.expand(c.getAll(d.host, "CertificateFile"))
-	t.knownHosts = t.hostFiles(o, c.get(d.host, "UserKnownHostsFile"), c.get(d.host, "GlobalKnownHostsFile"))
-	if jump := firstOf(o.jump, c.get(d.host, "ProxyJump")); jump != "" && jump != "none" {
-		t.jumps = strings.Split(jump, ",")
-	}
-	return t, nil
+	t.hostFiles(o, c.list(d.host, "UserKnownHostsFile"), c.list(d.host, "GlobalKnownHostsFile"))
+	return t, t.proxies(d, firstOf(o.jump, c.get(d.host, "ProxyJump")), c.get(d.host, "ProxyCommand"))
 }
 
 func (t *target) port(d destination, o options, configured string, usual int) {
@@ -124,16 +72,33 @@ func newKeysOf(strict string, accept bool) string {
 	return "ask"
 }
 
+// proxies are those between us and the host. To go without a command that leads
+// there would be to go another way than the person wants.
+func (t *target) proxies(d destination, jump, command string) error {
+	switch {
+	case jump == "" && command != "" && command != "none":
+		return usageErrorf("ssh_config has a ProxyCommand for %s, and shelf runs none; -J HOST goes by way of a host, -J none directly", printable(d.host))
+	case jump != "" && jump != "none":
+		t.jumps = strings.Split(jump, ",")
+	}
+	return nil
+}
+
 // hostFiles are those of trusted host keys: the person's, then the system's.
-func (t *target) hostFiles(o options, configured, global string) []string {
+func (t *target) hostFiles(o options, own, global []string) {
 	if o.knownHosts != "" {
-		return []string{o.knownHosts}
+		t.knownHosts, t.newHosts = []string{o.knownHosts}, o.knownHosts
+		return
 	}
-	own := t.expand(strings.Fields(configured))
-	if len(own) == 0 {
-		own = t.expand([]string{"~/.ssh/known_hosts", "~/.ssh/known_hosts2"})
+	if own == nil {
+		own = []string{"~/.ssh/known_hosts", "~/.ssh/known_hosts2"}
 	}
-	return append(own, t.expand(strings.Fields(firstOf(global, "/etc/ssh/ssh_known_hosts")))...)
+	if global == nil {
+		global = []string{"/etc/ssh/ssh_known_hosts"}
+	}
+	t.knownHosts = t.expand(own)
+	t.newHosts = firstOf(t.knownHosts...)
+	t.knownHosts = append(t.knownHosts, t.expand(global)...)
 }
 
 // expand replaces the tokens of ssh_config(5) that we have values for.

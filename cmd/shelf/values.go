@@ -7,27 +7,6 @@ import (
 	"time"
 )
 
-// portFlag is a flag: a TCP port; 0 is none.
-type portFlag int
-
-// String implements [pflag.Value].
-func (p *portFlag) String() string {
-	if *p == 0 {
-		return ""
-	}
-	return strconv.Itoa(int(*p))
-}
-
-// Type implements [pflag.Value].
-func (*portFlag) Type() string { return "PORT" }
-
-// Set implements [pflag.Value].
-func (p *portFlag) Set(s string) error {
-	n, err := parsePort(s)
-	*p = portFlag(n)
-	return err
-}
-
 // atATime is a flag: how many files are moved at a time.
 type atATime int
 
