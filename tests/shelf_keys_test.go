@@ -247,3 +247,30 @@ func TestShelfHelpFits(t *testing.T) {
 	}
 	help(all...)
 }
+
+// TestShelfInterruptedQuestion presses Ctrl-C where it is asked whether to
+// replace a file: that is no answer about this one, but the end of the command.
+func TestShelfInterruptedQuestion(t *testing.T) {
+	s, folder := serve(t), t.TempDir()
+	for _, name := range []string{"one", "two"} {
+		s.put(t, name, []byte("theirs"))
+	}
+	if err := os.WriteFile(filepath.Join(folder, "one"), []byte("ours"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := visitor(t, s, folder)
+	p.types("get one two" + enter)
+	p.sees(`one is here already\. Replace it\? \(yes/no\) `)
+	p.says(ctrlC, `interrupted`)
+	p.never("got two")
+	mustBe(t, filepath.Join(folder, "one"), []byte("ours"))
+	if _, err := os.Lstat(filepath.Join(folder, "two")); err == nil {
+		t.Error("the rest was downloaded")
+	}
+	p.types("remove one" + enter)
+	p.sees(`\(yes/no\) `)
+	p.says(ctrlC, `remove: interrupted`)
+	p.says("get two", `got two`)
+	p.types("quit" + enter)
+	p.ends()
+}

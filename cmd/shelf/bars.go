@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 )
 
 // bars are shown on a terminal while files move: one a file, and one for all.
@@ -16,7 +18,9 @@ type bars struct {
 	ui    *ui
 	all   *mpb.Progress
 	total *bar // nil for a single file
-	sizes atomic.Int64
+
+	mu    sync.Mutex // guards what follows, and what meters have of it
+	sizes int64      // of all files, as far as they are known
 }
 
 // bar is one of them.
@@ -44,10 +48,14 @@ func (s steady) Flush(lines int) error {
 // newBars is nil without a terminal, or when nothing is to be said; a nil bar
 // can be used like any other.
 func (t *transfers) newBars(files int) *bars {
-	if t.quiet || t.json || !isTerminal(t.out) {
+	out := terminalOf(t.out)
+	if t.quiet || t.json || out == nil {
 		return nil
 	}
-	b := &bars{ui: t.ui, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(t.out, false), t.out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+	if width, _, err := term.GetSize(int(out.Fd())); err != nil || width == 0 {
+		return nil // it has no size, and nothing to see would be drawn
+	}
+	b := &bars{ui: t.ui, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(out, false), out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
 	if files > 1 {
 		b.total = b.new(fmt.Sprintf("all %d files", files), 0, 1)
 	}
@@ -70,11 +78,36 @@ func (b *bars) add(m *meter) *bar {
 	if b == nil {
 		return nil
 	}
+	b.expect(m, m.size)
 	n := b.new(shortName(m.name), m.size, 0)
-	if n.total = b.total; n.total != nil {
-		n.total.SetTotal(b.sizes.Add(m.size), false)
-	}
+	n.total = b.total
 	return n
+}
+
+// expect has the bar for all know of a file's size, also before it begins. What
+// is more than was known is added: the bar never becomes shorter.
+func (b *bars) expect(m *meter, size int64) {
+	if b == nil || b.total == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if more := size - m.expected; more > 0 {
+		m.expected += more
+		b.sizes += more
+		b.total.SetTotal(b.sizes, false)
+	}
+}
+
+// remove takes a file's bar away. What was not moved of it never will be.
+func (b *bars) remove(m *meter) {
+	m.bar.end()
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.total.skip(max(m.expected-m.done.Load(), 0))
 }
 
 // add counts bytes that are there. What an earlier try left counts for the

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -19,9 +18,9 @@ type choices struct {
 	force    bool
 	checksum bool
 	dryRun   bool
-	jobs     int
+	jobs     atATime
 	limit    byteRate
-	settle   time.Duration
+	settle   span
 }
 
 // defaultJobs is how many files are moved at a time.
@@ -39,12 +38,10 @@ func listFlags(f *pflag.FlagSet, o *choices) {
 	jsonFlag(f, o)
 }
 
-func infoFlags(f *pflag.FlagSet, o *choices)  { jsonFlag(f, o) }
-func spaceFlags(f *pflag.FlagSet, o *choices) { jsonFlag(f, o) }
-
 func transferFlags(f *pflag.FlagSet, o *choices) {
 	f.BoolVar(&o.checksum, "checksum", false, "compare the SHA-256 of each file with the server's")
-	f.IntVarP(&o.jobs, "jobs", "j", defaultJobs, fmt.Sprintf("move `N` files at a time, up to %d", mostChannels))
+	o.jobs = defaultJobs
+	f.VarP(&o.jobs, "jobs", "j", fmt.Sprintf("move `N` files at a time, up to %d", mostChannels))
 	f.Var(&o.limit, "limit", "move no more than `RATE` bytes a second in all, such as 500K or 2M")
 	jsonFlag(f, o)
 }
@@ -53,8 +50,6 @@ func getFlags(f *pflag.FlagSet, o *choices) {
 	f.BoolVarP(&o.force, "force", "f", false, "replace files that are here already, without asking")
 	transferFlags(f, o)
 }
-
-func putFlags(f *pflag.FlagSet, o *choices) { transferFlags(f, o) }
 
 func renameFlags(f *pflag.FlagSet, o *choices) {
 	f.BoolVarP(&o.force, "force", "f", false, "replace a file that has the new name")
@@ -70,7 +65,8 @@ func syncFlags(f *pflag.FlagSet, o *choices) {
 }
 
 func watchFlags(f *pflag.FlagSet, o *choices) {
-	f.DurationVar(&o.settle, "settle", 2*time.Second, "upload a file that has not changed for this `TIME`")
+	o.settle = span(2 * time.Second)
+	f.Var(&o.settle, "settle", "upload a file that has not changed for this `TIME`")
 	transferFlags(f, o)
 }
 
@@ -92,7 +88,7 @@ func (c command) parse(words []string) (*choices, []string, error) {
 	if err := f.Parse(words); errors.Is(err, pflag.ErrHelp) {
 		return nil, nil, errHelp
 	} else if err != nil {
-		return nil, nil, usageErrorf("%s: %s; help %s tells what there is", c.name, printable(strings.TrimSpace(err.Error())), c.name)
+		return nil, nil, usageErrorf("%s: %s; help %s tells what there is%s", c.name, flagError(f, err), c.name, dashed(err))
 	}
 	return o, f.Args(), nil
 }

@@ -32,12 +32,18 @@ func (e *editor) complete(line string) completion {
 		c.words = startingWith(cmd.flagWords(), typed)
 	case takes == commandNames:
 		c.words = startingWith(commandWords(), typed)
-	case takes == localFiles, takes == localFolders, before[len(before)-1] == "to":
+	case takes == localFiles, wantsFolder(before):
 		c.words = localPaths(typed, takes != localFiles)
 	case takes == remoteNames:
 		c.words = startingWith(e.remoteWords(), typed)
 	}
 	return c
+}
+
+// wantsFolder tells whether the word after these is a folder here.
+func wantsFolder(before []string) bool {
+	c, err := find(before[0])
+	return err == nil && (c.takes == localFolders || before[len(before)-1] == "to")
 }
 
 // lastWord is the word that a line ends in, unquoted, and where it starts.
@@ -129,6 +135,9 @@ func commandWords() (all []string) {
 
 // localPaths are the paths that begin so. A folder ends in a slash.
 func localPaths(prefix string, foldersOnly bool) (all []string) {
+	if prefix == "~" {
+		return []string{"~/"}
+	}
 	dir, start := filepath.Split(prefix)
 	entries, err := os.ReadDir(firstOf(expandHome(dir), "."))
 	if err != nil {
@@ -150,22 +159,28 @@ func localPaths(prefix string, foldersOnly bool) (all []string) {
 	return all
 }
 
-// expandHome does for a path what a POSIX shell does. No name on a server can be
-// meant: those have no slash.
+// expandHome does for a path what a POSIX shell does. Where there is a slash no
+// name on a server can be meant; who has a ~ alone must know what it is.
 func expandHome(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		if home, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(home, rest)
-		}
+	rest, ok := strings.CutPrefix(path, "~/")
+	if !ok && path != "~" {
+		return path
 	}
-	return path
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return path
+	}
+	if !ok {
+		return home
+	}
+	return filepath.Join(home, rest)
 }
 
 // remoteWords are the names that the server lists, without those that could
 // not be typed.
 func (e *editor) remoteWords() (all []string) {
 	files, ok := e.names.get()
-	if !ok && !e.remote.ended() {
+	if !ok && !e.unlisted && !e.remote.ended() {
 		files = e.listForTab()
 	}
 	for _, f := range files {

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -18,7 +21,8 @@ type editor struct {
 	ctx      context.Context
 	terminal *term.Terminal
 	keys     *keys
-	tabs     int // how often Tab was pressed in a row
+	tabs     int  // how often Tab was pressed in a row, for one word
+	unlisted bool // the server did not list for Tab, and is not asked again for this line
 }
 
 // keys is the terminal as the editor sees it.
@@ -53,16 +57,29 @@ func (e *editor) readLine() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if width, height, err := term.GetSize(fd); err == nil {
+	if width, height, err := term.GetSize(fd); err == nil && width > 0 { // some have none
 		e.terminal.SetSize(width, height)
 	}
-	line, err := e.terminal.ReadLine()
+	e.unlisted = false
+	line, err := e.typed()
 	if err == io.EOF {
-		fmt.Fprint(e.terminal, "\n")
+		io.WriteString(e.keys, "\r\n") // the terminal would draw the prompt once more
 	}
 	term.Restore(fd, state)
 	if err == term.ErrPasteIndicator {
 		err = nil
+	}
+	return line, err
+}
+
+// typed waits for a line, but also for what ends us: the terminal must not stay
+// raw.
+func (e *editor) typed() (string, error) {
+	ctx, stop := signal.NotifyContext(e.ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	line, err := orDone(ctx, e.terminal.ReadLine)
+	if ctx.Err() != nil {
+		return "", &exitError{exitSome, errors.New("told to end")}
 	}
 	return line, err
 }
@@ -76,7 +93,9 @@ func (e *editor) key(line string, pos int, key rune) (string, int, bool) {
 	e.tabs++
 	c := e.complete(line[:pos])
 	if added := c.common(); added != "" {
-		e.tabs = 0
+		if len(c.words) == 1 {
+			e.tabs = 0
+		}
 		return line[:c.from] + added + line[pos:], c.from + len(added), true
 	}
 	if e.tabs > 1 && len(c.words) > 0 {
@@ -112,6 +131,7 @@ func (e *editor) listForTab() []entry {
 	const patience = 5 * time.Second
 	ctx, stop := context.WithTimeout(e.ctx, patience)
 	defer stop()
-	files, _ := e.files(ctx)
+	files, err := e.files(ctx)
+	e.unlisted = err != nil
 	return files
 }

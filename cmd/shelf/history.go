@@ -31,6 +31,7 @@ func openHistory(to target) *history {
 		return h
 	}
 	defer f.Close()
+	f.Chmod(0o600) // whoever made it
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		h.lines = append(h.lines, lines.Text())
 	}

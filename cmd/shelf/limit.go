@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -35,7 +34,7 @@ func (b *byteRate) Set(s string) error {
 		}
 	}
 	f, err := strconv.ParseFloat(digits, 64)
-	if err != nil || f <= 0 || f*unit < 1 || f*unit > 1<<50 {
+	if err != nil || !(f*unit >= 1 && f*unit <= 1<<50) { // as is what is not a number
 		return fmt.Errorf("%q is no rate; write bytes per second, such as 500K or 2M", s)
 	}
 	*b = byteRate(f * unit)
@@ -66,15 +65,5 @@ func wait(ctx context.Context, l *rate.Limiter, n int) error {
 	if l == nil {
 		return nil
 	}
-	now := time.Now()
-	delay := l.ReserveN(now, n).DelayFrom(now)
-	if delay == 0 {
-		return nil
-	}
-	select {
-	case <-time.After(delay):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return l.WaitN(ctx, n)
 }

@@ -3,46 +3,54 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"time"
 )
 
 func (s *shell) list(ctx context.Context, o *choices, args []string) error {
-	for _, a := range args {
-		if _, err := path.Match(a, ""); err != nil {
-			return usageErrorf("%s is no pattern; write one such as '*.pdf'", printable(a))
-		}
-	}
 	files, err := s.files(ctx)
 	if err != nil {
 		return err
 	}
-	if files, err = anyOf(files, args); err != nil {
+	files, absent, err := anyOf(files, args)
+	if err != nil {
 		return err
 	}
 	o.sort(files)
 	for _, f := range files {
 		s.listOne(o, f)
 	}
-	if len(files) == 0 && !s.json && !s.quiet {
+	s.event(listed{"listed", len(files)})
+	if len(files) == 0 && len(absent) == 0 && !s.json && !s.quiet {
 		s.warnf("no files")
 	}
-	return nil
+	return s.eachName(ctx, absent, len(args), func(context.Context, string) error { return errNoFile })
 }
 
-// anyOf are the files that match one of the patterns; without any, all.
-func anyOf(files []entry, patterns []string) ([]entry, error) {
+// listed ends a list for scripts, which may be one of nothing.
+type listed struct {
+	Event string `json:"event"` // listed
+	Files int    `json:"files"`
+}
+
+var errNoFile = errors.New("no such file")
+
+// anyOf are the files that match one of the patterns; without any, all. Names
+// that are no patterns, and not there, are absent.
+func anyOf(files []entry, patterns []string) (some []entry, absent []string, err error) {
 	if len(patterns) == 0 {
-		return slices.Clone(files), nil
+		return slices.Clone(files), nil, nil
 	}
-	var some []entry
 	seen := make(map[string]bool)
 	for _, p := range patterns {
 		match, err := matching(files, p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if len(match) == 0 && !isPattern(p) {
+			absent = append(absent, p)
 		}
 		for _, e := range match {
 			if !seen[e.name] {
@@ -50,7 +58,7 @@ func anyOf(files []entry, patterns []string) ([]entry, error) {
 			}
 		}
 	}
-	return some, nil
+	return some, absent, nil
 }
 
 func (o *choices) sort(files []entry) {
@@ -78,9 +86,15 @@ type fileEvent struct {
 	SHA256   string    `json:"sha256,omitempty"`
 }
 
+// utc has its time in a form that is the same everywhere.
+func (e fileEvent) utc() fileEvent {
+	e.Modified = e.Modified.UTC()
+	return e
+}
+
 func (s *shell) listOne(o *choices, f entry) {
 	if s.json {
-		s.event(fileEvent{"file", f.name, f.size, f.modified.UTC(), ""})
+		s.event(fileEvent{"file", f.name, f.size, f.modified, ""}.utc())
 		return
 	}
 	length, when := size(f.size), f.modified.Format("2006-01-02 15:04")

@@ -19,12 +19,13 @@ func manCommand() *cobra.Command {
 			if len(args) > 0 {
 				return usageErrorf("man takes no words")
 			}
-			return writeMan(c.OutOrStdout(), c.Root())
+			writeMan(c.OutOrStdout(), c.Root())
+			return nil
 		},
 	}
 }
 
-func writeMan(out io.Writer, root *cobra.Command) error {
+func writeMan(out io.Writer, root *cobra.Command) {
 	m := &roff{}
 	m.raw(".TH SHELF 1")
 	m.section("NAME")
@@ -35,6 +36,7 @@ func writeMan(out io.Writer, root *cobra.Command) error {
 	m.text("A client for a library, a flat folder of files, served over SFTP by shelfd(8) or any other server. " +
 		"Without a command there is a prompt, with history and completion. Commands also come from a pipe, one a line; the first that fails ends it.")
 	m.text("Instead of [user@]host[:port] there may be a URL, sftp://[user@]host[:port][/name]; a file that it names is downloaded when there is no command.")
+	m.text("shelf help [command] and shelf version need no server, and neither do shelf man and shelf completion.")
 	m.section("OPTIONS")
 	m.flags(root.Flags())
 	m.section("COMMANDS")
@@ -45,8 +47,7 @@ func writeMan(out io.Writer, root *cobra.Command) error {
 		m.raw(".RE")
 	}
 	m.section("EXIT STATUS")
-	for i, what := range []string{"all was done", "a command, or some of its files, failed", "the command line is wrong",
-		"there is no connection, or it was lost", "the host key is not trusted", "the server did not let us in"} {
+	for i, what := range statuses() {
 		m.entry(fmt.Sprint(i), what)
 		m.raw(".RE")
 	}
@@ -61,8 +62,7 @@ func writeMan(out io.Writer, root *cobra.Command) error {
 	m.example(root.Example)
 	m.section("SEE ALSO")
 	m.text("sftp(1), ssh_config(5), shelfd(8)")
-	_, err := io.WriteString(out, m.String())
-	return err
+	io.WriteString(out, m.String())
 }
 
 // roff writes the language of man(7).

@@ -18,6 +18,8 @@ type meter struct {
 	checked bool   // and compared
 	bar     *bar   // nil without a terminal
 	began   func(*meter)
+
+	expected int64 // bytes of it that the bar for all knows of
 }
 
 // begin is called when the size is known.
@@ -41,6 +43,9 @@ func (m *meter) add(n int) {
 
 // restart counts from 0 again.
 func (m *meter) restart() { m.add(-int(m.done.Load())); m.skipped = 0 }
+
+// needless tells whether all was there, and nothing was moved.
+func (m *meter) needless() bool { return m.skipped > 0 && m.skipped == m.done.Load() }
 
 // seconds is how long it has taken; no clock is that precise.
 func (m *meter) seconds() float64 { return max(time.Since(m.start).Seconds(), 0.001) }

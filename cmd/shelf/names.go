@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -58,11 +59,11 @@ func (s *shell) files(ctx context.Context) ([]entry, error) {
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // remoteNames makes patterns the names that match them, if no file has the
-// pattern itself as its name.
+// pattern itself as its name. What a URL named is meant as it is.
 func (s *shell) remoteNames(ctx context.Context, args []string) (all []string, err error) {
 	var files []entry
 	for _, a := range args {
-		if !isPattern(a) {
+		if !isPattern(a) || a == s.remote.file {
 			all = append(all, a)
 			continue
 		}
@@ -93,16 +94,42 @@ func matching(files []entry, pattern string) (match []entry, err error) {
 			return []entry{e}, nil
 		}
 	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, usageErrorf("%s is no pattern; write one such as '*.pdf'", printable(pattern))
+	}
 	for _, e := range files {
-		ok, err := path.Match(pattern, e.name)
-		if err != nil {
-			return nil, usageErrorf("%s is no pattern; write one such as '*.pdf'", printable(pattern))
-		}
-		if ok {
+		if ok, _ := path.Match(pattern, e.name); ok {
 			match = append(match, e)
 		}
 	}
 	return match, nil
+}
+
+// eachName does something for each of the files, one after the other, of all that
+// a command is for, and says which fail.
+func (s *shell) eachName(ctx context.Context, names []string, all int, do func(context.Context, string) error) error {
+	failed, last := 0, error(nil)
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		err := s.remote.ask.explain(ctx, do(ctx, name))
+		if err == nil {
+			continue
+		}
+		failed, last = failed+1, fmt.Errorf("%s: %w", printable(name), err)
+		s.event(note{"failed", name, err.Error()})
+		if errors.Is(err, errLost) || errors.Is(err, errInterrupted) {
+			return last // so would all others
+		}
+		if all > 1 {
+			s.warnf("%v", last)
+		}
+	}
+	if failed > 0 && all > 1 {
+		return fmt.Errorf("%d of %d files failed", failed, all)
+	}
+	return last
 }
 
 // unique keeps the first of what is there twice.

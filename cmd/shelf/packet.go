@@ -18,7 +18,6 @@ const (
 	fxpRead          = 5
 	fxpWrite         = 6
 	fxpFstat         = 8
-	fxpSetstat       = 9
 	fxpFsetstat      = 10
 	fxpOpendir       = 11
 	fxpReaddir       = 12

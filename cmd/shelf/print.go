@@ -38,3 +38,19 @@ func size(n int64) string {
 	}
 	return fmt.Sprintf("%.1f %ciB", f, "KMGTPE"[unit])
 }
+
+// count is so many of a thing.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// were begins a sentence about so many files.
+func were(n int) string {
+	if n == 1 {
+		return "1 file was"
+	}
+	return fmt.Sprintf("%d files were", n)
+}

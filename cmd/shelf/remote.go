@@ -50,11 +50,14 @@ func newRemote(ctx context.Context, client *ssh.Client, to target, where string,
 	if err == nil {
 		err = r.findLimits(ctx)
 	}
-	if err != nil {
-		client.Close()
-		return nil, &exitError{exitConnect, fmt.Errorf("%s offers no files: %w", to.addr, err)}
+	if err == nil {
+		return r, nil
 	}
-	return r, nil
+	client.Close()
+	if e := (*exitError)(nil); errors.As(err, &e) {
+		return nil, err
+	}
+	return nil, &exitError{exitConnect, fmt.Errorf("%s offers no files: %w", to.addr, err)}
 }
 
 // findFolder finds where the server puts us and, from there, what a URL named:
@@ -82,7 +85,10 @@ func (r *remote) findFolder(ctx context.Context, where string) (err error) {
 	if a, err = r.ask.stat(ctx, r.folder); err == nil && a.folder() {
 		return nil
 	}
-	return fmt.Errorf("there is no folder %s", printable(r.folder))
+	if s := (*status)(nil); err != nil && !errors.As(err, &s) {
+		return err
+	}
+	return &exitError{exitSome, fmt.Errorf("there is no folder %s", printable(r.folder))}
 }
 
 // findLimits asks how much a request may carry.

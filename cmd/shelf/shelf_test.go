@@ -508,7 +508,7 @@ func TestUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		{nil, "requires at least 1 arg"},
+		{nil, "which server? shelf [user@]host[:port]"},
 		{[]string{"sftp://ada:secret@host"}, "password in a URL"},
 		{[]string{s.addr, "get", "--nonsense"}, "unknown flag: --nonsense; help get"},
 		{[]string{"--nonsense", s.addr}, "unknown flag"},

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,9 +22,9 @@ func (s *shell) sync(ctx context.Context, o *choices, args []string) error {
 	if o.dryRun {
 		for _, f := range files {
 			s.sayf("would put %s", printable(f))
-			s.event(failEvent{Event: "would put", Name: f})
+			s.event(note{Event: "would put", Name: f})
 		}
-		s.sayf("%d files to put", len(files))
+		s.sayf("%s to put", count(len(files), "file"))
 		return nil
 	}
 	if len(files) == 0 {
@@ -35,20 +37,16 @@ func (s *shell) sync(ctx context.Context, o *choices, args []string) error {
 // outdated are the files of a folder that the server has not, or not as they
 // are here.
 func (s *shell) outdated(ctx context.Context, o *choices, dir string) (files []string, err error) {
-	local, left, err := localFolder(dir)
+	local, special, err := localFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	if left > 0 {
-		s.detailf("%d names in %s are left out: folders, hidden files, and what is no file", left, printable(dir))
+	if len(special) > 0 && !s.quiet {
+		s.warnf("Left out of %s, as links and what is no file: %s", printable(dir), someOf(special))
 	}
-	listed, err := s.files(ctx)
+	there, err := s.listed(ctx)
 	if err != nil {
 		return nil, err
-	}
-	there := make(map[string]attrs, len(listed))
-	for _, e := range listed {
-		there[e.name] = e.attrs
 	}
 	for _, info := range local {
 		file := filepath.Join(dir, info.Name())
@@ -64,22 +62,52 @@ func (s *shell) outdated(ctx context.Context, o *choices, dir string) (files []s
 	return files, nil
 }
 
-// localFolder are the files in a folder that can be on the server, and how many
-// names are left out.
-func localFolder(dir string) (files []fs.FileInfo, left int, err error) {
+// listed is what the server has, by name. To an account that may not look, for
+// whom there is a drop box, nothing is there.
+func (s *shell) listed(ctx context.Context) (map[string]attrs, error) {
+	files, err := s.files(ctx)
+	if errors.Is(err, fs.ErrPermission) {
+		s.warnf("What the server has is not known, so that all files are put: %v", err)
+		return nil, nil
+	}
+	there := make(map[string]attrs, len(files))
+	for _, e := range files {
+		there[e.name] = e.attrs
+	}
+	return there, err
+}
+
+// localFolder are the files in a folder that can be on the server, and what is
+// left out that looks like a file: neither hidden nor a folder.
+func localFolder(dir string) (files []fs.FileInfo, special []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, 0, reason(err)
+		return nil, nil, fmt.Errorf("%s: %w", printable(dir), reason(err))
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || strings.HasPrefix(info.Name(), ".") {
-			left++
-			continue
+		switch {
+		case err != nil || info.IsDir() || strings.HasPrefix(info.Name(), "."):
+		case info.Mode().IsRegular():
+			files = append(files, info)
+		default:
+			special = append(special, info.Name())
 		}
-		files = append(files, info)
 	}
-	return files, left, nil
+	return files, special, nil
+}
+
+// someOf names a few, and says how many more there are.
+func someOf(names []string) string {
+	const few = 10
+	var some []string
+	for _, n := range names[:min(few, len(names))] {
+		some = append(some, printable(n))
+	}
+	if more := len(names) - len(some); more > 0 {
+		some = append(some, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(some, ", ")
 }
 
 // upToDate compares a file with the one of its name on the server.

@@ -5,23 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
 
 // transfers are the files that one command moves, some of them at a time.
 type transfers struct {
-	*ui
+	*shell
 	command string // get or put
 	past    string // and its past tense
 	jobs    int
 	limit   *rate.Limiter
 	bars    *bars // nil without a terminal
 	all     []transfer
-	mu      sync.Mutex // guards failed
-	failed  []string
-	lost    bool // one of them for want of a connection
+	start   time.Time
+
+	mu     sync.Mutex // guards what follows
+	failed []string
+	denied map[string]bool // of those, by the server
+	lost   bool            // one of them for want of a connection
+	left   int             // were not begun, and so failed
+	done   int             // were moved
+	same   int             // need not be
+	moved  int64           // bytes
 }
 
 // transfer is one of them.
@@ -35,11 +44,11 @@ type transfer struct {
 var errSame = errors.New("the same file is there already")
 
 func (s *shell) newTransfers(command string, o *choices, files int) *transfers {
-	t := &transfers{ui: s.ui, command: command, past: map[string]string{"get": "got"}[command], limit: o.limit.limiter()}
-	if t.past == "" {
-		t.past = command
+	t := &transfers{shell: s, command: command, past: command, limit: o.limit.limiter(), denied: make(map[string]bool)}
+	if command == "get" {
+		t.past = "got"
 	}
-	t.jobs = min(max(o.jobs, 1), max(files, 1), mostChannels)
+	t.jobs = min(max(int(o.jobs), 1), max(files, 1), mostChannels)
 	return t
 }
 
@@ -53,7 +62,9 @@ func (t *transfers) share() int { return mostChannels / t.jobs }
 
 // run does them all. One that fails does not stop the rest, but Ctrl-C does.
 func (t *transfers) run(ctx context.Context) error {
+	t.start = time.Now()
 	t.bars = t.newBars(len(t.all))
+	measured := t.measure(ctx)
 	next := make(chan transfer)
 	var workers sync.WaitGroup
 	for range t.jobs {
@@ -68,28 +79,72 @@ func (t *transfers) run(ctx context.Context) error {
 	}
 	close(next)
 	workers.Wait()
+	measured()
 	t.bars.end()
+	if t.left > 0 {
+		t.warnf("%s not begun", were(t.left))
+	}
+	t.summary()
 	return t.result(ctx)
 }
 
 func (t *transfers) one(ctx context.Context, one transfer) {
-	err := one.known
-	if err == nil && ctx.Err() != nil {
-		err = errInterrupted
+	if err := t.stopped(ctx); err != nil {
+		t.leave(one.meter, err)
+		return
 	}
+	err := one.known
 	if err == nil {
 		err = one.do(ctx, one.meter)
 	}
-	one.bar.end()
+	if err == nil && t.command == "put" && one.needless() {
+		err = errSame
+	}
+	t.bars.remove(one.meter)
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
 	t.report(one.meter, err)
-	if err != nil && !errors.Is(err, errSame) {
-		t.mu.Lock()
-		t.failed = append(t.failed, one.name)
+	t.count(one.meter, err)
+}
+
+// stopped tells why no more transfers are begun.
+func (t *transfers) stopped(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case t.lost:
+		return errLost
+	}
+	return nil
+}
+
+// leave counts a transfer that is not begun. People are told how many there are.
+func (t *transfers) leave(m *meter, err error) {
+	t.event(transferEvent{Event: "failed", Command: t.command, Name: m.name, Error: err.Error()})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = append(t.failed, m.name)
+	t.left++
+}
+
+func (t *transfers) count(m *meter, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil:
+		t.done++
+		t.moved += m.done.Load() - m.skipped
+	case errors.Is(err, errSame):
+		t.same++
+	default:
+		t.failed = append(t.failed, m.name)
 		t.lost = t.lost || errors.Is(err, errLost)
-		t.mu.Unlock()
+		if s := (*status)(nil); errors.As(err, &s) && s.code == fxPermissionDenied {
+			t.denied[m.name] = true
+		}
 	}
 }
 
@@ -127,14 +182,44 @@ func (t *transfers) report(m *meter, err error) {
 	t.event(e)
 }
 
+// summaryEvent is what scripts are told at the end of many transfers.
+type summaryEvent struct {
+	Event   string  `json:"event"` // summary
+	Command string  `json:"command"`
+	Done    int     `json:"done"`
+	Same    int     `json:"same"`
+	Failed  int     `json:"failed"`
+	Moved   int64   `json:"moved"` // bytes
+	Seconds float64 `json:"seconds"`
+}
+
+// summary sums up, if there were many.
+func (t *transfers) summary() {
+	if len(t.all) < 2 {
+		return
+	}
+	took := max(time.Since(t.start), time.Millisecond)
+	t.event(summaryEvent{"summary", t.command, t.done, t.same, len(t.failed), t.moved, took.Seconds()})
+	var parts []string
+	if t.done > 0 {
+		parts = append(parts, fmt.Sprintf("%s %s: %s in %s, %s/s", t.past, count(t.done, "file"), size(t.moved), took.Round(time.Millisecond), size(int64(float64(t.moved)/took.Seconds()))))
+	}
+	if t.same > 0 {
+		parts = append(parts, were(t.same)+" there already")
+	}
+	if len(parts) > 0 {
+		t.sayf("%s", strings.Join(parts, "; "))
+	}
+}
+
 func (t *transfers) result(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return errInterrupted
 	case len(t.failed) > 0 && len(t.all) > 1:
-		return &failures{fmt.Sprintf("%d of %d files failed", len(t.failed), len(t.all)), t.lost}
+		return &failures{fmt.Sprintf("%d of %d files failed", len(t.failed), len(t.all)), t.lost, t.denied}
 	case len(t.failed) > 0:
-		return &failures{"the file was not transferred", t.lost}
+		return &failures{"the file was not transferred", t.lost, t.denied}
 	}
 	return nil
 }
@@ -142,8 +227,9 @@ func (t *transfers) result(ctx context.Context) error {
 // failures is the error of a command some of whose files failed; why each did
 // has been said.
 type failures struct {
-	text string
-	lost bool
+	text   string
+	lost   bool
+	denied map[string]bool
 }
 
 func (f *failures) Error() string        { return f.text }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,8 @@ type ui struct {
 	json    bool // a line of JSON for each thing that happens, and no others
 	quiet   bool // only what went wrong
 	verbose bool // also how it is done
+
+	interrupt func() // ends the command under way, as Ctrl-C does
 
 	mu   sync.Mutex // guards bars
 	bars io.Writer  // what prints above the bars, while there are any
@@ -44,7 +47,7 @@ func (u *ui) warnf(format string, args ...any) { u.line(u.err, format, args...) 
 func (u *ui) line(to io.Writer, format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.bars != nil && isTerminal(to) {
+	if u.bars != nil && terminalOf(to) != nil {
 		to = u.bars
 	}
 	fmt.Fprintf(to, format+"\n", args...)
@@ -81,24 +84,32 @@ func jsonLine(v any) string {
 	return b.String() + "\n"
 }
 
+// note is an event about a name, or about none.
+type note struct {
+	Event string `json:"event"` // failed, removed, would put, watching, or error: the end of a command
+	Name  string `json:"name,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// canAsk tells whether there is a person at hand.
+func (u *ui) canAsk() bool { return !u.json && term.IsTerminal(int(u.in.Fd())) }
+
 // confirm asks a question of yes and no. Without a person at hand it is no: a
-// script says --force.
+// script says --force. Ctrl-C is an answer to all questions of the command.
 func (u *ui) confirm(ctx context.Context, question string) bool {
-	if u.json || !term.IsTerminal(int(u.in.Fd())) || ctx.Err() != nil {
+	if !u.canAsk() || ctx.Err() != nil {
 		return false
 	}
 	answer, err := askLine(question + " (yes/no) ")
+	if errors.Is(err, errInterrupted) {
+		u.interrupt()
+	}
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return err == nil && (answer == "y" || answer == "yes")
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // colour tells whether to use it: on a terminal, unless NO_COLOR says no
 // (no-color.org).
 func (u *ui) colour() bool {
-	return isTerminal(u.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return terminalOf(u.out) != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
