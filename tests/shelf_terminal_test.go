@@ -63,7 +63,7 @@ func TestShelfWithoutColumns(t *testing.T) {
 	p.says("", `free of`)
 	s.put(t, "file", content(1, 100_000))
 	p.says("get --limit 200K file", `got file`)
-p.never("\x1b[J") // no bar of no length
+	p.never("\x1b[J") // no bar of no length
 	p.types(ctrlD)
 	p.ends()
 }

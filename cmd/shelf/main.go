@@ -16,7 +16,8 @@
 //
 //	list.go info.go rename.go remove.go space.go help.go
 //	get.go          and part.go: the local file until it is whole
-//	put.go          and resume.go: what an earlier try left on the server
+//	put.go          and resume.go: what an earlier try left on the server;
+//	                publish.go: giving it the name
 //	sync.go watch.go  many puts; writers_*.go: whether a file is complete
 //	names.go        which names a pattern means
 //
