@@ -31,14 +31,18 @@ func newDigester(l *lifeline) *digester {
 // errNoDigest is a server that has no sha256sum.
 var errNoDigest = errors.New("the server has no sha256sum")
 
-// slowDigest is what the slowest server is believed to read, in bytes a second.
-const slowDigest = 16 << 20
+// slowDisk is what the slowest server is believed to read or write, in bytes a
+// second.
+const slowDisk = 16 << 20
+
+// diskTime is how long that takes it for so many bytes.
+func diskTime(bytes int64) time.Duration { return time.Duration(bytes/slowDisk) * time.Second }
 
 // sum is the digest of a file of size bytes at path, made by the server.
 func (d *digester) sum(ctx context.Context, path string, size int64) (string, error) {
 	if d.line.timeout > 0 {
 		var stop func()
-		ctx, stop = context.WithTimeout(ctx, d.line.timeout+time.Duration(size/slowDigest)*time.Second)
+		ctx, stop = context.WithTimeout(ctx, d.line.timeout+diskTime(size))
 		defer stop()
 	}
 	select {

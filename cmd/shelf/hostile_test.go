@@ -312,6 +312,30 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
+// A server whose disk is slow may take longer to answer CLOSE, as long as that
+// much would take to write.
+func TestSlowDisk(t *testing.T) {
+	const size = 4 * slowDisk // 4 s
+	answer := plain(size, nil)
+	s := hostile(t, func(r request, out io.Writer) {
+		if r.kind == fxpClose {
+			time.Sleep(2500 * time.Millisecond)
+		}
+		if r.kind == fxpStat { // there is nothing yet
+			end(r, out)
+			return
+		}
+		answer(r, out)
+	})
+	file := filepath.Join(t.TempDir(), "f")
+	save(t, file, "")
+	if err := os.Truncate(file, size); err != nil {
+		t.Fatal(err)
+	}
+	status, _, errs := s.run(t, "", "--timeout", "1s", s.addr, "put", file)
+	want(t, status, 0, errs)
+}
+
 // A server that takes a login and then no channel is left, too.
 func TestSilentChannel(t *testing.T) {
 	s := newServer(t, nil)

@@ -28,7 +28,7 @@ func TestEventsOfErrors(t *testing.T) {
 	s := newServer(t, map[string]string{"a": "x"})
 	for _, row := range []struct{ line, event string }{
 		{s.addr + " get *.none", `{"event":"error","error":"get: no file matches *.none"}`},
-		{s.addr + " rename a b", `{"event":"error","error":"rename: a: permission denied`},
+		{s.addr + " rename a b", `{"event":"error","error":"rename: a to b: permission denied`},
 		{s.addr + " lits", `{"event":"error","error":"there is no command lits; did you mean list?"}`},
 		{nowhere + " list", `{"event":"error","error":"no connection to 127.0.0.1:1`},
 		{s.addr + " list *.none", `{"event":"listed","files":0}`},

@@ -128,9 +128,7 @@ func (p *part) become(name string, age time.Time, replace bool) error {
 	}
 	defer p.Close()
 	if !age.IsZero() {
-		if err := p.root.Chtimes(p.name, age, age); err != nil {
-			return err
-		}
+		p.root.Chtimes(p.name, age, age) // an age is not worth a failure
 	}
 	if replace {
 		return p.root.Rename(p.name, name)

@@ -128,7 +128,7 @@ func (p *putting) one(ctx context.Context, file string) (err error) {
 		u.drop()
 		return err
 	}
-	if err := u.finish(ctx); err != nil {
+	if err := u.finish(ctx, p.info.Size()); err != nil {
 		return err
 	}
 	return p.publish(ctx, u.path)

@@ -18,7 +18,7 @@ func (s *shell) rename(ctx context.Context, o *choices, args []string) error {
 		err = s.remote.ask.explain(ctx, s.remote.ask.rename(ctx, from, to))
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", printable(args[0]), err)
+		return fmt.Errorf("%s to %s: %w", printable(args[0]), printable(args[1]), err)
 	}
 	s.sayf("renamed %s to %s", printable(args[0]), printable(args[1]))
 	s.event(struct {

@@ -177,7 +177,7 @@ func (c *channel) checkFile(ctx context.Context, handle string, n int64) (string
 		return "", errNoDigest
 	}
 	const algorithm = "sha256"
-	defer c.bePatient(time.Duration(n/slowDigest) * time.Second)()
+	defer c.bePatient(diskTime(n))()
 	p := newPacket(len(checkFile) + len(handle) + len(algorithm) + 32).string(checkFile)
 	r, err := c.do(ctx, fxpExtended, p.string(handle).string(algorithm).uint64(0).uint64(0).uint32(0), fxpExtendedReply)
 	if err != nil {

@@ -123,8 +123,10 @@ func (w *comparer) Write(p []byte) (int, error) {
 	return 0, errDiffers
 }
 
-// finish closes the file, which publishes it where it was opened by its name.
-func (u *upload) finish(ctx context.Context) error {
+// finish closes the file of size bytes, which publishes it where it was opened
+// by its name: before it answers, a server may wait for its disk.
+func (u *upload) finish(ctx context.Context, size int64) error {
+	defer u.c.bePatient(diskTime(size))()
 	if err := u.c.close(ctx, u.handle); err != nil {
 		err = u.c.explain(ctx, err)
 		u.r.pool.give(u.c, false)
