@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
 	"sync"
@@ -49,8 +50,6 @@ type socket struct {
 	missing int             // bytes that the last packet's head announced and that were not written yet
 	head    *[readSize]byte // that packet's first pieces, or nil
 	held    int             // how much of head they take
-	out     [2][]byte       // what give has to write: the first pieces, and the last
-	unsent  error           // why it could not
 }
 
 func newSocket(nc net.Conn, pool *readBuffers) *socket {
@@ -98,7 +97,7 @@ func (s *socket) fill() error {
 func (s *socket) take(fd uintptr) bool {
 	s.buffer = s.pool.get()
 	for {
-		s.n, s.failed = readNow(fd, s.buffer[:])
+		s.n, s.failed = syscall.Read(int(fd), s.buffer[:])
 		if s.failed != syscall.EINTR {
 			break
 		}
@@ -112,4 +111,53 @@ func (s *socket) take(fd uintptr) bool {
 func (s *socket) drop() {
 	s.pool.Put(s.buffer)
 	s.buffer, s.unread = nil, nil
+}
+
+// Write implements [net.Conn].
+func (s *socket) Write(p []byte) (int, error) {
+	if s.framed && s.follow(p) && s.missing > 0 && s.hold(p) {
+		return len(p), nil
+	}
+	if s.head == nil {
+		return s.Conn.Write(p)
+	}
+	whole := net.Buffers{s.head[:s.held], p}
+	_, err := whole.WriteTo(s.Conn)
+	s.pool.Put(s.head)
+	s.head, s.held = nil, 0
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// hold keeps a piece for the next, if it has room.
+func (s *socket) hold(p []byte) bool {
+	if s.head == nil {
+		s.head = s.pool.get()
+	}
+	if len(p) > len(s.head)-s.held {
+		return false
+	}
+	s.held += copy(s.head[s.held:], p)
+	return true
+}
+
+// follow keeps count of what is missing of the packet that p is a piece of; the
+// first piece has its length (RFC 4253 section 6; in clear with AES-GCM, too,
+// RFC 5647 section 7.3). It is false for what it does not understand, which it
+// does not look at again.
+func (s *socket) follow(p []byte) bool {
+	if s.missing > 0 {
+		s.missing -= len(p)
+	} else if len(p) >= 6 {
+		s.missing = 4 + int(binary.BigEndian.Uint32(p)) + s.tag - len(p)
+		if s.tag == 0 && p[5] == msgNewKeys {
+			s.tag = gcmTag
+		}
+	} else {
+		s.missing = -1
+	}
+	s.framed = s.missing >= 0
+	return s.framed
 }
