@@ -17,7 +17,7 @@ func ExpandUser(path, name string) string {
 // KeyFilesFolder is the folder in which files of [Options.KeyFiles], or folders
 // of them, come and go with their accounts.
 func KeyFilesFolder(keyFiles string) string {
-	before, _, _ := strings.Cut(keyFiles, userToken)
+	before, _ := cutUser(keyFiles)
 	return filepath.Dir(ExpandUser(before, "") + "x")
 }
 
@@ -39,10 +39,23 @@ func (a *Accounts) keyFileNames() (names []string) {
 	return names
 }
 
+// cutUser cuts a path at its first %u, which is not one in %%u.
+func cutUser(path string) (before, after string) {
+	for i := 0; i+1 < len(path); i++ {
+		switch path[i : i+2] {
+		case userToken:
+			return path[:i], path[i+2:]
+		case "%%":
+			i++
+		}
+	}
+	return path, ""
+}
+
 // aroundName is what stands before and after an account's name in the element
 // of a path that has it.
 func aroundName(keyFiles string) (before, after string) {
-	before, after, _ = strings.Cut(keyFiles, userToken)
+	before, after = cutUser(keyFiles)
 	after, _, _ = strings.Cut(after, "/")
 	return ExpandUser(before[strings.LastIndexByte(before, '/')+1:], ""), ExpandUser(after, "")
 }

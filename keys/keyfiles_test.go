@@ -7,6 +7,17 @@ import (
 	"testing"
 )
 
+// Two percent signs are one, whatever follows.
+func TestKeyFilesFolder(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"/keys/%u": "/keys", "/keys/a-%u": "/keys", "/home/%u/.ssh/k": "/home", "/a/%%u/%u": "/a/%u", "/a/%%/%u/k": "/a/%", "/a/%%%u": "/a",
+	} {
+		if got := KeyFilesFolder(pattern); got != want {
+			t.Errorf("%s: %s, want %s", pattern, got, want)
+		}
+	}
+}
+
 // The files that make accounts are found wherever the name stands in the path,
 // and what is no account's is passed over.
 func TestKeyFileNames(t *testing.T) {
