@@ -42,7 +42,7 @@ func (s settings) enclose(log *slog.Logger) error {
 		return nil
 	}
 	_, _ = time.Now().Zone() // has the time zone loaded while it can be
-	err := restrict(s.written(), s.read(), s.Sandbox.mode == sandboxRequire)
+	err := restrict(s.written(), s.logged(), s.read(), s.Sandbox.mode == sandboxRequire)
 	if err == nil {
 		return nil
 	}
@@ -60,10 +60,16 @@ func (s settings) written() []string {
 	for _, l := range s.libraries() {
 		folders = append(folders, l.Path)
 	}
-	if s.AuditLog != "" {
-		folders = append(folders, filepath.Dir(s.AuditLog))
-	}
 	return folders
+}
+
+// logged are the folders where it only adds to a file: others may be there that
+// are not its business.
+func (s settings) logged() []string {
+	if s.AuditLog == "" {
+		return nil
+	}
+	return []string{filepath.Dir(s.AuditLog)}
 }
 
 // read are the folders of the files that are read again while it runs. Not the

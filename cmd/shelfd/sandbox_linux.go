@@ -6,13 +6,14 @@ import (
 )
 
 // restrict has Landlock allow this process, and those it would start, to change
-// some folders and read others, and nothing else: not to execute, and neither to
-// bind nor to connect. Without strict, as much of it as the kernel knows.
+// some folders, add to files in others and read yet others, and nothing else: not
+// to execute, and neither to bind nor to connect. Without strict, as much of it as the kernel knows.
 //
 // Publishing an upload moves it between folders, which takes the second version
 // of Landlock: on a kernel with the first nothing is restricted.
-func restrict(written, read []string, strict bool) error {
+func restrict(written, logged, read []string, strict bool) error {
 	const (
+		adding  = ll.AccessFSWriteFile | ll.AccessFSMakeReg
 		reading = ll.AccessFSReadFile | ll.AccessFSReadDir
 		writing = reading | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSRemoveFile |
 			ll.AccessFSMakeReg | ll.AccessFSRefer
@@ -23,6 +24,7 @@ func restrict(written, read []string, strict bool) error {
 	}
 	return config.Restrict(
 		landlock.PathAccess(writing, written...),
+		landlock.PathAccess(adding, logged...),
 		landlock.PathAccess(reading, read...).IgnoreIfMissing(),
 	)
 }

@@ -4,4 +4,4 @@ package main
 
 import "errors"
 
-func restrict(_, _ []string, _ bool) error { return errors.New("this system has no Landlock") }
+func restrict(_, _, _ []string, _ bool) error { return errors.New("this system has no Landlock") }

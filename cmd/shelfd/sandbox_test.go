@@ -45,7 +45,8 @@ const noLandlock = 77
 // then what it must.
 func escape(t *testing.T, dir string) {
 	library, state, config := filepath.Join(dir, "library"), filepath.Join(dir, "state"), filepath.Join(dir, "config")
-	for _, folder := range []string{library, state, config} {
+	log := filepath.Join(dir, "log")
+	for _, folder := range []string{library, state, config, log} {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,12 @@ func escape(t *testing.T, dir string) {
 	if err := os.WriteFile(filepath.Join(config, "shelfd.toml"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	auth := filepath.Join(log, "auth.log") // of somebody else
+	if err := os.WriteFile(auth, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s := defaults()
+	s.AuditLog = filepath.Join(log, "shelfd.json")
 	s.Library, s.State, s.configFile, s.Sandbox.mode = library, state, filepath.Join(config, "shelfd.toml"), sandboxRequire
 	open, err := vfs.OpenDir(library, vfs.DirOptions{})
 	if err != nil {
@@ -73,6 +79,9 @@ func escape(t *testing.T, dir string) {
 		"write the config":      os.WriteFile(s.configFile, nil, 0o600),
 		"run a program":         exec.Command("/bin/true").Run(),
 		"connect":               second(net.Dial("tcp", listener.Addr().String())),
+		"read another log":      second(os.ReadFile(auth)),
+		"remove another log":    os.Remove(auth),
+		"publish another log":   os.Rename(auth, filepath.Join(library, "auth")),
 		"link out":              os.Symlink("/etc", filepath.Join(library, "etc")),
 	} {
 		if !errors.Is(err, os.ErrPermission) {
@@ -88,6 +97,16 @@ func escape(t *testing.T, dir string) {
 	}
 	if err := upload.Commit(t.Context()); err != nil {
 		t.Errorf("an upload is not published: %v", err)
+	}
+	for range 2 { // its own is made, and added to after a reload
+		f, err := os.OpenFile(s.AuditLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err == nil {
+			_, err = f.WriteString("line\n")
+		}
+		if err != nil {
+			t.Errorf("no line is added to the audit log: %v", err)
+		}
+		f.Close()
 	}
 	if _, err := os.ReadFile(s.configFile); err != nil {
 		t.Error(err)
