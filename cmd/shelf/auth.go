@@ -88,7 +88,8 @@ func (a *auth) again(question string) {
 	a.before = append(a.before, question)
 }
 
-// answer asks a person what the server wants to know (RFC 4256).
+// answer asks a person what the server wants to know (RFC 4256). Who asks stands
+// before each line, or a host on the way could pretend to be another.
 func (a *auth) answer(name, instruction string, questions []string, echos []bool) ([]string, error) {
 	defer a.pause()()
 	const most = 16 // of what a server can ask at a time, and of times
@@ -97,7 +98,7 @@ func (a *auth) answer(name, instruction string, questions []string, echos []bool
 	}
 	for _, line := range []string{name, instruction} {
 		if line != "" {
-			a.warnf("%s", printable(line))
+			a.warnf("%s%s", a.who(), printable(line))
 		}
 	}
 	if len(questions) > 0 {
@@ -110,9 +111,12 @@ func (a *auth) answer(name, instruction string, questions []string, echos []bool
 			ask = askLine
 		}
 		var err error
-		if answers[i], err = ask(printable(q)); err != nil {
+		if answers[i], err = ask(a.who() + printable(q)); err != nil {
 			return nil, a.stop(err)
 		}
 	}
 	return answers, nil
 }
+
+// who is put before what a server says.
+func (a *auth) who() string { return "(" + printable(a.to.String()) + ") " }

@@ -18,6 +18,7 @@ type choices struct {
 	force    bool
 	checksum bool
 	dryRun   bool
+	noLinks  bool // no flag: what comes from a folder may have become a link
 	jobs     atATime
 	limit    byteRate
 	settle   span

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -116,6 +117,9 @@ func (h *hosts) judge(host string, addr net.Addr, key ssh.PublicKey) error {
 	}
 	h.plain = key
 	err := known(host, addr, key)
+	if plain, certified := h.keys(host); err == nil && certified && !slices.ContainsFunc(plain, func(k ssh.PublicKey) bool { return sameKey(k, key) }) {
+		return fmt.Errorf("the host %s shows a key that is trusted to sign certificates, and not to be a host's", host)
+	}
 	if err == nil {
 		return nil
 	}
@@ -132,7 +136,7 @@ func (h *hosts) judge(host string, addr net.Addr, key ssh.PublicKey) error {
 	if err := h.decide(host, key); err != nil {
 		return err
 	}
-	h.record(host, addr, key)
+	h.record(host, key)
 	return nil
 }
 
@@ -192,31 +196,36 @@ func (h *hosts) ask(host string, key ssh.PublicKey) error {
 	return nil
 }
 
-// record keeps a key. Where that is not possible it is asked about again.
-func (h *hosts) record(host string, addr net.Addr, key ssh.PublicKey) {
+// record keeps a key for the name alone: what is known of its address, which
+// the name may have only today, is not ours to change. Where a key cannot be
+// kept it is asked about again.
+func (h *hosts) record(host string, key ssh.PublicKey) {
 	if h.file == "" {
 		return
 	}
-	var line bytes.Buffer
-	err := knownhosts.WriteKnownHost(&line, host, addr, key)
-	if err == nil {
-		err = h.append(line.Bytes())
-	}
-	if err != nil {
+	if err := h.append([]byte(knownhosts.Line([]string{host}, key) + "\n")); err != nil {
 		h.warnf("shelf: the key of %s is not recorded: %v", host, err)
 	} else if !h.quiet && !h.json {
 		h.warnf("The key of %s is in %s from now on.", host, h.file)
 	}
 }
 
-// append adds lines to the person's file, at once, whoever else does.
+// append adds lines to the person's file, at once, whoever else does. The last
+// one that is there may lack its end.
 func (h *hosts) append(lines []byte) error {
 	if err := os.MkdirAll(filepath.Dir(h.file), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(h.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(h.file, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
+	}
+	last := []byte{'\n'}
+	if end, err := f.Seek(0, io.SeekEnd); err == nil && end > 0 {
+		f.ReadAt(last, end-1)
+	}
+	if last[0] != '\n' {
+		lines = append([]byte{'\n'}, lines...)
 	}
 	_, err = f.Write(lines)
 	return errors.Join(err, f.Close())

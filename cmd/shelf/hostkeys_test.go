@@ -162,6 +162,39 @@ func TestWhichKey(t *testing.T) {
 	want(t, status, 0, errs)
 }
 
+// A key is recorded for the name that was asked for, and for nothing else; a
+// last line that lacks its end stays what it was.
+func TestRecorded(t *testing.T) {
+	s := newServer(t, nil)
+	other := newKey(t).signer.PublicKey()
+	s.knows(t, "other.example ", other)
+	text, _ := os.ReadFile(s.known)
+	before := strings.TrimSpace(string(text))
+	save(t, s.known, before)
+	_, port, _ := strings.Cut(s.addr, ":")
+	for range 2 {
+		status, _, errs := s.run(t, "", "--accept-new", "ada@localhost:"+port, "list")
+		want(t, status, 0, errs)
+	}
+	text, _ = os.ReadFile(s.known)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != 2 || lines[0] != before || !strings.HasPrefix(lines[1], "[localhost]:"+port+" ssh-") {
+		t.Errorf("recorded:\n%s", text)
+	}
+}
+
+// The key of an authority is no host's.
+func TestAuthorityAsHost(t *testing.T) {
+	ca := newKey(t).signer
+	s := newHost(t, nil, ca)
+	s.knows(t, "@cert-authority * ", ca.PublicKey())
+	status, _, errs := s.run(t, "", s.addr, "list")
+	want(t, status, exitHostKey, errs, "is trusted to sign certificates, and not to be a host's")
+	s.knows(t, "@cert-authority * ", ca.PublicKey(), "HOST ", ca.PublicKey())
+	status, _, errs = s.run(t, "", s.addr, "list")
+	want(t, status, 0, errs)
+}
+
 // Where a key cannot be recorded the rest goes on.
 func TestNotRecorded(t *testing.T) {
 	s := newServer(t, map[string]string{"f": ""})

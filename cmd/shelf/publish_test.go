@@ -11,17 +11,20 @@ import (
 type plainFiles struct {
 	mu    sync.Mutex // guards files
 	files map[string]string
-	fails byte // a kind of request that is refused when it is made again
-	asked map[byte]int
+	// renames that are refused, of the first, the second and so on
+	refused map[int]bool
+	renames int
 }
 
 func (p *plainFiles) answer(r request, out io.Writer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	code := func(c uint32) { out.Write(newPacket(0).uint32(c).string("").string("").seal(fxpStatus, r.id)) }
-	if p.asked[r.kind]++; r.kind == p.fails && p.asked[r.kind] > 1 {
-		code(fxFailure)
-		return
+	if r.kind == fxpRename {
+		if p.renames++; p.refused[p.renames] {
+			code(fxPermissionDenied)
+			return
+		}
 	}
 	from := r.body.string()
 	text, there := p.files[from]
@@ -54,28 +57,35 @@ func (p *plainFiles) answer(r request, out io.Writer) {
 	}
 }
 
-// A file is removed only if another takes its place; and if that fails, where
-// the other is gets said.
+// A file is replaced only by another that takes its place; if that fails it is
+// there as before, or it is said where it is.
 func TestReplaceInTwoSteps(t *testing.T) {
+	before := map[string]string{"/a": "new", "/b": "old"}
 	for _, row := range []struct {
 		from, to string
-		fails    byte
+		refused  map[int]bool
 		left     map[string]string
 		status   int
 		says     string
 	}{
-		{"a", "b", 0, map[string]string{"/b": "new"}, 0, ""},
-		{"a", "c", 0, map[string]string{"/b": "old", "/c": "new"}, 0, ""},
-		{"b", "b", 0, map[string]string{"/a": "new", "/b": "old"}, exitSome, ""},
-		{"absent", "b", 0, map[string]string{"/a": "new", "/b": "old"}, exitSome, "no such file"},
-		{"a", "b", fxpRename, map[string]string{"/a": "new"}, exitSome, "is on the server as a"},
+		{"a", "b", nil, map[string]string{"/b": "new"}, 0, ""},
+		{"a", "c", nil, map[string]string{"/b": "old", "/c": "new"}, 0, ""},
+		{"b", "b", nil, before, exitSome, ""},
+		{"absent", "b", nil, before, exitSome, "no such file"},
+		{"a", "b", map[int]bool{1: true}, before, exitSome, "permission denied"},
+		{"a", "b", map[int]bool{2: true}, before, exitSome, "permission denied"},
+		{"a", "b", map[int]bool{3: true}, before, exitSome, "permission denied"},
+		{"a", "b", map[int]bool{3: true, 4: true}, nil, exitSome, "and what was to get it as a"},
 	} {
-		p := &plainFiles{files: map[string]string{"/a": "new", "/b": "old"}, fails: row.fails, asked: make(map[byte]int)}
+		p := &plainFiles{files: maps.Clone(before), refused: row.refused}
 		s := hostile(t, p.answer)
 		status, _, errs := s.run(t, "", s.addr, "rename", "--force", row.from, row.to)
 		want(t, status, row.status, errs, row.says)
-		if !maps.Equal(p.files, row.left) {
-			t.Errorf("rename --force %s %s leaves %v", row.from, row.to, p.files)
+		if row.left != nil && !maps.Equal(p.files, row.left) {
+			t.Errorf("rename --force %s %s, refused %v, leaves %v", row.from, row.to, row.refused, p.files)
+		}
+		if len(p.files) < len(before)-1 {
+			t.Errorf("something is gone: %v", p.files)
 		}
 	}
 }

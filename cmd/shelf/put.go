@@ -82,21 +82,35 @@ type putting struct {
 	name  string // on the server
 }
 
-// openLocal opens a regular file. What else it may be is found out first: to
-// open a FIFO would wait for a writer.
-func openLocal(file string) (*os.File, fs.FileInfo, error) {
-	info, err := os.Stat(file)
+// openLocal opens a regular file, with further flags of open(2). What it is is
+// looked at when it is open, and to open a FIFO does not wait for a writer.
+func openLocal(file string, flags int) (*os.File, fs.FileInfo, error) {
+	local, err := os.OpenFile(file, os.O_RDONLY|openNoWait|flags, 0)
 	if err != nil {
 		return nil, nil, reason(err)
 	}
-	if info.IsDir() {
-		return nil, nil, errors.New("a folder; only files can be put, and sync takes those in a folder")
+	info, err := local.Stat()
+	switch {
+	case err != nil:
+		err = reason(err)
+	case info.IsDir():
+		err = errors.New("a folder; only files can be put, and sync takes those in a folder")
+	case !info.Mode().IsRegular():
+		err = errors.New("not a regular file; only those can be put")
 	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("not a regular file; only those can be put")
+	if err != nil {
+		local.Close()
+		return nil, nil, err
 	}
-	local, err := os.Open(file)
-	return local, info, reason(err)
+	return local, info, nil
+}
+
+// flags are those of openLocal.
+func (o *choices) flags() int {
+	if o.noLinks {
+		return openNoLink
+	}
+	return 0
 }
 
 // reason leaves out of a file's error the path, which is said beside it.
@@ -110,7 +124,7 @@ func reason(err error) error {
 // one uploads a file. CLOSE or, on servers other than Shelf, a rename publishes
 // it: if anything fails before, the server keeps what it had.
 func (p *putting) one(ctx context.Context, file string) (err error) {
-	if p.local, p.info, err = openLocal(file); err != nil {
+	if p.local, p.info, err = openLocal(file, p.flags()); err != nil {
 		return err
 	}
 	defer p.local.Close()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -32,11 +33,19 @@ func (c sshConfig) resolve(d destination, o options, port int) (t target, err er
 	if name := c.get(d.host, "HostName"); name != "" {
 		t.host = strings.ReplaceAll(name, "%h", d.host)
 	}
+	if t.host, err = canonical(t.host); err != nil {
+		return t, err
+	}
 	if t.user == "" {
 		t.user = firstOf(o.user, c.get(d.host, "User"), localUser())
 	}
 	if t.port(d, o, c.get(d.host, "Port"), port); t.user == "" {
 		return t, usageErrorf("as whom? write user@%s", printable(d.host))
+	}
+	for _, word := range []string{"RevokedHostKeys", "HostKeyAlias", "KnownHostsCommand"} {
+		if value := c.get(d.host, word); value != "" && value != "none" {
+			return t, usageErrorf("ssh_config has %s for %s, which shelf does not follow, and to trust another key would be wrong; -F none reads no file", word, printable(d.host))
+		}
 	}
 	t.newKeys = newKeysOf(c.get(d.host, "StrictHostKeyChecking"), o.acceptNew)
 	t.learns = strings.EqualFold(firstOf(c.get(d.host, "UpdateHostKeys"), "yes"), "yes")
@@ -45,6 +54,19 @@ func (c sshConfig) resolve(d destination, o options, port int) (t target, err er
 	t.certificates = t.expand(c.getAll(d.host, "CertificateFile"))
 	t.hostFiles(o, c.list(d.host, "UserKnownHostsFile"), c.list(d.host, "GlobalKnownHostsFile"))
 	return t, t.proxies(d, firstOf(o.jump, c.get(d.host, "ProxyJump")), c.get(d.host, "ProxyCommand"))
+}
+
+// canonical is a host's name or address in the one way in which known_hosts has
+// it. What would mean more there than one host is no name.
+func canonical(host string) (string, error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.String(), nil
+	}
+	odd := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`,*?!|@#'"\`, r) }
+	if strings.ContainsFunc(host, odd) {
+		return "", usageErrorf("%s is no name of a host", printable(host))
+	}
+	return strings.ToLower(host), nil
 }
 
 func (t *target) port(d destination, o options, configured string, usual int) {
@@ -94,7 +116,7 @@ func (t *target) hostFiles(o options, own, global []string) {
 		own = []string{"~/.ssh/known_hosts", "~/.ssh/known_hosts2"}
 	}
 	if global == nil {
-		global = []string{"/etc/ssh/ssh_known_hosts"}
+		global = []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
 	}
 	t.knownHosts = t.expand(own)
 	t.newHosts = firstOf(t.knownHosts...)

@@ -77,7 +77,7 @@ func TestSSHConfig(t *testing.T) {
 	}
 	to, _, err = resolved(t, file, "none")
 	mustEqual(t, "error", err, error(nil))
-	mustEqual(t, "known hosts of none", to.knownHosts, []string{"/etc/ssh/ssh_known_hosts"})
+	mustEqual(t, "known hosts of none", to.knownHosts, []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"})
 	mustEqual(t, "new hosts of none", to.newHosts, "")
 }
 
@@ -98,12 +98,33 @@ func TestMatchLeftOut(t *testing.T) {
 	mustEqual(t, "final", warned, "")
 }
 
+// A host has one name, however it is written, and no name means several.
+func TestCanonical(t *testing.T) {
+	for in, want := range map[string]string{
+		"Files.Example.COM": "files.example.com", "2001:DB8:0::1": "2001:db8::1", "192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "::ffff:192.0.2.7",
+	} {
+		got, err := canonical(in)
+		mustEqual(t, in, got, want)
+		mustEqual(t, "error for "+in, err, error(nil))
+	}
+	for _, in := range []string{"a,b", "*", "a b", "a\nb", "!a", "|1|x", "@revoked", "a?", "#a", `a\b`, ""} {
+		if got, err := canonical(in); err == nil && in != "" {
+			t.Errorf("%q is %q", in, got)
+		}
+	}
+	to, _, err := resolved(t, "none", "ada@Files.Example:22")
+	mustEqual(t, "error", err, error(nil))
+	mustEqual(t, "address", to.addr, "files.example:22")
+}
+
 // What cannot be followed is said, and not passed over.
 func TestSSHConfigRefused(t *testing.T) {
 	circle := filepath.Join(t.TempDir(), "circle")
 	save(t, circle, "Include "+circle+"\n")
 	for file, says := range map[string]string{
 		configured(t, "ProxyCommand nc %h %p"): "has a ProxyCommand for files, and shelf runs none",
+		configured(t, "HostKeyAlias other"):    "has HostKeyAlias for files, which shelf does not follow",
+		configured(t, "RevokedHostKeys /x"):    "has RevokedHostKeys for files",
 		configured(t, `IdentityFile "open`):    "line 1: a quote is not closed",
 		circle:                                 "is included by itself",
 		filepath.Join(t.TempDir(), "absent"):   "no such file",

@@ -11,12 +11,13 @@ import (
 
 // The codes of STATUS (draft-ietf-secsh-filexfer-02 section 7).
 const (
-	fxOK               = 0
-	fxEOF              = 1
-	fxNoSuchFile       = 2
-	fxPermissionDenied = 3
-	fxFailure          = 4
-	fxOpUnsupported    = 8
+	fxOK                = 0
+	fxEOF               = 1
+	fxNoSuchFile        = 2
+	fxPermissionDenied  = 3
+	fxFailure           = 4
+	fxOpUnsupported     = 8
+	fxFileAlreadyExists = 11 // of version 4 and later
 )
 
 // status is a refusal of the server.

@@ -15,6 +15,7 @@ func (s *shell) sync(ctx context.Context, o *choices, args []string) error {
 	if len(args) != 1 {
 		return usageErrorf("which folder? sync DIR")
 	}
+	o.noLinks = true
 	files, err := s.outdated(ctx, o, args[0])
 	if err != nil {
 		return err
@@ -127,15 +128,11 @@ func (s *shell) upToDate(ctx context.Context, o *choices, file string, info fs.F
 }
 
 func fileDigest(ctx context.Context, file string) (string, error) {
-	f, err := os.Open(file)
+	f, info, err := openLocal(file, openNoLink)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
 	h := sha256.New()
 	err = hashFirst(ctx, h, f, info.Size())
 	return hexDigest(h), err

@@ -27,6 +27,10 @@ func (t terminal) Read(p []byte) (int, error)  { return t.in.Read(p) }
 func (t terminal) Write(p []byte) (int, error) { return t.out.Write(p) }
 func (t terminal) Close() error                { return errors.Join(t.in.Close(), t.out.Close()) }
 
+// Flags of open(2), where there are such: not to follow a link, and not to wait
+// for the other end of a FIFO.
+const openNoLink, openNoWait = 0, 0
+
 // lock makes this process the only one that has the file locked, until it is
 // closed.
 func lock(f *os.File) error {

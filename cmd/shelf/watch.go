@@ -33,6 +33,7 @@ func (s *shell) watch(ctx context.Context, o *choices, args []string) error {
 		return err
 	}
 	defer events.Close()
+	o.noLinks = true
 	w := &watching{shell: s, choices: o, dir: filepath.Clean(args[0]), changed: make(map[string]time.Time), settle: time.Duration(o.settle)}
 	if err := events.Add(w.dir); err != nil {
 		return fmt.Errorf("%s cannot be watched: %w", printable(w.dir), reason(err))

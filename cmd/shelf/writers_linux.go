@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,11 +11,7 @@ import (
 // a file of another owner or over a network, it is not known, and false. The
 // lease is given back at once, since whoever opens the file waits for that.
 func beingWritten(file string) bool {
-	info, err := os.Lstat(file)
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	f, err := os.Open(file)
+	f, _, err := openLocal(file, openNoLink)
 	if err != nil {
 		return false
 	}
