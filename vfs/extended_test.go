@@ -17,16 +17,7 @@ func extended(t *testing.T, p vfs.Permissions) (raw, *vfstest.Memory) {
 	t.Helper()
 	lib := vfstest.NewMemory()
 	for name, text := range map[string]string{"a": "0123456789", "big": strings.Repeat("x", 600_000)} {
-		u, err := lib.Create(context.Background(), name, vfs.CreateOptions{Create: true})
-		if err == nil {
-			_, err = u.WriteAt([]byte(text), 0)
-		}
-		if err == nil {
-			err = u.Commit(context.Background())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		store(t, lib, name, []byte(text))
 	}
 	c, in, out := serve(t, vfs.SessionOptions{Library: lib, Account: "ada", Permissions: p})
 	t.Cleanup(c.end)

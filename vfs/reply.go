@@ -42,17 +42,20 @@ func (r *reply) data(id uint32, n int) []byte {
 // trim ends an SSH_FXP_DATA that carries n bytes.
 func (r *reply) trim(n int) {
 	r.b = r.b[:headerLen+4+n]
-	binary.BigEndian.PutUint32(r.b, uint32(len(r.b)-4))
+	r.tellData(n)
+}
+
+// tellData writes into an SSH_FXP_DATA that it carries n bytes.
+func (r *reply) tellData(n int) {
+	binary.BigEndian.PutUint32(r.b, uint32(headerLen+n))
 	binary.BigEndian.PutUint32(r.b[headerLen:], uint32(n))
 }
 
 // beginData starts an SSH_FXP_DATA of n bytes of which first is sent at once,
 // with its head, and returns where the data of that go.
 func (r *reply) beginData(id uint32, n, first int) []byte {
-	const head = headerLen + 4
-	data := r.data(id, first-head)
-	binary.BigEndian.PutUint32(r.b, uint32(head-4+n))
-	binary.BigEndian.PutUint32(r.b[headerLen:], uint32(n))
+	data := r.data(id, first-(headerLen+4))
+	r.tellData(n)
 	return data
 }
 

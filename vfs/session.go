@@ -96,10 +96,9 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.h.logPanic(p)
-			if err = nil; r.begun {
-				err = errPanic()
-			} else {
-				s.status(r, f, nil, errPanic())
+			if err = errPanic(); !r.begun {
+				s.status(r, f, nil, err)
+				err = nil
 			}
 		}
 	}()
