@@ -25,7 +25,8 @@ func askLine(question string) (string, error) {
 	})
 }
 
-// ask asks the person at the terminal. The terminal is raw meanwhile, so Ctrl-C is a key, and no signal that would leave it as it is.
+// ask asks the person at the terminal. It is raw meanwhile, so Ctrl-C is a key,
+// and no signal that would leave it as it is.
 func ask(question string, read func(*term.Terminal, string) (string, error)) (string, error) {
 	tty, err := openTerminal()
 	if err != nil {

@@ -34,6 +34,11 @@ type lane struct {
 	handle string
 }
 
+// askStat asks for FSTAT, and waits for no answer.
+func (l lane) askStat() (*call, error) {
+	return l.send(fxpFstat, newPacket(len(l.handle)+4).string(l.handle), nil)
+}
+
 // openDownload opens a file for reading.
 func (r *remote) openDownload(ctx context.Context, path string) (*download, error) {
 	l, file, err := r.openLane(ctx, r.pool.take, path)
@@ -160,8 +165,8 @@ func (d *download) copy(ctx context.Context, to io.Writer, offset int64, progres
 			queue, next, turn = append(queue, p), next+int64(len(p.into)), turn+1
 		}
 		if d.fixed && last == nil && next >= d.file.size {
-			l, err := d.lanes[0], error(nil)
-			if last, err = l.send(fxpFstat, newPacket(len(l.handle)+4).string(l.handle), nil); err != nil {
+			var err error
+			if last, err = d.lanes[0].askStat(); err != nil {
 				return err
 			}
 		}

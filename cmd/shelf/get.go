@@ -78,7 +78,8 @@ func (g *getting) here(ctx context.Context, name string) error {
 	if err != nil {
 		return g.remote.ask.explain(ctx, err)
 	}
-	if g.same(ctx, name, local, there) {
+	open := func() (*os.File, error) { return g.root.Open(name) }
+	if g.same(ctx, g.choices, name, there, local, open) {
 		return errSame
 	}
 	if !g.force && !g.confirm(ctx, fmt.Sprintf("%s is here already. Replace it?", printable(name))) {
@@ -88,23 +89,29 @@ func (g *getting) here(ctx context.Context, name string) error {
 	return nil
 }
 
-// same tells whether the file is here: by size and time or, if asked to, by its
-// digest.
-func (g *getting) same(ctx context.Context, name string, local fs.FileInfo, there attrs) bool {
-	if local.Size() != there.size {
+// same tells whether a file here is the one on the server: by size and time or,
+// if asked to, by its digest.
+func (s *shell) same(ctx context.Context, o *choices, name string, there attrs, here fs.FileInfo, open func() (*os.File, error)) bool {
+	if here.Size() != there.size {
 		return false
 	}
-	if !g.checksum {
-		return sameTime(local.ModTime(), there.modified)
+	if !o.checksum {
+		return sameTime(here.ModTime(), there.modified)
 	}
-	f, err := g.root.Open(name)
+	f, err := open()
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	ours := sha256.New()
-	theirs, err := g.remote.digest(ctx, g.remote.path(name), there.size, nil)
-	return err == nil && hashFirst(ctx, ours, f, there.size) == nil && hexDigest(ours) == theirs
+	if now, err := f.Stat(); err != nil || now.Size() != there.size {
+		return false
+	}
+	theirs, err := s.remote.digest(ctx, s.remote.path(name), there.size, nil)
+	if err != nil {
+		return false
+	}
+	ours, err := digestFirst(ctx, f, there.size)
+	return err == nil && ours == theirs
 }
 
 // sameTime compares times as SFTP has them, in seconds.
@@ -223,6 +230,13 @@ func (g *getting) compare(ctx context.Context, d *download, m *meter, theirs str
 	}
 	m.checked = true
 	return nil
+}
+
+// digestFirst is the SHA-256 of the first n bytes of a file.
+func digestFirst(ctx context.Context, f *os.File, n int64) (string, error) {
+	h := sha256.New()
+	err := hashFirst(ctx, h, f, n)
+	return hexDigest(h), err
 }
 
 // hashFirst feeds the first n bytes of a file to h, and leaves it behind them.

@@ -117,11 +117,8 @@ func (h *hosts) judge(host string, addr net.Addr, key ssh.PublicKey) error {
 	}
 	h.plain = key
 	err := known(host, addr, key)
-	if plain, certified := h.keys(host); err == nil && certified && !slices.ContainsFunc(plain, func(k ssh.PublicKey) bool { return sameKey(k, key) }) {
-		return fmt.Errorf("the host %s shows a key that is trusted to sign certificates, and not to be a host's", host)
-	}
 	if err == nil {
-		return nil
+		return h.ofHost(host, key)
 	}
 	if err := h.revoked(host, key, err); err != nil {
 		return err
@@ -140,6 +137,14 @@ func (h *hosts) judge(host string, addr net.Addr, key ssh.PublicKey) error {
 	return nil
 }
 
+// ofHost refuses an authority's key, which x/crypto takes for a host's, too.
+func (h *hosts) ofHost(host string, key ssh.PublicKey) error {
+	if plain, certified := h.keys(host); certified && !hasKey(plain, key) {
+		return fmt.Errorf("the host %s shows a key that is trusted to sign certificates, and not to be a host's", host)
+	}
+	return nil
+}
+
 // revoked says so of a key, or of one that signed a certificate.
 func (h *hosts) revoked(host string, key ssh.PublicKey, err error) error {
 	line := (*xknownhosts.RevokedError)(nil)
@@ -154,7 +159,7 @@ func (h *hosts) revoked(host string, key ssh.PublicKey, err error) error {
 func (h *hosts) changed(host string, key ssh.PublicKey, known []xknownhosts.KnownKey) error {
 	plain, _ := h.keys(host)
 	for _, k := range known {
-		if slices.ContainsFunc(plain, func(p ssh.PublicKey) bool { return sameKey(p, k.Key) }) {
+		if hasKey(plain, k.Key) {
 			return fmt.Errorf("the key of %s has CHANGED; it was %s and is now %s: somebody may stand in between. "+
 				"If you know that the server has a new key, remove line %d of %s: ssh-keygen -R '%s' -f '%s'",
 				host, ssh.FingerprintSHA256(k.Key), ssh.FingerprintSHA256(key), k.Line, k.Filename, knownhosts.Normalize(host), k.Filename)
@@ -164,6 +169,10 @@ func (h *hosts) changed(host string, key ssh.PublicKey, known []xknownhosts.Know
 }
 
 func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
+
+func hasKey(all []ssh.PublicKey, key ssh.PublicKey) bool {
+	return slices.ContainsFunc(all, func(k ssh.PublicKey) bool { return sameKey(k, key) })
+}
 
 // decide is what is done about a key that is not known.
 func (h *hosts) decide(host string, key ssh.PublicKey) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"io"
 )
@@ -19,11 +18,10 @@ func (p *putting) begin(ctx context.Context, path string) (*upload, int64, error
 		}
 	}
 	// Another put of this file may be writing the stage: it is never truncated.
-	u, err := p.remote.openUpload(ctx, path, openRead|openWrite|openCreate)
+	u, err := p.open(ctx, path, openRead|openWrite|openCreate)
 	if err != nil {
 		return p.anew(ctx, path)
 	}
-	u.limit = p.t.limit
 	from, err := p.kept(ctx, u)
 	if err == nil {
 		return u, from, nil
@@ -43,12 +41,16 @@ func (p *putting) anew(ctx context.Context, path string) (*upload, int64, error)
 		path = p.remote.path(partName(rand.Text(), p.name, attrs{}))
 		flags = openWrite | openCreate | openExcl
 	}
+	u, err := p.open(ctx, path, flags)
+	return u, 0, err
+}
+
+func (p *putting) open(ctx context.Context, path string, flags uint32) (*upload, error) {
 	u, err := p.remote.openUpload(ctx, path, flags)
-	if err != nil {
-		return nil, 0, err
+	if err == nil {
+		u.limit = p.t.limit
 	}
-	u.limit = p.t.limit
-	return u, 0, nil
+	return u, err
 }
 
 // kept tells how much of what the upload has is the beginning of the file.
@@ -65,15 +67,16 @@ func (p *putting) kept(ctx context.Context, u *upload) (int64, error) {
 	if same < n {
 		p.detailf("%s: of %d bytes that the server has, %d are those of the file; what follows is sent", printable(p.m.name), n, same)
 	}
-	// What two puts of one file write into a stage is the same: there the rest
-	// is written over, for the other may have come further.
-	if keep := same; p.remote.stages && keep < now.size {
-		return same, u.c.setSize(ctx, u.handle, keep)
+	keep := same
+	if !p.remote.stages {
+		// What two puts of one file write into a stage is the same: the rest is
+		// written over, for the other may have come further.
+		keep = n
 	}
-	if now.size > n {
-		return same, u.c.setSize(ctx, u.handle, n)
+	if keep < now.size {
+		err = u.c.setSize(ctx, u.handle, keep)
 	}
-	return same, nil
+	return same, err
 }
 
 // compare tells how many of the n bytes that the upload has are those of the
@@ -90,12 +93,9 @@ func (p *putting) compare(ctx context.Context, u *upload, n int64) (int64, error
 		}
 		return u.compare(ctx, p.local, n)
 	}
-	h := sha256.New()
-	if err := hashFirst(ctx, h, p.local, n); err != nil {
+	ours, err := digestFirst(ctx, p.local, n)
+	if err != nil || ours != sum {
 		return 0, err
-	}
-	if hexDigest(h) != sum {
-		return 0, nil
 	}
 	return n, nil
 }

@@ -15,7 +15,10 @@ func (t *transfers) measure(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var measuring sync.WaitGroup
 	measuring.Go(func() {
-		sizeOf := map[string]sizing{"put": sizeHere, "get": t.sizeThere()}[t.command]
+		sizeOf := sizing(sizeHere)
+		if t.command == "get" {
+			sizeOf = t.sizeThere()
+		}
 		for _, one := range t.all {
 			if one.known != nil || ctx.Err() != nil {
 				continue

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,7 +51,11 @@ func (s *shell) outdated(ctx context.Context, o *choices, dir string) (files []s
 	for _, info := range local {
 		file := filepath.Join(dir, info.Name())
 		a, ok := there[info.Name()]
-		if ok && s.upToDate(ctx, o, file, info, a) {
+		open := func() (*os.File, error) {
+			f, _, err := openLocal(file, openNoLink)
+			return f, err
+		}
+		if ok && s.same(ctx, o, info.Name(), a, info, open) {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -109,31 +112,4 @@ func someOf(names []string) string {
 		some = append(some, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(some, ", ")
-}
-
-// upToDate compares a file with the one of its name on the server.
-func (s *shell) upToDate(ctx context.Context, o *choices, file string, info fs.FileInfo, there attrs) bool {
-	if info.Size() != there.size {
-		return false
-	}
-	if !o.checksum {
-		return sameTime(info.ModTime(), there.modified)
-	}
-	theirs, err := s.remote.digest(ctx, s.remote.path(info.Name()), there.size, nil)
-	if err != nil {
-		return false
-	}
-	ours, err := fileDigest(ctx, file)
-	return err == nil && ours == theirs
-}
-
-func fileDigest(ctx context.Context, file string) (string, error) {
-	f, info, err := openLocal(file, openNoLink)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	err = hashFirst(ctx, h, f, info.Size())
-	return hexDigest(h), err
 }
