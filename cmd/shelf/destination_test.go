@@ -11,7 +11,7 @@ func TestNoDestination(t *testing.T) {
 	}{
 		{[]string{"ssh://ada@host/x"}, "write sftp://ada@host/x"},
 		{[]string{"http://host"}, "write sftp://host"},
-		{[]string{"ada@host:a.txt"}, "to get that file: shelf ada@host get a.txt"},
+		{[]string{"ada@host:a.txt"}, "to get a file of that name: shelf ada@host get a.txt"},
 		{[]string{"ada@host:"}, "ada@host: is not a server"},
 		{[]string{"-p", "0", "host"}, `port 0 is not a number from 1 to 65535`},
 		{[]string{"-p", "65536", "host"}, `port 65536 is not`},

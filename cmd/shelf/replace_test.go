@@ -75,7 +75,7 @@ func TestReplaceInTwoSteps(t *testing.T) {
 		{"a", "b", map[int]bool{1: true}, before, exitSome, "permission denied"},
 		{"a", "b", map[int]bool{2: true}, before, exitSome, "permission denied"},
 		{"a", "b", map[int]bool{3: true}, before, exitSome, "permission denied"},
-		{"a", "b", map[int]bool{3: true, 4: true}, nil, exitSome, "and what was to get it as a"},
+		{"a", "b", map[int]bool{3: true, 4: true}, nil, exitSome, "and the new one as a"},
 	} {
 		p := &plainFiles{files: maps.Clone(before), refused: row.refused}
 		s := hostile(t, p.answer)
