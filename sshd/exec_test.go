@@ -18,6 +18,7 @@ import (
 
 	"shelf/keys"
 	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 // shelfOf serves a library in a folder of its own, with these permissions, and
@@ -38,7 +39,7 @@ func shelfKeeping(t *testing.T, p vfs.Permissions, rules vfs.PartialRules) (*tes
 	t.Cleanup(func() { library.Close() })
 	return serve(t, func(c *Config) {
 		c.Session = func(keys.Identity) (Service, error) {
-			return Service{SessionOptions: vfs.SessionOptions{Library: library, Permissions: p, MaxFileSize: 1 << 20}}, nil
+			return Service{Options: access.Options{Library: library, Permissions: p, MaxFileSize: 1 << 20}}, nil
 		}
 	}), folder
 }
@@ -227,12 +228,15 @@ func (f endlessFile) Digest(ctx context.Context, _ crypto.Hash) ([]byte, error) 
 func TestDigestsEndWithTheChannel(t *testing.T) {
 	e := endless{openLibrary(t), make(chan struct{}), make(chan error, 1)}
 	u, err := e.Create(t.Context(), "a", vfs.CreateOptions{Create: true})
-	if err != nil || u.Commit(t.Context()) != nil {
+	if err == nil {
+		_, err = u.Commit(t.Context())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, func(c *Config) {
 		c.Session = func(keys.Identity) (Service, error) {
-			return Service{SessionOptions: vfs.SessionOptions{Library: e, Permissions: vfs.DefaultPermissions()}}, nil
+			return Service{Options: access.Options{Library: e, Permissions: vfs.DefaultPermissions()}}, nil
 		}
 	})
 	client := s.dial(t)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/access"
 	"shelf/vfs/vfstest"
 )
 
@@ -497,20 +498,20 @@ func FuzzScpSink(f *testing.F) {
 			return
 		}
 		library := vfstest.NewMemory()
-		access := vfs.NewAccess(t.Context(), vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions(), MaxFileSize: 1 << 16})
+		files := access.New(t.Context(), access.Options{Library: library, Permissions: vfs.DefaultPermissions(), MaxFileSize: 1 << 16})
 		channel := struct {
 			io.Reader
 			io.Writer
 		}{strings.NewReader(source), io.Discard}
-		p := &process{name: "scp", args: words, access: access, channel: channel, stderr: io.Discard}
+		p := &process{name: "scp", args: words, access: files, channel: channel, stderr: io.Discard}
 		p.scp()
-		if access.OpenHandles() != 0 {
+		if files.OpenHandles() != 0 {
 			t.Error("something is left open")
 		}
 		for i, err := range library.List(t.Context()) {
-			announced := regexp.MustCompile(fmt.Sprintf(" 0*%d ", i.Size()))
-			if err != nil || vfs.CheckName(i.Name()) != nil || !announced.MatchString(source) {
-				t.Errorf("%q of %d bytes was published: %v", i.Name(), i.Size(), err)
+			announced := regexp.MustCompile(fmt.Sprintf(" 0*%d ", i.Size))
+			if err != nil || vfs.CheckName(i.Name) != nil || !announced.MatchString(source) {
+				t.Errorf("%q of %d bytes was published: %v", i.Name, i.Size, err)
 			}
 		}
 	})

@@ -20,6 +20,7 @@ import (
 
 	"shelf/keys"
 	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -55,7 +56,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 	config := Config{
 		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: DefaultLimits(),
 		Session: func(keys.Identity) (Service, error) {
-			return Service{SessionOptions: vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
+			return Service{Options: access.Options{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
 		},
 		Report: s.events.add, Log: log,
 	}

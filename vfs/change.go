@@ -73,27 +73,30 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 }
 
 // SetAttr implements [Library].
-func (d *Dir) SetAttr(ctx context.Context, name string, a Attr) error {
+func (d *Dir) SetAttr(ctx context.Context, name string, a Attr) (Info, error) {
 	if a.HasSize {
 		return d.resize(ctx, name, a)
 	}
 	f, i, err := d.open(name)
 	if err != nil {
-		return err
+		return Info{}, err
 	}
 	defer f.Close()
-	return setAttr(d.fd(), name, f, i.mode, a)
+	if err := setAttr(d.fd(), name, f, i.mode, a); err != nil {
+		return Info{}, err
+	}
+	return (&dirFile{File: f, name: name}).Stat()
 }
 
 // resize publishes the file anew with another size.
-func (d *Dir) resize(ctx context.Context, name string, a Attr) error {
+func (d *Dir) resize(ctx context.Context, name string, a Attr) (Info, error) {
 	u, err := d.Create(ctx, name, CreateOptions{})
 	if err != nil {
-		return err
+		return Info{}, err
 	}
 	if err := u.SetAttr(a); err != nil {
 		u.Abort()
-		return err
+		return Info{}, err
 	}
 	return u.Commit(ctx)
 }

@@ -33,28 +33,40 @@ func (u *upload) sync() error {
 //	                 (renameat2 or linkat where it must not replace)
 //	fsync(folder)    the name is on disk before the client is told
 //
-// Only an error of the last can leave the new file published; it is whole.
-func (u *upload) Commit(ctx context.Context) error {
+// After an error of the last the new file is there, whole, but a power cut may
+// undo that: it is uncertain.
+func (u *upload) Commit(ctx context.Context) (Info, error) {
 	if err := u.usable(); err != nil {
 		u.Abort()
-		return err
+		return Info{}, err
 	}
 	if !u.changed {
-		return errors.Join(u.commitAttr(ctx), u.Abort())
+		i, err := u.commitAttr(ctx)
+		return i, errors.Join(err, u.Abort())
 	}
 	for _, step := range []func() error{u.fill, u.setLength, u.setAttr, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
-			return err
+			return Info{}, err
 		}
 	}
-	return errors.Join(u.d.sync(), u.close())
+	i, err := (&dirFile{File: u.stage.File, name: u.name}).Stat()
+	return i, errors.Join(err, uncertain(u.d.sync()), u.close())
+}
+
+// uncertain is the error of a Commit that has renamed and could not sync that.
+func uncertain(err error) error {
+	if err == nil {
+		return nil
+	}
+	const why = "the server's disk failed after the file was published; it is not known whether that lasts"
+	return &Error{Kind: ErrUncertain, Why: why, Err: err}
 }
 
 // commitAttr is the Commit of an upload into which nothing was written.
-func (u *upload) commitAttr(ctx context.Context) error {
+func (u *upload) commitAttr(ctx context.Context) (Info, error) {
 	if !u.attr.HasMode && !u.attr.HasTimes {
-		return nil
+		return (&dirFile{File: u.base, name: u.name}).Stat()
 	}
 	return u.d.SetAttr(ctx, u.name, u.attr)
 }

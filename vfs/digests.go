@@ -75,7 +75,7 @@ func (d *Digests) of(ctx context.Context, f *os.File, a crypto.Hash) ([]byte, er
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			return nil, &Error{Kind: errCut, Why: "the client is gone"}
+			return nil, &Error{Kind: ErrCut, Why: "the client is gone"}
 		}
 	}
 }
@@ -114,9 +114,9 @@ func (d *Digests) compute(ctx context.Context, f *os.File, key digestKey) ([]byt
 		defer func() { <-d.slots }()
 	case <-ctx.Done():
 	}
-	sum, err := readDigest(ctx, f, key.algorithm)
+	sum, err := ReadDigest(ctx, f, key.algorithm)
 	if err != nil {
-		return nil, err
+		return nil, storeError("read", err)
 	}
 	after, err := keyOf(f, key.algorithm)
 	if err == nil && after == key && d.now().Sub(time.Unix(0, key.ctime)) > settled {

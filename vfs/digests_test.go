@@ -295,7 +295,7 @@ func TestDigestsEndWithTheClient(t *testing.T) {
 	f := openFile(t, filepath.Join(dir, "f"), "hello")
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if _, err := d.of(gone, f, crypto.MD5); !errors.Is(err, errCut) {
+	if _, err := d.of(gone, f, crypto.MD5); !errors.Is(err, ErrCut) {
 		t.Errorf("while it reads: %v", err)
 	}
 	key, err := keyOf(f, crypto.MD5)
@@ -303,7 +303,7 @@ func TestDigestsEndWithTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.busy[key] = make(chan struct{}) // another, who never ends
-	if _, err := d.of(gone, f, crypto.MD5); !errors.Is(err, errCut) {
+	if _, err := d.of(gone, f, crypto.MD5); !errors.Is(err, ErrCut) {
 		t.Errorf("while it waits: %v", err)
 	}
 	delete(d.busy, key)

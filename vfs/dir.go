@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 
@@ -72,6 +71,13 @@ func OpenDir(path string, o DirOptions) (*Dir, error) {
 	return d, nil
 }
 
+// Properties implements [Library].
+func (d *Dir) Properties() Properties {
+	return Properties{
+		Durable: d.o.Durability != NoFsync, AtomicRename: true, OldVersionsReadable: true, Fsync: true,
+	}
+}
+
 // Close gives the library back. Uploads that are open fail.
 func (d *Dir) Close() error {
 	return errors.Join(d.stages.close(), d.dir.Close())
@@ -80,12 +86,9 @@ func (d *Dir) Close() error {
 func (d *Dir) fd() int { return int(d.dir.Fd()) }
 
 // Stat implements [Library].
-func (d *Dir) Stat(_ context.Context, name string) (fs.FileInfo, error) {
+func (d *Dir) Stat(_ context.Context, name string) (Info, error) {
 	i, err := d.stat(name)
-	if err != nil {
-		return nil, err
-	}
-	return i, nil
+	return i.look(), err
 }
 
 func (d *Dir) stat(name string) (info, error) {
@@ -148,16 +151,22 @@ type dirFile struct {
 // Digest implements [Digest].
 func (f *dirFile) Digest(ctx context.Context, a crypto.Hash) ([]byte, error) {
 	if f.digests == nil {
-		return readDigest(ctx, f.File, a)
+		sum, err := ReadDigest(ctx, f.File, a)
+		return sum, storeError("read", err)
 	}
 	return f.digests.of(ctx, f.File, a)
 }
 
 // Stat describes this version, whatever the name stands for by now.
-func (f *dirFile) Stat() (fs.FileInfo, error) {
+func (f *dirFile) Stat() (Info, error) {
+	i, err := f.stat()
+	return i.look(), err
+}
+
+func (f *dirFile) stat() (info, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return nil, storeError("fstat", err)
+		return info{}, storeError("fstat", err)
 	}
 	i, _ := infoOf(f.name, &st)
 	return i, nil

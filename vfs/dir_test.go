@@ -148,7 +148,7 @@ func TestDirPlanted(t *testing.T) {
 	before := snapshot(t, path)
 	ctx := t.Context()
 	for i, err := range d.List(ctx) {
-		if err != nil || i.Name() != "real" {
+		if err != nil || i.Name != "real" {
 			t.Errorf("listed %v, %v", i, err)
 		}
 	}
@@ -160,8 +160,8 @@ func TestDirPlanted(t *testing.T) {
 			"Stat": statErr, "Open": openErr, "Create over": overErr,
 			"Remove":      d.Remove(ctx, name),
 			"Rename":      d.Rename(ctx, name, "elsewhere", true),
-			"SetAttr":     d.SetAttr(ctx, name, vfs.Attr{HasMode: true, Mode: 0o777}),
-			"SetAttr len": d.SetAttr(ctx, name, vfs.Attr{HasSize: true}),
+			"SetAttr":     failure(d.SetAttr(ctx, name, vfs.Attr{HasMode: true, Mode: 0o777})),
+			"SetAttr len": failure(d.SetAttr(ctx, name, vfs.Attr{HasSize: true})),
 		} {
 			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, vfs.ErrName) {
 				t.Errorf("%s of %q: %v", call, name, err)
@@ -200,7 +200,7 @@ func TestDirPlantedDuringUpload(t *testing.T) {
 		if err := make(filepath.Join(path, "f")); err != nil {
 			t.Fatal(err)
 		}
-		if err := u.Commit(t.Context()); !errors.Is(err, vfs.ErrName) {
+		if _, err := u.Commit(t.Context()); !errors.Is(err, vfs.ErrName) {
 			t.Errorf("Commit over a %s: %v", kind, err)
 		}
 		if text, _ := os.ReadFile(filepath.Join(path, "real")); string(text) != "real" {
@@ -269,8 +269,10 @@ func put(t testing.TB, l vfs.Library, name string, size int64, o vfs.CreateOptio
 	return data
 }
 
+func failure[T any](_ T, err error) error { return err }
+
 func keep(u vfs.Upload) error   { return u.(vfs.Keeper).Keep() }
-func commit(u vfs.Upload) error { return u.Commit(context.Background()) }
+func commit(u vfs.Upload) error { return failure(u.Commit(context.Background())) }
 
 func partial(t testing.TB, d *vfs.Dir, owner, name string) int64 {
 	t.Helper()
@@ -278,10 +280,10 @@ func partial(t testing.TB, d *vfs.Dir, owner, name string) int64 {
 	if errors.Is(err, fs.ErrNotExist) {
 		return -1
 	}
-	if err != nil || i.Name() != name {
+	if err != nil || i.Name != name {
 		t.Fatal(i, err)
 	}
-	return i.Size()
+	return i.Size
 }
 
 var create = vfs.CreateOptions{Create: true}
@@ -303,7 +305,7 @@ func TestPartial(t *testing.T) {
 		}
 	}
 	for i := range d.List(t.Context()) {
-		t.Errorf("%s is listed", i.Name())
+		t.Errorf("%s is listed", i.Name)
 	}
 
 	// It outlives the server, and is the base of the next upload.
@@ -323,7 +325,7 @@ func TestPartial(t *testing.T) {
 	if _, err := u.WriteAt([]byte("tail"), mib); err != nil {
 		t.Fatal(err)
 	}
-	if err := u.Commit(t.Context()); err != nil {
+	if _, err := u.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	text, _ := os.ReadFile(filepath.Join(path, "big"))
@@ -351,7 +353,7 @@ func TestPartialIsWhatCanBeResumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i, err := u.Stat(); err != nil || i.Size() != 0 {
+	if i, err := u.Stat(); err != nil || i.Size != 0 {
 		t.Error("TRUNC starts from the partial", i, err)
 	}
 	u.Abort()
@@ -433,7 +435,7 @@ func TestQuota(t *testing.T) {
 		if _, err := u.WriteAt(make([]byte, size), 0); !errors.Is(err, vfs.ErrNoSpace) {
 			t.Fatalf("%d more bytes: %v", size, err)
 		}
-		if err := u.Commit(t.Context()); !errors.Is(err, vfs.ErrNoSpace) {
+		if _, err := u.Commit(t.Context()); !errors.Is(err, vfs.ErrNoSpace) {
 			t.Fatalf("Commit after that: %v", err)
 		}
 	}
@@ -565,7 +567,7 @@ func TestScatteredWrites(t *testing.T) {
 	if _, err := u.ReadAt(got, 0); err != nil || !slices.Equal(got, want) {
 		t.Error("it reads wrong", err)
 	}
-	if err := u.Commit(t.Context()); err != nil {
+	if _, err := u.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if text, _ := os.ReadFile(filepath.Join(path, "f")); string(text) != string(want) {
@@ -589,7 +591,7 @@ func TestCreateWhileAnotherPublishes(t *testing.T) {
 			}
 			u, err := d.Create(context.Background(), "f", create)
 			if err == nil {
-				err = errors.Join(u.Commit(context.Background()), d.Remove(context.Background(), "f"))
+				err = errors.Join(failure(u.Commit(context.Background())), d.Remove(context.Background(), "f"))
 			}
 			if err != nil {
 				churned <- err

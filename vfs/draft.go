@@ -15,14 +15,15 @@ type draft struct {
 }
 
 // Stat implements [File]; the stage's own mode is nothing to go by.
-func (f *draft) Stat() (fs.FileInfo, error) {
-	i, err := f.dirFile.Stat()
-	if err != nil {
-		return nil, err
-	}
-	described := i.(info)
-	described.mode = f.mode
-	return described, nil
+func (f *draft) Stat() (Info, error) {
+	i, err := f.stat()
+	return i.look(), err
+}
+
+func (f *draft) stat() (info, error) {
+	i, err := f.dirFile.stat()
+	i.mode = f.mode
+	return i, err
 }
 
 // Open implements [Upload]. What is opened is the stage, which is made whole
@@ -46,7 +47,7 @@ func (u *upload) Open() (File, error) {
 	if err != nil {
 		return nil, storeError("open a stage", err)
 	}
-	return &draft{&dirFile{File: os.NewFile(uintptr(fd), u.name), name: u.name}, i.Mode()}, nil
+	return &draft{&dirFile{File: os.NewFile(uintptr(fd), u.name), name: u.name}, i.Mode}, nil
 }
 
 // makeWhole gives the stage all that Commit would publish. Without a base there
@@ -60,17 +61,17 @@ func (u *upload) makeWhole() error {
 
 // createOver begins an upload that starts from a draft.
 func (d *Dir) createOver(name string, o CreateOptions) (Upload, error) {
-	base, ok := o.Base.(*draft)
+	base, ok := As[*draft](o.Base)
 	if !ok {
 		o.Base.Close()
 		return nil, &Error{Kind: ErrIO, Why: "a draft of another library"}
 	}
-	i, err := base.Stat()
+	i, err := base.stat()
 	if err != nil {
 		base.Close()
 		return nil, err
 	}
-	return d.replace(name, base.File, i.(info), o)
+	return d.replace(name, base.File, i, o)
 }
 
 // Rename implements [Upload].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"golang.org/x/sys/unix"
@@ -41,4 +42,12 @@ func storeError(op string, err error) error {
 		return cause
 	}
 	return &Error{Kind: ErrIO, Why: "the server's disk failed", Err: cause}
+}
+
+// noEOF is err, unless that is the end of a file that should have been longer.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -175,7 +175,7 @@ func (m *machine) commit() {
 	if m.up == nil {
 		return
 	}
-	if err := m.up.Commit(context.Background()); err != nil {
+	if _, err := m.up.Commit(context.Background()); err != nil {
 		m.t.Fatal(err)
 	}
 	m.there, m.published, m.up = true, m.data, nil

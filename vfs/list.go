@@ -3,7 +3,6 @@ package vfs
 import (
 	"context"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
 
@@ -15,18 +14,18 @@ const listBatch = 256
 
 // List implements [Library]. It reads the folder as it goes, so that a million
 // files cost no more memory than a batch.
-func (d *Dir) List(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
-	return func(yield func(fs.FileInfo, error) bool) {
+func (d *Dir) List(ctx context.Context) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
 		for name, err := range folderNames(d.fd()) {
 			if err == nil {
 				err = ctx.Err()
 			}
 			if err != nil {
-				yield(nil, storeError("list", err))
+				yield(Info{}, storeError("list", err))
 				return
 			}
 			// What cannot be described does not exist for clients.
-			if i, err := d.stat(name); err == nil && !yield(i, nil) {
+			if i, err := d.stat(name); err == nil && !yield(i.look(), nil) {
 				return
 			}
 		}

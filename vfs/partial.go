@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -48,17 +47,14 @@ func digest(s string) string {
 }
 
 // Partial implements [Resume].
-func (d *Dir) Partial(_ context.Context, owner, name string) (fs.FileInfo, error) {
+func (d *Dir) Partial(_ context.Context, owner, name string) (Info, error) {
 	entry := partialName(owner, name)
 	if owner == "" || nameFault(name) != "" || d.stages.expired(entry) {
-		return nil, notExist()
+		return Info{}, notExist()
 	}
 	i, err := d.stages.stat(entry)
-	if err != nil {
-		return nil, err
-	}
 	i.name = name
-	return i, nil
+	return i.look(), err
 }
 
 func (s *stages) stat(entry string) (info, error) {

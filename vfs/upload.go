@@ -113,14 +113,14 @@ func (u *upload) readSpan(p []byte, off int64, written bool) error {
 }
 
 // Stat implements [Upload].
-func (u *upload) Stat() (fs.FileInfo, error) {
+func (u *upload) Stat() (Info, error) {
 	f := u.stage.File
 	if !u.changed {
 		f = u.base
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return nil, storeError("fstat", err)
+		return Info{}, storeError("fstat", err)
 	}
 	i, _ := infoOf(u.name, &st)
 	i.size, i.mode = u.size, u.mode
@@ -130,7 +130,7 @@ func (u *upload) Stat() (fs.FileInfo, error) {
 	if u.attr.HasTimes {
 		i.mtime = u.attr.Mtime
 	}
-	return i, nil
+	return i.look(), nil
 }
 
 // SetAttr implements [Upload].

@@ -120,7 +120,7 @@ func (d *Dir) count() (n int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		n += i.Size()
+		n += i.Size
 	}
 	for name, err := range folderNames(d.stages.fd()) {
 		if err != nil {

@@ -65,7 +65,7 @@ permissions = []
 		t.Fatal(err)
 	}
 	in, out := new(vfs.Dir), new(vfs.Dir)
-	service := s.services(libraries{"in": in, "out": out}, new(vfs.Buffers))
+	service := s.services(libraries{"in": in, "out": out})
 	ana, err := service(keys.Identity{Account: "ana"})
 	if err != nil || ana.Library != in || ana.Permissions != vfs.DefaultPermissions() || ana.MaxFileSize != 2<<30 ||
 		ana.MaxOpenFiles != 7 || ana.MaxSessions != 0 || ana.Upload != nil {

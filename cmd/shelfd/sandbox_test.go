@@ -95,7 +95,7 @@ func escape(t *testing.T, dir string) {
 	if _, err := upload.WriteAt([]byte("x"), 0); err != nil {
 		t.Error(err)
 	}
-	if err := upload.Commit(t.Context()); err != nil {
+	if _, err := upload.Commit(t.Context()); err != nil {
 		t.Errorf("an upload is not published: %v", err)
 	}
 	for range 2 { // its own is made, and added to after a reload

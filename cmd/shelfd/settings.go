@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"shelf/sshd"
+	"shelf/sshd/sftp"
 	"shelf/vfs"
 )
 
@@ -83,7 +84,7 @@ func defaults() settings {
 		MemoryLimit:         size{256 << 20},
 
 		Durability:         durability{vfs.Fsync},
-		MaxOpenFiles:       count{vfs.DefaultMaxOpenFiles},
+		MaxOpenFiles:       count{sftp.DefaultMaxOpenFiles},
 		PartialMinSize:     size{partials.MinSize},
 		PartialMaxAge:      duration{partials.MaxAge},
 		PartialsPerAccount: uint16(partials.PerAccount),
