@@ -17,7 +17,7 @@ type draft struct {
 // Stat implements [File]; the stage's own mode is nothing to go by.
 func (f *draft) Stat() (Info, error) {
 	i, err := f.stat()
-	return i.look(), err
+	return i.public(), err
 }
 
 func (f *draft) stat() (info, error) {
@@ -82,9 +82,14 @@ func (u *upload) Rename(new string, replace bool) error {
 	if err := CheckName(new); err != nil {
 		return err
 	}
-	if err := u.d.checkTarget(new, replace); err != nil {
+	if _, err := u.d.checkTarget(new, replace); err != nil {
 		return err
 	}
+	if err := u.stage.unsave(); err != nil {
+		return u.fail(err)
+	}
+	u.d.stages.attempts.end(u.attempt)
+	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new, false)
 	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
 	return nil
 }

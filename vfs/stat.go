@@ -29,8 +29,8 @@ type state struct {
 	mtime int64 // nanoseconds since 1970
 }
 
-// look is the description that the contract asks for.
-func (i info) look() Info {
+// public is the description that the contract asks for.
+func (i info) public() Info {
 	return Info{
 		Name: i.name, Size: i.size, Mode: i.mode, ModTime: i.mtime,
 		Version: VersionOf(state{i.id, i.size, i.mode, i.mtime.UnixNano()}),
