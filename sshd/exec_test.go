@@ -19,20 +19,21 @@ import (
 	"shelf/keys"
 	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/local"
 )
 
 // shelfOf serves a library in a folder of its own, with these permissions, and
 // returns the folder.
 func shelfOf(t *testing.T, p vfs.Permissions) (*testServer, string) {
 	t.Helper()
-	return shelfKeeping(t, p, vfs.PartialRules{})
+	return shelfKeeping(t, p, local.PartialRules{})
 }
 
 // shelfKeeping is shelfOf with beginnings kept as rules say.
-func shelfKeeping(t *testing.T, p vfs.Permissions, rules vfs.PartialRules) (*testServer, string) {
+func shelfKeeping(t *testing.T, p vfs.Permissions, rules local.PartialRules) (*testServer, string) {
 	t.Helper()
 	folder := t.TempDir()
-	library, err := vfs.OpenDir(folder, vfs.DirOptions{Partials: &rules})
+	library, err := local.Open(folder, local.Options{Partials: &rules})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/local"
 	"shelf/vfs/vfstest"
 )
 
@@ -222,7 +223,7 @@ func TestScpSinkOfLiars(t *testing.T) {
 // What a cut leaves can be resumed, as over SFTP; what a liar leaves is no
 // beginning of anything.
 func TestScpSinkCut(t *testing.T) {
-	s, folder := shelfKeeping(t, vfs.DefaultPermissions(), vfs.PartialRules{MinSize: 1, PerAccount: 9, MaxAge: time.Hour})
+	s, folder := shelfKeeping(t, vfs.DefaultPermissions(), local.PartialRules{MinSize: 1, PerAccount: 9, MaxAge: time.Hour})
 	for what, test := range map[string]struct {
 		data string
 		kept int

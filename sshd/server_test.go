@@ -21,6 +21,7 @@ import (
 	"shelf/keys"
 	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/local"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -72,7 +73,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 
 func openLibrary(t *testing.T) vfs.Library {
 	t.Helper()
-	library, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	library, err := local.Open(t.TempDir(), local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

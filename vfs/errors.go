@@ -66,5 +66,5 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// notExist is the answer for all that is not a file of the library.
-func notExist() error { return &Error{Kind: fs.ErrNotExist, Why: "no such file"} }
+// NotExist is the answer for all that is not a file of the library.
+func NotExist() error { return &Error{Kind: fs.ErrNotExist, Why: "no such file"} }

@@ -10,21 +10,9 @@
 //	errors.go       one error type with a reason for the person at the client
 //	permissions.go  what an account may do; package access is who asks
 //	event.go        what is reported of what was done
+//	fault.go        what the operating system says, as the contract puts it
 //
 // Package vfstest has one test suite for every store.
-//
-// [Dir] is the Library in a local directory:
-//
-//	dir.go list.go change.go stat.go  open, list, rename, remove, set attributes
-//	create.go upload.go extent.go  an upload, and which bytes it has
-//	draft.go                  an upload that is opened again before it has ended
-//	commit.go                 how it is published: the promise
-//	stage.go partial.go       the hidden folder: stages, and what can be resumed
-//	saved.go attempts.go      what survives a crash; which of two uploads is kept
-//	link.go renames.go folder.go  renaming without replacing; listing meanwhile; reading folders
-//	room.go usage.go          how much there may be
-//	digests.go digestfile.go  digests that are remembered
-//	fault.go                  what the system says, as the contract puts it
 //
 // Paths never reach a Library: a name is one path element, checked by
 // [CheckName], so there is nothing to climb out of.

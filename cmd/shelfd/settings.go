@@ -12,7 +12,7 @@ import (
 
 	"shelf/sshd"
 	"shelf/sshd/sftp"
-	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // settings is what can be set, by the configuration file under the names
@@ -70,7 +70,7 @@ type settings struct {
 // defaults are the settings when nothing is said. Those that depend on who
 // starts the server are filled in by complete.
 func defaults() settings {
-	l, partials := sshd.DefaultLimits(), vfs.DefaultPartialRules()
+	l, partials := sshd.DefaultLimits(), local.DefaultPartialRules()
 	return settings{
 		Listen:              ":2222",
 		Grace:               duration{10 * time.Second},
@@ -83,7 +83,7 @@ func defaults() settings {
 		ClientAliveCountMax: count{l.ClientAliveCountMax},
 		MemoryLimit:         size{256 << 20},
 
-		Durability:         durability{vfs.Fsync},
+		Durability:         durability{local.Fsync},
 		MaxOpenFiles:       count{sftp.DefaultMaxOpenFiles},
 		PartialMinSize:     size{partials.MinSize},
 		PartialMaxAge:      duration{partials.MaxAge},

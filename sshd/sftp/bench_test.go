@@ -12,6 +12,7 @@ import (
 	server "shelf/sshd/sftp"
 	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/local"
 )
 
 const (
@@ -39,7 +40,7 @@ func benchPackets(b *testing.B, pflags uint32, kind byte, rest func(packet []byt
 	if err := os.WriteFile(filepath.Join(folder, "file"), make([]byte, benchFile), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	d, err := vfs.OpenDir(folder, vfs.DirOptions{Durability: vfs.NoFsync})
+	d, err := local.Open(folder, local.Options{Durability: local.NoFsync})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	server "shelf/sshd/sftp"
-	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/local"
 )
 
 // Of two uploads of one name in one session the last CLOSE wins, whichever was
@@ -67,7 +67,7 @@ func TestTimesOfSecondHandle(t *testing.T) {
 
 // An upload that has failed is not renamed, and neither is what is published.
 func TestRenameOfFailedUpload(t *testing.T) {
-	dir, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	dir, err := local.Open(t.TempDir(), local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestRenameOfFailedUpload(t *testing.T) {
 
 // copy-data stops where the file ended when it began: it may be what is written.
 func TestCopyDataOfWhatGrows(t *testing.T) {
-	dir, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	dir, err := local.Open(t.TempDir(), local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestCopyDataOfWhatGrows(t *testing.T) {
 // An upload whose base becomes shorter fails, and says so: its end is not that
 // of the file.
 func TestBaseThatShrinks(t *testing.T) {
-	dir, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	dir, err := local.Open(t.TempDir(), local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,12 +12,13 @@ import (
 	server "shelf/sshd/sftp"
 	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/local"
 	"shelf/vfs/vfstest"
 )
 
 // each runs a test of sessions on a library in memory and on one on disk.
 func each(t *testing.T, p vfs.Permissions, run func(t *testing.T, mine, other *client)) {
-	dir, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	dir, err := local.Open(t.TempDir(), local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestDropBoxRenames(t *testing.T) {
 // Nothing of an upload under way lets an account read what it may not.
 func TestDraftIsNotReadWithoutPermission(t *testing.T) {
 	dir := t.TempDir()
-	lib, err := vfs.OpenDir(dir, vfs.DirOptions{})
+	lib, err := local.Open(dir, local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"shelf/vfs"
+	"shelf/vfs/local"
 	"shelf/vfs/vfstest"
 )
 
@@ -17,7 +18,7 @@ func TestReadInPieces(t *testing.T) {
 	const size, most = 300_000, 255 << 10
 	content := make([]byte, size)
 	rand.NewChaCha8([32]byte{}).Read(content)
-	lib, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{Durability: vfs.NoFsync})
+	lib, err := local.Open(t.TempDir(), local.Options{Durability: local.NoFsync})
 	if err != nil {
 		t.Fatal(err)
 	}

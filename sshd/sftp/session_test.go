@@ -21,6 +21,7 @@ import (
 	server "shelf/sshd/sftp"
 	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/local"
 	"shelf/vfs/vfstest"
 )
 
@@ -129,10 +130,10 @@ func (c *client) has(name, want string) {
 }
 
 // openDir opens a library in a folder of its own.
-func openDir(t testing.TB, o vfs.DirOptions) (*vfs.Dir, string) {
+func openDir(t testing.TB, o local.Options) (*local.Dir, string) {
 	t.Helper()
 	path := t.TempDir()
-	d, err := vfs.OpenDir(path, o)
+	d, err := local.Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +354,7 @@ func second[T any](_ T, err error) error { return err }
 
 // Reasons go to stderr, escaped and bounded, and to the log only as faults.
 func TestSessionReasons(t *testing.T) {
-	d, path := openDir(t, vfs.DirOptions{})
+	d, path := openDir(t, local.Options{})
 	var log bytes.Buffer
 	p := all()
 	p.Delete = false
@@ -594,7 +595,7 @@ func TestSessionPackets(t *testing.T) {
 
 // OPEN's mode, APPEND and handles: what pkg/sftp would lose.
 func TestSessionHandles(t *testing.T) {
-	d, path := openDir(t, vfs.DirOptions{})
+	d, path := openDir(t, local.Options{})
 	c, in, out := serve(t, server.Options{Options: access.Options{Library: d, Permissions: all()}})
 	r := raw{t, in, out}
 	r.ask(1, cat(3))

@@ -99,7 +99,7 @@ type place struct {
 func (s *Session) resolve(p string) (place, error) {
 	at := place{&s.library, strings.TrimPrefix(clean(p), "/")}
 	if strings.Contains(at.name, "/") {
-		return at, notExist()
+		return at, vfs.NotExist()
 	}
 	return at, nil
 }
@@ -123,9 +123,6 @@ func clean(p string) string {
 
 // IsRoot tells whether a path is that of the library itself.
 func IsRoot(p string) bool { return clean(p) == "/" }
-
-// notExist is the answer for what is not there, or may not be seen.
-func notExist() error { return &vfs.Error{Kind: fs.ErrNotExist, Why: "no such file"} }
 
 // exists is the answer for a name that is taken.
 func exists() error { return &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"} }

@@ -83,7 +83,7 @@ func (s *Session) Remove(path string) (err error) {
 	if err := s.may(toRemove, at); err != nil {
 		return err
 	}
-	err = notExist()
+	err = vfs.NotExist()
 	if at.in.allow(toRemove) { // else only what is resumable is removed
 		err = at.in.Remove(s.ctx, at.name)
 	}

@@ -102,7 +102,7 @@ func refuse(a action) error {
 	if why := policy[a].refusal; why != "" {
 		return denied(why)
 	}
-	return notExist()
+	return vfs.NotExist()
 }
 
 // may refuses what is neither allowed nor excused. It looks at the file only

@@ -43,7 +43,7 @@ func (s *Session) stat(at place) (vfs.Info, error) {
 func (s *Session) partial(at place) (vfs.Info, error) {
 	lib, ok := vfs.As[vfs.Resume](at.in.Library)
 	if !ok || !at.in.allow(toSeePartial) {
-		return vfs.Info{}, notExist()
+		return vfs.Info{}, vfs.NotExist()
 	}
 	return lib.Partial(s.ctx, s.account, at.name)
 }
