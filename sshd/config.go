@@ -11,7 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"shelf/keys"
-	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 // Config is what a [Server] is built from.
@@ -33,7 +33,8 @@ type Config struct {
 // Service is what an account is served: its library, and what it may do there.
 // The server fills in who it is and who is told.
 type Service struct {
-	vfs.SessionOptions
+	access.Options
+	MaxOpenFiles     int           // handles open at once in a session; 0 is [sftp.DefaultMaxOpenFiles]
 	MaxSessions      int           // connections of the account at a time; 0 is no limit
 	Upload, Download *rate.Limiter // bytes a second, for all of these together; nil is no limit
 }

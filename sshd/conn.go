@@ -13,17 +13,19 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
+	"shelf/sshd/sftp"
 )
 
 // conn is one client's connection. All but what mu guards belongs to the
 // goroutine of run, and does not change any more once there are others.
 type conn struct {
-	config Config
-	wire   *wire
-	pass   *pass
-	ctx    context.Context // of all that is done for the client
-	cancel context.CancelFunc
-	log    *slog.Logger
+	config  Config
+	wire    *wire
+	buffers *sftp.Buffers // of its sftp sessions
+	pass    *pass
+	ctx     context.Context // of all that is done for the client
+	cancel  context.CancelFunc
+	log     *slog.Logger
 
 	id       string
 	source   string
@@ -43,9 +45,9 @@ type conn struct {
 	sessions map[opener]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, p *pass) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, p *pass) *conn {
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, reads)}, pass: p,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, pass: p,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[opener]struct{}),
 	}

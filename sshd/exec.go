@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 // command is what exec can be asked for. It returns the exit status.
 type command func(*process) uint32
 
 // commands are all there are. None runs a program: each is a function here that
-// reaches files through [vfs.Access] alone.
+// reaches files through [access.Session] alone.
 func commands() map[string]command {
 	all := map[string]command{"scp": (*process).scp}
 	for _, a := range vfs.Algorithms() {
@@ -27,7 +28,7 @@ func commands() map[string]command {
 type process struct {
 	name    string
 	args    []word
-	access  *vfs.Access
+	access  *access.Session
 	channel io.ReadWriter // stdin and stdout
 	stderr  io.Writer
 }
@@ -68,11 +69,11 @@ func (s *session) refuse(line string, why error) uint32 {
 // waits for it when it stops.
 func (s *session) run(do command, words []word) uint32 {
 	c := s.conn
-	access := vfs.NewAccess(s.ctx, c.options())
-	c.addSession(access)
-	defer c.removeSession(access)
+	files := access.New(s.ctx, c.options())
+	c.addSession(files)
+	defer c.removeSession(files)
 	return do(&process{
-		name: words[0].text, args: words[1:], access: access,
+		name: words[0].text, args: words[1:], access: files,
 		channel: throttle(s.ctx, s.channel, c.service), stderr: s.channel.Stderr(),
 	})
 }
@@ -89,7 +90,7 @@ func (p *process) names(w word) ([]string, error) {
 		return []string{w.text}, nil
 	}
 	folder, _ := path.Split(w.text)
-	if !vfs.IsRoot(folder) {
+	if !access.IsRoot(folder) {
 		return nil, errors.New("no such folder; the library has none")
 	}
 	names, err := p.access.Match(path.Base(w.pattern))

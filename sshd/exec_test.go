@@ -18,27 +18,29 @@ import (
 
 	"shelf/keys"
 	"shelf/vfs"
+	"shelf/vfs/access"
+	"shelf/vfs/local"
 )
 
 // shelfOf serves a library in a folder of its own, with these permissions, and
 // returns the folder.
 func shelfOf(t *testing.T, p vfs.Permissions) (*testServer, string) {
 	t.Helper()
-	return shelfKeeping(t, p, vfs.PartialRules{})
+	return shelfKeeping(t, p, local.PartialRules{})
 }
 
 // shelfKeeping is shelfOf with beginnings kept as rules say.
-func shelfKeeping(t *testing.T, p vfs.Permissions, rules vfs.PartialRules) (*testServer, string) {
+func shelfKeeping(t *testing.T, p vfs.Permissions, rules local.PartialRules) (*testServer, string) {
 	t.Helper()
 	folder := t.TempDir()
-	library, err := vfs.OpenDir(folder, vfs.DirOptions{Partials: &rules})
+	library, err := local.Open(folder, local.Options{Partials: &rules})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { library.Close() })
 	return serve(t, func(c *Config) {
 		c.Session = func(keys.Identity) (Service, error) {
-			return Service{SessionOptions: vfs.SessionOptions{Library: library, Permissions: p, MaxFileSize: 1 << 20}}, nil
+			return Service{Options: access.Options{Library: library, Permissions: p, MaxFileSize: 1 << 20}}, nil
 		}
 	}), folder
 }
@@ -227,12 +229,15 @@ func (f endlessFile) Digest(ctx context.Context, _ crypto.Hash) ([]byte, error) 
 func TestDigestsEndWithTheChannel(t *testing.T) {
 	e := endless{openLibrary(t), make(chan struct{}), make(chan error, 1)}
 	u, err := e.Create(t.Context(), "a", vfs.CreateOptions{Create: true})
-	if err != nil || u.Commit(t.Context()) != nil {
+	if err == nil {
+		_, err = u.Commit(t.Context())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, func(c *Config) {
 		c.Session = func(keys.Identity) (Service, error) {
-			return Service{SessionOptions: vfs.SessionOptions{Library: e, Permissions: vfs.DefaultPermissions()}}, nil
+			return Service{Options: access.Options{Library: e, Permissions: vfs.DefaultPermissions()}}, nil
 		}
 	})
 	client := s.dial(t)

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 // receive serves `scp -t`: records until the source ends.
 func (c *scpConn) receive() error {
 	target := c.options.names[0].text
-	if c.options.folder && !vfs.IsRoot(target) || !vfs.IsRoot(target) && strings.HasSuffix(target, "/") {
+	if c.options.folder && !access.IsRoot(target) || !access.IsRoot(target) && strings.HasSuffix(target, "/") {
 		return fmt.Errorf("%s is no folder; the library has none", vfs.Printable(target))
 	}
 	if err := c.accept(); err != nil {
@@ -103,10 +104,10 @@ func (c *scpConn) receiveFile(record string, times *scpTimes) error {
 	if err != nil {
 		return err
 	}
-	if target := c.options.names[0].text; !vfs.IsRoot(target) {
+	if target := c.options.names[0].text; !access.IsRoot(target) {
 		name = target
 	}
-	w, err := c.access.Create(name, mode)
+	w, err := c.access.Create(name, access.Replace(mode))
 	if err != nil {
 		return c.tell(scpError, name, err)
 	}
@@ -140,7 +141,7 @@ func (c *scpConn) attributes(mode fs.FileMode, size int64, times *scpTimes) vfs.
 
 // receiveContent takes size bytes, also those that cannot be written, which
 // failed tells: the source sends them all before it listens again.
-func (c *scpConn) receiveContent(w *vfs.Writer, size int64) (failed, err error) {
+func (c *scpConn) receiveContent(w *access.Writer, size int64) (failed, err error) {
 	for off := int64(0); off < size; {
 		n, err := c.in.Read(c.buffer[:min(size-off, scpChunk)])
 		if n > 0 && failed == nil {
@@ -155,7 +156,7 @@ func (c *scpConn) receiveContent(w *vfs.Writer, size int64) (failed, err error) 
 }
 
 // finish publishes the file if both ends have found it whole.
-func (c *scpConn) finish(w *vfs.Writer, name string, failed error) error {
+func (c *scpConn) finish(w *access.Writer, name string, failed error) error {
 	ok, err := c.answer()
 	switch {
 	case errors.Is(err, errScp), errors.Is(err, errPeerGaveUp):

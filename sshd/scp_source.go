@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 
 	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 // send serves `scp -f`: all files that the names stand for, in order.
@@ -33,7 +33,7 @@ func (c *scpConn) send() error {
 
 // sendFile sends one file, or tells why not; the error ends the conversation.
 func (c *scpConn) sendFile(name string) error {
-	if vfs.IsRoot(name) {
+	if access.IsRoot(name) {
 		return c.tell(scpError, name, errors.New("the library has no folders; ask for names, or for *"))
 	}
 	r, err := c.access.Open(name)
@@ -48,7 +48,7 @@ func (c *scpConn) sendFile(name string) error {
 	}
 	ok, err := c.announce(name, i)
 	if ok && err == nil {
-		ok, err = c.sendContent(r, i.Size())
+		ok, err = c.sendContent(r, i.Size)
 	}
 	if ok && err == nil {
 		why = nil
@@ -58,14 +58,14 @@ func (c *scpConn) sendFile(name string) error {
 
 // announce sends the records that come before the content; ok tells whether the
 // sink wants it.
-func (c *scpConn) announce(name string, i fs.FileInfo) (ok bool, err error) {
+func (c *scpConn) announce(name string, i vfs.Info) (ok bool, err error) {
 	if c.options.preserve {
-		mtime := max(0, i.ModTime().Unix()) // clients know no time before 1970
+		mtime := max(0, i.ModTime.Unix()) // clients know no time before 1970
 		if ok, err := c.record("T%d 0 %d 0\n", mtime, mtime); !ok || err != nil {
 			return false, err
 		}
 	}
-	return c.record("C%04o %d %s\n", i.Mode().Perm(), i.Size(), path.Base(name))
+	return c.record("C%04o %d %s\n", i.Mode.Perm(), i.Size, path.Base(name))
 }
 
 func (c *scpConn) record(format string, args ...any) (ok bool, err error) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/access"
+	"shelf/vfs/local"
 	"shelf/vfs/vfstest"
 )
 
@@ -221,7 +223,7 @@ func TestScpSinkOfLiars(t *testing.T) {
 // What a cut leaves can be resumed, as over SFTP; what a liar leaves is no
 // beginning of anything.
 func TestScpSinkCut(t *testing.T) {
-	s, folder := shelfKeeping(t, vfs.DefaultPermissions(), vfs.PartialRules{MinSize: 1, PerAccount: 9, MaxAge: time.Hour})
+	s, folder := shelfKeeping(t, vfs.DefaultPermissions(), local.PartialRules{MinSize: 1, PerAccount: 9, MaxAge: time.Hour})
 	for what, test := range map[string]struct {
 		data string
 		kept int
@@ -497,20 +499,20 @@ func FuzzScpSink(f *testing.F) {
 			return
 		}
 		library := vfstest.NewMemory()
-		access := vfs.NewAccess(t.Context(), vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions(), MaxFileSize: 1 << 16})
+		files := access.New(t.Context(), access.Options{Library: library, Permissions: vfs.DefaultPermissions(), MaxFileSize: 1 << 16})
 		channel := struct {
 			io.Reader
 			io.Writer
 		}{strings.NewReader(source), io.Discard}
-		p := &process{name: "scp", args: words, access: access, channel: channel, stderr: io.Discard}
+		p := &process{name: "scp", args: words, access: files, channel: channel, stderr: io.Discard}
 		p.scp()
-		if access.OpenHandles() != 0 {
+		if files.OpenHandles() != 0 {
 			t.Error("something is left open")
 		}
 		for i, err := range library.List(t.Context()) {
-			announced := regexp.MustCompile(fmt.Sprintf(" 0*%d ", i.Size()))
-			if err != nil || vfs.CheckName(i.Name()) != nil || !announced.MatchString(source) {
-				t.Errorf("%q of %d bytes was published: %v", i.Name(), i.Size(), err)
+			announced := regexp.MustCompile(fmt.Sprintf(" 0*%d ", i.Size))
+			if err != nil || vfs.CheckName(i.Name) != nil || !announced.MatchString(source) {
+				t.Errorf("%q of %d bytes was published: %v", i.Name, i.Size, err)
 			}
 		}
 	})

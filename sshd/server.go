@@ -43,6 +43,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"shelf/sshd/sftp"
 )
 
 // Server serves SSH connections. Make one with [New].
@@ -50,6 +52,7 @@ type Server struct {
 	current atomic.Pointer[Config] // for connections to come
 	gate    *gate
 	reads   readBuffers
+	buffers sftp.Buffers   // of all sftp sessions
 	owned   sync.WaitGroup // a count for each connection's goroutine
 
 	mu       sync.Mutex
@@ -120,7 +123,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 		s.turnAway(nc, err)
 		return
 	}
-	c := newConn(ctx, *s.current.Load(), nc, &s.reads, pass)
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, pass)
 	if !s.add(c) {
 		c.close()
 		pass.leave()

@@ -20,6 +20,8 @@ import (
 
 	"shelf/keys"
 	"shelf/vfs"
+	"shelf/vfs/access"
+	"shelf/vfs/local"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -55,7 +57,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 	config := Config{
 		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: DefaultLimits(),
 		Session: func(keys.Identity) (Service, error) {
-			return Service{SessionOptions: vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
+			return Service{Options: access.Options{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
 		},
 		Report: s.events.add, Log: log,
 	}
@@ -71,7 +73,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 
 func openLibrary(t *testing.T) vfs.Library {
 	t.Helper()
-	library, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	library, err := local.Open(t.TempDir(), local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

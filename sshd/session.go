@@ -7,7 +7,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"shelf/vfs"
+	"shelf/sshd/sftp"
+	"shelf/vfs/access"
 )
 
 // session is one channel of the type "session" (RFC 4254 section 6). It belongs
@@ -113,7 +114,7 @@ func (s *session) apologize(what string, status uint32) uint32 {
 // sftp serves the library.
 func (s *session) sftp() uint32 {
 	c := s.conn
-	session := vfs.NewSession(c.options())
+	session := sftp.NewSession(sftp.Options{Options: c.options(), MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers})
 	c.addSession(session)
 	defer c.removeSession(session)
 	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
@@ -124,8 +125,8 @@ func (s *session) sftp() uint32 {
 }
 
 // options are the service, with who it is for and who is told.
-func (c *conn) options() vfs.SessionOptions {
-	o := c.service.SessionOptions
+func (c *conn) options() access.Options {
+	o := c.service.Options
 	o.Account, o.Report, o.Log = c.identity.Account, c.reportFile, c.log
 	return o
 }

@@ -84,12 +84,39 @@ func (s suite) write(u vfs.Upload, off int64, text string) {
 	}
 }
 
+// commit publishes an upload and checks what that says of it.
+func (s suite) commit(u vfs.Upload) vfs.Info {
+	s.t.Helper()
+	i, err := u.Commit(s.t.Context())
+	s.ok(err)
+	return i
+}
+
+// set sets attributes of a file and checks what that says of it.
+func (s suite) set(name string, a vfs.Attr) {
+	s.t.Helper()
+	i, err := s.SetAttr(s.t.Context(), name, a)
+	s.ok(err)
+	if now := s.look(name); now != i {
+		s.t.Fatalf("SetAttr made %+v, and there is %+v", i, now)
+	}
+}
+
+func (s suite) look(name string) vfs.Info {
+	s.t.Helper()
+	i, err := s.Stat(s.t.Context(), name)
+	s.ok(err)
+	return i
+}
+
+func failure[T any](_ T, err error) error { return err }
+
 // put publishes a file.
 func (s suite) put(name, text string) {
 	s.t.Helper()
 	u := s.create(name, vfs.CreateOptions{Create: true, Truncate: true})
 	s.write(u, 0, text)
-	s.ok(u.Commit(s.t.Context()))
+	s.commit(u)
 }
 
 // has checks what is published.
@@ -103,8 +130,8 @@ func (s suite) has(name, want string) {
 	}
 	i, err := s.Stat(s.t.Context(), name)
 	s.ok(err)
-	if i.Size() != int64(len(want)) || i.Name() != name || !i.Mode().IsRegular() {
-		s.t.Fatalf("%s is %s, %d bytes, %v", name, i.Name(), i.Size(), i.Mode())
+	if i.Size != int64(len(want)) || i.Name != name || !i.Mode.IsRegular() {
+		s.t.Fatalf("%s is %s, %d bytes, %v", name, i.Name, i.Size, i.Mode)
 	}
 }
 
@@ -120,7 +147,7 @@ func (s suite) names() (names []string) {
 	s.t.Helper()
 	for i, err := range s.List(s.t.Context()) {
 		s.ok(err)
-		names = append(names, i.Name())
+		names = append(names, i.Name)
 	}
 	slices.Sort(names)
 	return names
@@ -160,7 +187,7 @@ func testFlags(t *testing.T, s suite) {
 			s.hasNot("absent " + row.name)
 			s.write(u, 1, "XY")
 			s.hasNot("absent " + row.name)
-			s.ok(u.Commit(t.Context()))
+			s.commit(u)
 			s.has("absent "+row.name, "\x00XY")
 		}
 		s.put("there "+row.name, "abcdef")
@@ -169,7 +196,7 @@ func testFlags(t *testing.T, s suite) {
 		if err == nil {
 			s.write(u, 1, "XY")
 			s.has("there "+row.name, "abcdef")
-			s.ok(u.Commit(t.Context()))
+			s.commit(u)
 			s.has("there "+row.name, row.want)
 		} else {
 			s.has("there "+row.name, "abcdef")
@@ -191,7 +218,8 @@ func testNames(t *testing.T, s suite) {
 		_, err := s.Create(t.Context(), name, vfs.CreateOptions{Create: true})
 		s.is(err, vfs.ErrName)
 		s.is(s.Remove(t.Context(), name), fs.ErrNotExist)
-		s.is(s.SetAttr(t.Context(), name, vfs.Attr{HasMode: true}), fs.ErrNotExist)
+		_, err = s.SetAttr(t.Context(), name, vfs.Attr{HasMode: true})
+		s.is(err, fs.ErrNotExist)
 		s.put("good", "x")
 		s.is(s.Rename(t.Context(), "good", name, true), vfs.ErrName)
 		s.is(s.Rename(t.Context(), name, "other", true), fs.ErrNotExist)
@@ -235,7 +263,7 @@ func testReplaceWhileReading(t *testing.T, s suite) {
 	if got := readAll(t, f); got != "old content" {
 		t.Fatalf("the reader got %q", got)
 	}
-	if i, err := f.Stat(); err != nil || i.Size() != 11 {
+	if i, err := f.Stat(); err != nil || i.Size != 11 {
 		t.Fatalf("the reader's Stat: %v, %v", i, err)
 	}
 	if n, err := f.ReadAt(make([]byte, 1), 11); n != 0 || err != io.EOF {
@@ -257,11 +285,11 @@ func testOverlay(t *testing.T, s suite) {
 	if got := readAll(t, u); got != want {
 		t.Fatalf("read %q", got)
 	}
-	if i, err := u.Stat(); err != nil || i.Size() != int64(len(want)) || i.Name() != "f" {
+	if i, err := u.Stat(); err != nil || i.Size != int64(len(want)) || i.Name != "f" {
 		t.Fatalf("Stat: %v, %v", i, err)
 	}
 	s.ok(u.Sync())
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.has("f", want)
 }
 
@@ -284,11 +312,11 @@ func testTruncate(t *testing.T, s suite) {
 	resize(6)
 	reads("0123\x00\x00")
 	s.write(u, 9, "Q")
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.has("f", "0123\x00\x00\x00\x00\x00Q")
-	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasSize: true, Size: 2}))
+	s.set("f", vfs.Attr{HasSize: true, Size: 2})
 	s.has("f", "01")
-	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasSize: true, Size: 3}))
+	s.set("f", vfs.Attr{HasSize: true, Size: 3})
 	s.has("f", "01\x00")
 }
 
@@ -302,7 +330,7 @@ func testAbort(t *testing.T, s suite) {
 		if _, err := u.WriteAt([]byte("x"), 0); err == nil {
 			t.Fatal("an aborted upload takes a write")
 		}
-		if u.Commit(t.Context()) == nil {
+		if _, err := u.Commit(t.Context()); err == nil {
 			t.Fatal("an aborted upload commits")
 		}
 	}
@@ -315,31 +343,31 @@ func testAttributes(t *testing.T, s suite) {
 	u := s.create("f", vfs.CreateOptions{Create: true, Mode: 0o4640})
 	s.write(u, 0, "x")
 	s.ok(u.SetAttr(vfs.Attr{HasTimes: true, Atime: when, Mtime: when}))
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.looks("f", 0o640, when)
-	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasMode: true, Mode: 0o7111}))
+	s.set("f", vfs.Attr{HasMode: true, Mode: 0o7111})
 	s.looks("f", 0o711, when)
 
 	// Who replaces a file keeps its mode; who only looks at it changes nothing.
-	s.ok(s.create("f", vfs.CreateOptions{}).Commit(t.Context()))
+	s.commit(s.create("f", vfs.CreateOptions{}))
 	s.looks("f", 0o711, when)
 	u = s.create("f", vfs.CreateOptions{Create: true, Truncate: true, Mode: 0o600})
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	i, err := s.Stat(t.Context(), "f")
 	s.ok(err)
-	if i.Mode() != 0o711 || i.Size() != 0 {
-		t.Fatalf("replaced: %v, %d bytes", i.Mode(), i.Size())
+	if i.Mode != 0o711 || i.Size != 0 {
+		t.Fatalf("replaced: %v, %d bytes", i.Mode, i.Size)
 	}
 	u = s.create("f", vfs.CreateOptions{})
 	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o644, HasTimes: true, Atime: when, Mtime: when}))
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.looks("f", 0o644, when)
 
 	// What was set stands, also when it is written to afterwards.
 	u = s.create("f", vfs.CreateOptions{Create: true, Truncate: true})
 	s.ok(u.SetAttr(vfs.Attr{HasSize: true, Size: 2, HasMode: true, Mode: 0o600, HasTimes: true, Atime: when, Mtime: when}))
 	s.write(u, 0, "ab")
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.looks("f", 0o600, when)
 	s.has("f", "ab")
 }
@@ -348,8 +376,8 @@ func (s suite) looks(name string, mode fs.FileMode, mtime time.Time) {
 	s.t.Helper()
 	i, err := s.Stat(s.t.Context(), name)
 	s.ok(err)
-	if i.Mode() != mode || !i.ModTime().Equal(mtime) {
-		s.t.Fatalf("%s: mode %v, mtime %v; want %v, %v", name, i.Mode(), i.ModTime(), mode, mtime)
+	if i.Mode != mode || !i.ModTime.Equal(mtime) {
+		s.t.Fatalf("%s: mode %v, mtime %v; want %v, %v", name, i.Mode, i.ModTime, mode, mtime)
 	}
 }
 
@@ -385,8 +413,8 @@ func testExclusive(t *testing.T, s suite) {
 		first, second := s.create(name, o), s.create(name, o)
 		s.write(first, 0, "first")
 		s.write(second, 0, "second")
-		s.ok(first.Commit(t.Context()))
-		s.is(second.Commit(t.Context()), fs.ErrExist)
+		s.commit(first)
+		s.is(failure(second.Commit(t.Context())), fs.ErrExist)
 		s.has(name, "first")
 	}
 }
@@ -396,9 +424,9 @@ func testLastCommitWins(t *testing.T, s suite) {
 	a, b := s.create("f", o), s.create("f", o)
 	s.write(a, 0, "aaaaaa")
 	s.write(b, 0, "bbb")
-	s.ok(b.Commit(t.Context()))
+	s.commit(b)
 	s.has("f", "bbb")
-	s.ok(a.Commit(t.Context()))
+	s.commit(a)
 	s.has("f", "aaaaaa")
 }
 
@@ -419,17 +447,17 @@ func testDraft(t *testing.T, s suite) {
 		if got := readAll(t, draft); got != want {
 			t.Errorf("the draft of %s is %q, want %q", name, got, want)
 		}
-		if i, err := draft.Stat(); err != nil || i.Size() != int64(len(want)) || i.Mode() != 0o640 {
+		if i, err := draft.Stat(); err != nil || i.Size != int64(len(want)) || i.Mode != 0o640 {
 			t.Errorf("the draft of %s: %v, %v", name, i, err)
 		}
 		second := s.create(name, vfs.CreateOptions{Base: draft})
 		s.write(second, 0, "XY")
-		s.ok(first.Commit(t.Context()))
+		s.commit(first)
 		s.has(name, want)
 		if got := readAll(t, second); got != "XY"+want[2:] {
 			t.Errorf("over the draft of %s is %q", name, got)
 		}
-		s.ok(second.Commit(t.Context()))
+		s.commit(second)
 		s.has(name, "XY"+want[2:])
 	}
 
@@ -456,7 +484,7 @@ func testRenameUpload(t *testing.T, s suite) {
 	s.is(u.Rename(".x", true), vfs.ErrName)
 	s.ok(u.Rename("old", true))
 	s.has("old", "old")
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.has("old", "new")
 	s.hasNot("tmp")
 
@@ -465,7 +493,7 @@ func testRenameUpload(t *testing.T, s suite) {
 	s.write(u, 0, "late")
 	s.ok(u.Rename("next", false))
 	s.put("next", "first")
-	s.is(u.Commit(t.Context()), fs.ErrExist)
+	s.is(failure(u.Commit(t.Context())), fs.ErrExist)
 	s.has("next", "first")
 	s.hasNot("tmp")
 }
@@ -501,7 +529,7 @@ func testLimits(t *testing.T, s suite) {
 		if n, err := u.WriteAt([]byte("abcd"), off); n != 0 || err == nil {
 			t.Fatalf("a write at %d: %d, %v", off, n, err)
 		}
-		if u.Commit(t.Context()) == nil {
+		if _, err := u.Commit(t.Context()); err == nil {
 			t.Fatalf("committed after a refused write at %d", off)
 		}
 		s.has("f", "old")
@@ -527,7 +555,7 @@ func testRaces(t *testing.T, s suite) {
 					_, err = u.WriteAt([]byte(version(w)), 0)
 				}
 				if err == nil {
-					err = u.Commit(t.Context())
+					_, err = u.Commit(t.Context())
 				}
 				if err != nil {
 					t.Error(err)
