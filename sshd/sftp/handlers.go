@@ -139,7 +139,7 @@ type one struct{ vfs.Info }
 
 // ListAt implements [sftp.ListerAt].
 func (o one) ListAt(to []os.FileInfo, _ int64) (int, error) {
-	return copy(to, []os.FileInfo{fileInfo{o.Info}}), io.EOF
+	return copy(to, []os.FileInfo{fileInfo(o)}), io.EOF
 }
 
 // StatVFS implements [sftp.StatVFSFileCmder].
