@@ -319,7 +319,7 @@ func (p *play) end() {
 
 // Random steps of two sessions with four uploads each do what the model says.
 func TestUploadsAgainstModel(t *testing.T) {
-	plays := 1500
+	plays := 1000
 	if testing.Short() {
 		plays = 300
 	}
