@@ -3,6 +3,7 @@ package sftp
 import (
 	"io"
 	"os"
+	"strings"
 
 	"github.com/pkg/sftp"
 
@@ -28,7 +29,7 @@ func (h *handlers) refuse(op, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return h.reasons.status(op, path, err)
+	return h.reasons.status(op, strings.TrimPrefix(path, "/"), err)
 }
 
 // Fileread implements [sftp.FileReader]: OPEN for reading.
