@@ -108,7 +108,8 @@ func TestFilepartReplaces(t *testing.T) {
 	}
 
 	// Who may delete deletes.
-	s, lib, _ = start(everything())
+	p.Delete = true
+	s, lib, _ = start(p)
 	if err := s.Remove("a.txt"); err != nil {
 		t.Error(err)
 	}
