@@ -1,6 +1,5 @@
-// Package sshd speaks SSH to clients: it lets in whom keys lets in, and on a
-// connection serves the subsystem "sftp" from a library of vfs, and nothing
-// else.
+// Package sshd speaks SSH to clients: it lets in whom keys lets in, and serves
+// them sftp channels, which are package sftp's, and a few commands.
 //
 // The way in is [Server]:
 //

@@ -3,6 +3,7 @@ package sftp
 import (
 	"io"
 	"os"
+	"strings"
 
 	"github.com/pkg/sftp"
 
@@ -28,7 +29,7 @@ func (h *handlers) refuse(op, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return h.reasons.status(op, path, err)
+	return h.reasons.status(op, strings.TrimPrefix(path, "/"), err)
 }
 
 // Fileread implements [sftp.FileReader]: OPEN for reading.
@@ -139,7 +140,7 @@ type one struct{ vfs.Info }
 
 // ListAt implements [sftp.ListerAt].
 func (o one) ListAt(to []os.FileInfo, _ int64) (int, error) {
-	return copy(to, []os.FileInfo{fileInfo{o.Info}}), io.EOF
+	return copy(to, []os.FileInfo{fileInfo(o)}), io.EOF
 }
 
 // StatVFS implements [sftp.StatVFSFileCmder].

@@ -2,7 +2,6 @@ package sftp
 
 import (
 	"io"
-	"strings"
 
 	"shelf/vfs"
 )
@@ -20,12 +19,12 @@ type reasons struct {
 
 // status is what a STATUS says of err. The reason goes to stderr as well; that
 // there is no such file does not, since every client shows that.
-func (r *reasons) status(op, path string, err error) status {
+func (r *reasons) status(op, name string, err error) status {
 	s := statusOf(err)
 	switch s.code {
 	case fxOK, fxEOF, fxNoSuchFile:
 	default:
-		r.say(op, strings.TrimPrefix(path, "/"), s.text)
+		r.say(op, name, s.text)
 	}
 	return s
 }

@@ -61,7 +61,7 @@ type Session struct {
 	access  *access.Session
 	h       *handlers
 	names   *nameServer
-	ctx     context.Context
+	ctx     context.Context // ends when the client has gone
 	channel io.ReadWriter
 	open    map[string]*handle // by the handle strings of the RequestServer
 	count   atomic.Int32       // len(open), for other goroutines

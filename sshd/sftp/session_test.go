@@ -593,6 +593,53 @@ func TestSessionPackets(t *testing.T) {
 	c.end()
 }
 
+// promising is a library that promises something else.
+type promising struct {
+	vfs.Library
+	properties vfs.Properties
+}
+
+func (p promising) Properties() vfs.Properties { return p.properties }
+func (p promising) Unwrap() vfs.Library        { return p.Library }
+
+// VERSION announces what works with the library, found through what is wrapped
+// around it, and nothing else.
+func TestSessionAnnounces(t *testing.T) {
+	dir, _ := openDir(t, vfs.DirOptions{})
+	for _, test := range []struct {
+		lib                    vfs.Library
+		rename, fsync, statVFS bool
+	}{
+		{dir, true, true, true},
+		{vfstest.NewFaulty(dir), true, true, true},
+		{promising{dir, vfs.Properties{AtomicRename: true}}, true, false, true},
+		{promising{vfstest.NewMemory(), vfs.Properties{Fsync: true}}, false, true, false},
+	} {
+		o := memory(all())
+		o.Library = test.lib
+		c, in, out := serve(t, o)
+		r := raw{t, in, out}
+		_, version := r.ask(1, cat(3))
+		for ext, want := range map[string]bool{
+			"posix-rename@openssh.com": test.rename, "fsync@openssh.com": test.fsync, "statvfs@openssh.com": test.statVFS,
+			"limits@openssh.com": true, "copy-data": true,
+		} {
+			if bytes.Contains(version, []byte(ext)) != want {
+				t.Errorf("%T %+v announces %q", test.lib, test.lib.Properties(), version)
+			}
+		}
+		h := r.open("f", writeFlag|createFlag)
+		if code := r.code(200, cat(7, "fsync@openssh.com", h)); (code == 0) != test.fsync {
+			t.Errorf("fsync: code %d", code)
+		}
+		if kind, _ := r.ask(200, cat(7, "statvfs@openssh.com", "/")); (kind == 201) != test.statVFS {
+			t.Errorf("statvfs: a reply of type %d", kind)
+		}
+		r.code(4, cat(7, h))
+		c.end()
+	}
+}
+
 // OPEN's mode, APPEND and handles: what pkg/sftp would lose.
 func TestSessionHandles(t *testing.T) {
 	d, path := openDir(t, local.Options{})

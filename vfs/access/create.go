@@ -44,7 +44,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 		return nil, err
 	}
 	w := &Writer{op: op, at: at, up: up, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
-	s.cover(w)
+	s.push(w)
 	s.open.Add(1)
 	return w, nil
 }

@@ -68,6 +68,9 @@ func (s *Session) told(op, name string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
+	if s.ctx.Err() != nil && errors.Is(err, s.ctx.Err()) {
+		return &vfs.Error{Kind: vfs.ErrCut, Why: "the client is gone"}
+	}
 	e := (*vfs.Error)(nil)
 	known := errors.As(err, &e)
 	if !known || e.Err != nil {

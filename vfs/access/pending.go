@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"io/fs"
+	"slices"
 
 	"shelf/vfs"
 )
@@ -13,27 +14,27 @@ import (
 // the CLOSE, so that what a program asks for next may come first. For all other
 // sessions there is nothing until CLOSE.
 //
-// Uploads of one name lie on each other in the order in which they were opened.
-// The name stands for the uppermost. An upload that publishes takes those below
-// it off: the name stands for what is published then.
+// The uploads of one name form a stack, in the order in which they were opened.
+// The name stands for the top one. When an upload publishes, those below it leave
+// the stack: the name stands for what is published then.
 
 // uploading is what this session uploads under a name, or nil.
 func (s *Session) uploading(at place) *Writer {
-	if pile := s.pending[at]; len(pile) > 0 {
-		return pile[len(pile)-1]
+	if stack := s.pending[at]; len(stack) > 0 {
+		return stack[len(stack)-1]
 	}
 	return nil
 }
 
-// cover puts an upload that was just opened onto those of its name.
-func (s *Session) cover(w *Writer) {
+// push puts an upload that was just opened on top.
+func (s *Session) push(w *Writer) {
 	for _, below := range s.pending[w.at] {
 		below.turn(isCovered)
 	}
 	s.pending[w.at] = append(s.pending[w.at], w)
 }
 
-// drop takes all uploads off a name, which stands for something else now.
+// drop empties the stack of a name, which stands for something else now.
 func (s *Session) drop(at place) {
 	for _, w := range s.pending[at] {
 		w.turn(isDropped)
@@ -41,57 +42,53 @@ func (s *Session) drop(at place) {
 	delete(s.pending, at)
 }
 
-// below is the upload that w lies on, or nil.
+// setStack replaces the stack of a name.
+func (s *Session) setStack(at place, stack []*Writer) {
+	if len(stack) == 0 {
+		delete(s.pending, at)
+		return
+	}
+	s.pending[at] = stack
+}
+
+// stack is that of the upload's name, and how many are below the upload in it;
+// -1 is that it has left the stack.
+func (w *Writer) stack() (all []*Writer, below int) {
+	all = w.op.s.pending[w.at]
+	return all, slices.Index(all, w)
+}
+
+// below is the upload just below this one, or nil.
 func (w *Writer) below() *Writer {
-	if n := w.depth(); n > 0 {
-		return w.op.s.pending[w.at][n-1]
+	if all, n := w.stack(); n > 0 {
+		return all[n-1]
 	}
 	return nil
 }
 
-// depth is how many uploads w lies on; -1 is that it does not lie on its name's
-// pile any more.
-func (w *Writer) depth() int {
-	for n, x := range w.op.s.pending[w.at] {
-		if x == w {
-			return n
-		}
-	}
-	return -1
-}
-
-// overtake takes those that w lies on off their name, since w has published.
-// They are closed late.
+// overtake takes those below off the stack, since this one has published.
 func (w *Writer) overtake() {
-	n := max(0, w.depth())
-	pile := w.op.s.pending[w.at]
-	for _, below := range pile[:n] {
-		below.turn(isOvertaken)
-	}
-	w.op.s.pile(w.at, pile[n:])
-}
-
-// leave takes w, which has ended, off its name. What it lay on comes to light.
-func (w *Writer) leave() {
-	w.turn(isClosed)
-	n := w.depth()
+	all, n := w.stack()
 	if n < 0 {
 		return
 	}
-	pile := w.op.s.pending[w.at]
-	if n > 0 && n == len(pile)-1 {
-		pile[n-1].turn(isUncovered)
+	for _, below := range all[:n] {
+		below.turn(isOvertaken)
 	}
-	w.op.s.pile(w.at, append(pile[:n:n], pile[n+1:]...))
+	w.op.s.setStack(w.at, all[n:])
 }
 
-// pile sets what lies on a name.
-func (s *Session) pile(at place, pile []*Writer) {
-	if len(pile) == 0 {
-		delete(s.pending, at)
+// leave takes an upload that has ended off the stack.
+func (w *Writer) leave() {
+	w.turn(isClosed)
+	all, n := w.stack()
+	if n < 0 {
 		return
 	}
-	s.pending[at] = pile
+	if n > 0 && n == len(all)-1 {
+		all[n-1].turn(isUncovered)
+	}
+	w.op.s.setStack(w.at, slices.Delete(all, n, n+1))
 }
 
 // renamePending renames what this session uploads: it will be published under
@@ -108,7 +105,8 @@ func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	if err := w.up.Rename(to.name, replace || published && to.in.allow(toReplace)); err != nil {
 		return err
 	}
-	s.pile(w.at, s.pending[w.at][:w.depth()])
+	all, n := w.stack()
+	s.setStack(w.at, all[:n])
 	s.drop(w.at)
 	s.drop(to)
 	w.at, w.op.event.Name = to, to.name

@@ -20,18 +20,18 @@ package access
 //	│ dropped │      A call that panics makes any of them torn.
 //	└─────────┘
 //
-// CLOSE publishes what is named, covered, revised or a rival: of rivals the last
-// CLOSE wins. It leaves out what is late or dropped, and says so to nobody but
-// the log: a client has written the file anew, or removed it, since. What is
-// torn fails.
+// CLOSE publishes an upload that is named, covered, revised or a rival; so among
+// rivals the last CLOSE wins. It does not publish one that is late or dropped:
+// the client has written the file anew since, or removed it. The client is told
+// OK then, and the log what happened. CLOSE of one that is torn fails.
 type state int
 
 const (
 	named   state = iota // its name stands for it
 	covered              // another upload of its name was opened over it
-	revised              // that, and it was written to since
-	late                 // the other has published first
-	rival                // that, and this one was written to since it was covered
+	revised              // the same, and this one was written to since
+	late                 // the one above has published first
+	rival                // the same, but this one was written to since it was covered
 	dropped              // its name stands for something else
 	torn                 // a call into it has not returned: it panicked
 	ended
@@ -52,8 +52,9 @@ const (
 	turns
 )
 
-// next is the state that follows a turn. An upload that is late or a rival lies
-// under its name no longer: what is opened there later does not cover it.
+// next is the state that follows a turn. An upload that is late or a rival is not
+// in the stack of its name any more: what is opened there later does not cover
+// it.
 var next = [states][turns]state{
 	//        covered  uncovered written  overtaken dropped  torn  closed
 	named:   {covered, named, named, late, dropped, torn, ended},

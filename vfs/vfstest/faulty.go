@@ -192,6 +192,15 @@ func (x *faultyUpload) ReadAt(p []byte, off int64) (int, error) {
 	return x.Upload.ReadAt(p, off)
 }
 
+// Open implements [vfs.Upload].
+func (x *faultyUpload) Open() (vfs.File, error) {
+	file, err := x.Upload.Open()
+	if err != nil {
+		return nil, err
+	}
+	return faultyFile{file, x.f}, nil
+}
+
 // SetAttr implements [vfs.Upload].
 func (x *faultyUpload) SetAttr(a vfs.Attr) error {
 	if err := x.call(SetAttr); err != nil {

@@ -231,7 +231,7 @@ func (m *Memory) Create(ctx context.Context, name string, o vfs.CreateOptions) (
 }
 
 // minPartial is the size from which a partial is kept, in bytes.
-const minPartial = 1 << 20
+const minPartial = 64 << 10
 
 // maxSize is more than tests write, in bytes.
 const maxSize = 64 << 20

@@ -20,8 +20,17 @@ import (
 	"shelf/vfs"
 )
 
-// Test runs the suite; open makes an empty Library for each part.
+// Test runs the suite on a Library, and again with a decorator around it: what
+// it can do beyond the contract must be found through that. open makes an empty
+// Library for each part.
 func Test(t *testing.T, open func(t *testing.T) vfs.Library) {
+	t.Run("plain", func(t *testing.T) { test(t, open) })
+	t.Run("decorated", func(t *testing.T) {
+		test(t, func(t *testing.T) vfs.Library { return NewFaulty(NewFaulty(open(t))) })
+	})
+}
+
+func test(t *testing.T, open func(t *testing.T) vfs.Library) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, suite)
@@ -42,6 +51,11 @@ func Test(t *testing.T, open func(t *testing.T) vfs.Library) {
 		{"Remove", testRemove},
 		{"Digest", testDigest},
 		{"Limits", testLimits},
+		{"Versions", testVersions},
+		{"Partials", testPartials},
+		{"Partials are private", testPartialsArePrivate},
+		{"Space", testSpace},
+		{"Cancelled", testCancelled},
 		{"Races", testRaces},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, suite{t, open(t)}) })
@@ -393,7 +407,7 @@ func testDigest(t *testing.T, s suite) {
 		files = append(files, f)
 	}
 	for i, f := range files {
-		d, ok := f.(vfs.Digest)
+		d, ok := vfs.As[vfs.Digest](f)
 		if !ok {
 			t.Skip("this store tells no digests")
 		}
@@ -539,6 +553,216 @@ func testLimits(t *testing.T, s suite) {
 		t.Fatal("a negative size was accepted")
 	}
 	s.ok(u.Abort())
+}
+
+// testVersions: two looks see the same version exactly if content and attributes
+// are the same.
+func testVersions(t *testing.T, s suite) {
+	seen := make(map[vfs.Version]string)
+	changed := func(what string) {
+		t.Helper()
+		v := s.look("f").Version
+		if before, ok := seen[v]; ok {
+			t.Errorf("after %s it is the version as after %s", what, before)
+		}
+		seen[v] = what
+		s.same(v, what)
+	}
+	s.put("f", "one")
+	changed("an upload")
+	s.put("f", "two")
+	changed("another upload")
+	s.set("f", vfs.Attr{HasMode: true, Mode: 0o600})
+	changed("a change of mode")
+	when := time.Unix(1234567890, 0)
+	s.set("f", vfs.Attr{HasTimes: true, Atime: when, Mtime: when})
+	changed("a change of times")
+	s.set("f", vfs.Attr{HasSize: true, Size: 2})
+	changed("a change of size")
+
+	before := s.look("f").Version
+	s.set("f", vfs.Attr{HasMode: true, Mode: 0o600})
+	s.commit(s.create("f", vfs.CreateOptions{}))
+	s.same(before, "a change that is none")
+	s.ok(s.Rename(t.Context(), "f", "g", false))
+	s.ok(s.Rename(t.Context(), "g", "f", false))
+	s.same(before, "two renames")
+
+	u := s.create("f", vfs.CreateOptions{Create: true, Truncate: true})
+	s.write(u, 0, "three")
+	s.same(before, "an upload that has not ended")
+	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o640, HasTimes: true, Atime: when, Mtime: when}))
+	if published, now := s.commit(u), s.look("f"); published != now {
+		t.Errorf("Commit made %+v, and there is %+v", published, now)
+	}
+}
+
+// same checks that f is that version, however one looks.
+func (s suite) same(v vfs.Version, what string) {
+	s.t.Helper()
+	f, err := s.Open(s.t.Context(), "f")
+	s.ok(err)
+	defer f.Close()
+	opened, err := f.Stat()
+	s.ok(err)
+	if now := s.look("f").Version; now != v || opened.Version != v {
+		s.t.Errorf("after %s the versions of Stat and of Open are %v and %v, want %v", what, now, opened.Version, v)
+	}
+	if s.Properties().ApproximateList {
+		return
+	}
+	for i, err := range s.List(s.t.Context()) {
+		s.ok(err)
+		if i.Name == "f" && i.Version != v {
+			s.t.Errorf("after %s List has version %v, want %v", what, i.Version, v)
+		}
+	}
+}
+
+// partialSize is a beginning that any store keeps, in bytes.
+const partialSize = 1 << 20
+
+// keep begins an upload of ada's and has its session cut.
+func (s suite) keep(name, text string) {
+	s.t.Helper()
+	u := s.create(name, vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
+	s.write(u, 0, text)
+	k, ok := vfs.As[vfs.Keeper](u)
+	if !ok {
+		s.t.Fatal("the library has partials, and its upload cannot be kept")
+	}
+	s.ok(k.Keep())
+	if _, err := u.WriteAt([]byte("x"), 0); err == nil {
+		s.t.Fatal("a kept upload takes a write")
+	}
+}
+
+// partials is the Library's ability; without it the test is skipped.
+func (s suite) partials() vfs.Resume {
+	s.t.Helper()
+	lib, ok := vfs.As[vfs.Resume](s.Library)
+	if !ok {
+		s.t.Skip("this store keeps no partials")
+	}
+	return lib
+}
+
+func (s suite) hasPartial(owner, name string, size int) {
+	s.t.Helper()
+	i, err := s.partials().Partial(s.t.Context(), owner, name)
+	if size == 0 {
+		s.is(err, fs.ErrNotExist)
+		return
+	}
+	s.ok(err)
+	if i.Size != int64(size) || i.Name != name {
+		s.t.Fatalf("the partial is %+v, want %d bytes", i, size)
+	}
+}
+
+// testPartials: the beginning of an upload is what the next one of its owner
+// goes on with, while nothing is published.
+func testPartials(t *testing.T, s suite) {
+	text := strings.Repeat("0123456789abcdef", partialSize/16)
+	s.hasPartial("ada", "f", 0)
+	s.keep("f", text)
+	s.hasPartial("ada", "f", len(text))
+	s.hasNot("f")
+
+	u := s.create("f", vfs.CreateOptions{Owner: "ada"})
+	if i, err := u.Stat(); err != nil || i.Size != int64(len(text)) {
+		t.Fatalf("resumed at %+v, %v", i, err)
+	}
+	s.write(u, int64(len(text)), "the end")
+	s.commit(u)
+	s.has("f", text+"the end")
+	s.hasPartial("ada", "f", 0)
+
+	// Who begins anew drops it, and what was never written to is not kept.
+	s.keep("g", text)
+	s.ok(s.create("g", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"}).Abort())
+	s.hasPartial("ada", "g", 0)
+	u = s.create("h", vfs.CreateOptions{Create: true, Owner: "ada"})
+	s.write(u, partialSize, "after a hole")
+	k, _ := vfs.As[vfs.Keeper](u)
+	s.ok(k.Keep())
+	s.hasPartial("ada", "h", 0)
+	_, err := s.Create(t.Context(), "h", vfs.CreateOptions{Owner: "ada"})
+	s.is(err, fs.ErrNotExist)
+}
+
+func testPartialsArePrivate(t *testing.T, s suite) {
+	s.partials()
+	s.keep("f", strings.Repeat("x", partialSize))
+	s.hasPartial("bob", "f", 0)
+	s.hasPartial("", "f", 0)
+	s.hasPartial("ada", "g", 0)
+	if got := s.names(); len(got) != 0 {
+		t.Errorf("it is listed: %q", got)
+	}
+	_, err := s.Create(t.Context(), "f", vfs.CreateOptions{Owner: "bob"})
+	s.is(err, fs.ErrNotExist)
+	u := s.create("f", vfs.CreateOptions{Create: true, Owner: "bob"})
+	if got := readAll(t, u); got != "" {
+		t.Errorf("another has %d bytes of it", len(got))
+	}
+	s.ok(u.Abort())
+	s.hasPartial("ada", "f", partialSize)
+	s.ok(s.create("f", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"}).Abort())
+}
+
+// testSpace: a store that knows its space says nothing impossible.
+func testSpace(t *testing.T, s suite) {
+	lib, ok := vfs.As[vfs.Space](s.Library)
+	if !ok {
+		t.Skip("this store does not know its space")
+	}
+	i, err := lib.Space(t.Context())
+	s.ok(err)
+	if i.BlockSize == 0 || i.Available > i.Free || i.Free > i.Blocks || i.FreeFiles > i.Files {
+		t.Errorf("it has %+v", i)
+	}
+}
+
+// testCancelled: when a ctx has ended a call does what it is to do or fails with
+// that, and what was opened with it can be closed.
+func testCancelled(t *testing.T, s suite) {
+	s.put("f", "text")
+	ctx, cancel := context.WithCancel(t.Context())
+	f, err := s.Open(ctx, "f")
+	s.ok(err)
+	u, err := s.Create(ctx, "new", vfs.CreateOptions{Create: true})
+	s.ok(err)
+	s.write(u, 0, "text")
+	cancel()
+	late := make([]byte, 4)
+	for what, err := range map[string]error{
+		"Stat":            failure(s.Stat(ctx, "f")),
+		"Open of none":    failure(s.Open(ctx, "none")),
+		"Rename":          s.Rename(ctx, "f", "f", true),
+		"SetAttr":         failure(s.SetAttr(ctx, "f", vfs.Attr{HasMode: true, Mode: 0o600})),
+		"Remove of none":  s.Remove(ctx, "none"),
+		"ReadAt":          failure(f.ReadAt(late, 0)),
+		"Upload.WriteAt":  failure(u.WriteAt([]byte("late"), 0)),
+		"Upload.ReadAt":   failure(u.ReadAt(late, 0)),
+		"Create of a dot": failure(s.Create(ctx, ".x", vfs.CreateOptions{Create: true})),
+	} {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, vfs.ErrName) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	s.ok(f.Close())
+	if _, err := u.Commit(ctx); err == nil {
+		s.has("new", "late") // it was published, whole
+	} else {
+		s.is(err, context.Canceled)
+		s.hasNot("new")
+	}
+	u, err = s.Create(t.Context(), "other", vfs.CreateOptions{Create: true})
+	s.ok(err)
+	s.ok(u.Abort())
+	s.hasNot("other")
+	s.has("f", "text")
 }
 
 // testRaces: whatever happens at once, a file is one version, whole.
