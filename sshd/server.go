@@ -23,12 +23,7 @@
 //	global.go      what it asks of the connection itself
 //	keepalive.go   whether the client is still there
 //	session.go     one channel: the sftp subsystem, or why not
-//	exec.go        the commands there are, none of which runs a program
-//	words.go       what is read of a shell's language
-//	digests.go     md5sum and its like
-//	scp.go         what scp was before it spoke SFTP: options, messages
-//	scp_source.go  its sending end
-//	scp_sink.go    its receiving end
+//	exec.go        a command on a channel; package command has the commands
 //	throttle.go    how fast
 //	event.go       what is told to those who watch
 //

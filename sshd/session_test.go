@@ -49,12 +49,12 @@ func TestNoShellNoCommands(t *testing.T) {
 		status  int
 	}{
 		"shell":              {"shell", nil, "sftp", exitFailure},
-		"exec":               {"exec", str("id"), "runs no programs", exitNotFound},
-		"exec without bytes": {"exec", nil, "runs no programs", exitNotFound},
-		"exec of one byte":   {"exec", []byte{0}, "runs no programs", exitNotFound},
-		"exec of two bytes":  {"exec", []byte{0, 0}, "runs no programs", exitNotFound},
-		"exec of three":      {"exec", []byte{0, 0, 9}, "runs no programs", exitNotFound},
-		"exec, too short":    {"exec", []byte{0xff, 0xff, 0xff, 0xff, 'i'}, "runs no programs", exitNotFound},
+		"exec":               {"exec", str("id"), "does not run programs", exitNotFound},
+		"exec without bytes": {"exec", nil, "does not run programs", exitNotFound},
+		"exec of one byte":   {"exec", []byte{0}, "does not run programs", exitNotFound},
+		"exec of two bytes":  {"exec", []byte{0, 0}, "does not run programs", exitNotFound},
+		"exec of three":      {"exec", []byte{0, 0, 9}, "does not run programs", exitNotFound},
+		"exec, too short":    {"exec", []byte{0xff, 0xff, 0xff, 0xff, 'i'}, "does not run programs", exitNotFound},
 		"an end of a file":   {"subsystem", str("sftp"), "", exitOK},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,12 +18,14 @@ import (
 var arrows = map[string][]string{
 	"cmd/shelfd":  {"sshd", "vfs", "keys"},
 	"cmd/shelf":   {}, // a client of the protocol, not of the code
-	"sshd":        {"vfs", "keys"},
+	"sshd":        {"vfs", "keys", "sshd/command"},
 	"vfs":         {},
 	"vfs/vfstest": {"vfs"},
 	"keys":        {},
 	"tests":       {}, // judges the built programs
 	"tests/bench": {}, // and measures them
+
+	"sshd/command": {"vfs"}, // what `ssh HOST COMMAND` runs
 }
 
 // vague are names that say nothing about what a package is for.
