@@ -197,7 +197,7 @@ func TestLoginLeavesTheStartups(t *testing.T) {
 		s.awaitGate(t, n+1)
 	}
 	line, err := bufio.NewReader(s.dialTCP(t)).ReadString('\n')
-	if err != nil || !strings.Contains(line, "as many connections as it may") {
+	if err != nil || !strings.Contains(line, "too many connections") {
 		t.Errorf("one too many got %q (%v)", line, err)
 	}
 }
