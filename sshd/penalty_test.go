@@ -14,7 +14,7 @@ import (
 	"shelf/keys"
 )
 
-// testGate is a gate with a clock of its own, at which nobody is exempt.
+// testGate is a gate with its own clock. No source is exempt.
 func testGate(edit func(*Limits)) (*gate, *time.Time) {
 	l := DefaultLimits()
 	l.Penalties.Exempt = nil
@@ -29,7 +29,8 @@ func testGate(edit func(*Limits)) (*gate, *time.Time) {
 
 func tcp(address string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address)) }
 
-// enters tells whether a source is let in; it leaves again.
+// enters tells whether a connection of a source is admitted. The connection then
+// leaves.
 func enters(g *gate, from string) bool {
 	p, err := g.enter(tcp(from))
 	if err == nil {
@@ -95,8 +96,7 @@ func TestExemptAreNotPenalized(t *testing.T) {
 	}
 }
 
-// However many sources misbehave, so many are remembered: those that have most
-// to wait for.
+// No more than MaxSources are remembered: those whose penalties expire last.
 func TestPenaltiesAreBounded(t *testing.T) {
 	g, _ := testGate(func(l *Limits) { l.Penalties.MaxSources = 100 })
 	for i := range 10_000 {
@@ -132,7 +132,7 @@ func TestOneSourceCannotTakeAllPlaces(t *testing.T) {
 	}
 }
 
-// Who fails again and again is told to wait, over a real connection.
+// A client that fails to log in again and again is refused and told to wait.
 func TestFailuresArePenalized(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.Penalties.Exempt = nil })
 	c := s.clientConfig()
@@ -155,7 +155,7 @@ func TestFailuresArePenalized(t *testing.T) {
 	}
 }
 
-// Probes of those who may look are not reported, and not held against them.
+// Health checks that are exempt are not reported and get no penalty.
 func TestProbes(t *testing.T) {
 	s := serve(t, func(c *Config) {
 		c.Limits.Penalties.Exempt = nil
@@ -181,16 +181,7 @@ func TestSessionsOfAnAccountAreCapped(t *testing.T) {
 		}
 	})
 	first := s.dial(t)
-	banner := ""
-	c := s.clientConfig()
-	c.BannerCallback = func(text string) error { banner += text; return nil }
-	if client, err := ssh.Dial("tcp", s.address, c); err == nil {
-		client.Close()
-		t.Fatal("a second session is let in")
-	}
-	if !strings.Contains(banner, "too many sessions") {
-		t.Errorf("the person was told %q", banner)
-	}
+	s.refusesLogin(t, "too many sessions")
 	first.Close()
 	eventually(t, "the next session is let in", func() bool {
 		client, err := ssh.Dial("tcp", s.address, s.clientConfig())

@@ -37,11 +37,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAtEnd(t, s)
 	old := content(1, 2<<20)
 	s.put(t, "file", old)
 	large, small := filepath.Join(dir, "large"), filepath.Join(dir, "small")

@@ -259,11 +259,17 @@ func TestScpSourceWildcards(t *testing.T) {
 		c.ends(exitOK, pattern)
 	}
 	for _, pattern := range []string{"x*", "'*'", "/etc/*", "../etc/pass*", ".*", "*/*", "[", folder + "/*"} {
-		c := l.run(t, "scp -f "+pattern)
-		c.sends("\x00")
-		c.complains(scpError, "no ")
-		c.ends(exitFailure, pattern)
+		l.refusesDownload(t, "scp -f "+pattern, "no ")
 	}
+}
+
+// refusesDownload checks that scp -f sends an error that contains text.
+func (l *library) refusesDownload(t *testing.T, line, text string) {
+	t.Helper()
+	c := l.run(t, line)
+	c.sends("\x00")
+	c.complains(scpError, text)
+	c.ends(exitFailure, line)
 }
 
 func TestScpSourceRefuses(t *testing.T) {
@@ -273,10 +279,7 @@ func TestScpSourceRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/etc/passwd", "../../../etc/passwd", "link", ".hidden", ".", "/", "''", "~", ".shelf", "/proc/self/environ", folder} {
-		c := l.run(t, "scp -r -f "+path)
-		c.sends("\x00")
-		c.complains(scpError, "")
-		c.ends(exitFailure, path)
+		l.refusesDownload(t, "scp -r -f "+path, "")
 	}
 }
 
