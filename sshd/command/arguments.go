@@ -88,7 +88,7 @@ func (s *splitter) step() error {
 
 // errShellCharacter is the error for a character that only a shell could obey.
 func errShellCharacter(c byte) error {
-	return fmt.Errorf("%q needs a shell, and there is none here; if it is part of a file name, put the name in single quotes", c)
+	return fmt.Errorf("%q means something only to a shell, and there is no shell here; put a file name that contains it in single quotes", c)
 }
 
 // bare adds a character that is not quoted. It may be part of a wildcard.
