@@ -35,7 +35,7 @@ func (c *scpConn) send() error {
 // transfer.
 func (c *scpConn) sendFile(name string) error {
 	if vfs.IsRoot(name) {
-		return c.tell(scpError, name, errors.New("a folder can't be copied; name files, or use *"))
+		return c.tell(scpError, name, errors.New("the library has no folders; name files, or use *"))
 	}
 	r, err := c.Access.Open(name)
 	if err != nil {
