@@ -49,23 +49,23 @@ func TestPenalties(t *testing.T) {
 	g, now := testGate(nil)
 	g.punish("192.0.2.1:1", 2, 5*time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away before the penalties come to their least")
+		t.Error("refused before the penalties come to Min")
 	}
 	g.punish("192.0.2.1:1", 1, 5*time.Second)
 	if enters(g, "192.0.2.1:2") {
-		t.Error("let in after many failures")
+		t.Error("admitted after many failures")
 	}
 	if !enters(g, "192.0.2.2:2") {
-		t.Error("another source is turned away")
+		t.Error("another source is refused")
 	}
 	*now = now.Add(16 * time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away after the penalty is over")
+		t.Error("refused after the penalty has expired")
 	}
 	g.punish("192.0.2.1:1", 1000, 5*time.Second)
 	*now = now.Add(g.limits.Penalties.Max + time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away for longer than the most")
+		t.Error("refused for longer than Max")
 	}
 }
 
@@ -78,7 +78,7 @@ func TestSources(t *testing.T) {
 		"[::ffff:192.0.2.1]:1": false, "192.0.2.2:1": true,
 	} {
 		if enters(g, from) != want {
-			t.Errorf("%s: let in is %v, want %v", from, !want, want)
+			t.Errorf("%s: admitted is %v, want %v", from, !want, want)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestExemptAreNotPenalized(t *testing.T) {
 	for _, from := range []string{"192.0.2.1:1", "198.51.100.1:1"} {
 		g.punish(from, 100, 5*time.Second)
 		if !enters(g, from) {
-			t.Errorf("%s is turned away", from)
+			t.Errorf("%s is refused", from)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func TestOneSourceCannotTakeAllPlaces(t *testing.T) {
 		waiting = append(waiting, p)
 	}
 	if enters(g, "192.0.2.1:1") || !enters(g, "192.0.2.2:1") {
-		t.Error("a fourth is let in, or another source is not")
+		t.Error("the fourth connection is admitted, or one of another source is not")
 	}
 	waiting[0].login()
 	if !enters(g, "192.0.2.1:1") {

@@ -48,7 +48,7 @@ func TestProxy(t *testing.T) {
 func TestNoProxy(t *testing.T) {
 	s := serve(t, nil)
 	if s.proxied(t, proxyHeader) == nil {
-		t.Error("who is no proxy can say who it is")
+		t.Error("a client that is not a proxy can set its address")
 	}
 	s.works(t)
 }

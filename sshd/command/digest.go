@@ -3,6 +3,10 @@ package command
 import (
 	"bufio"
 	"crypto"
+	_ "crypto/md5" // these make crypto.Hash work
+	_ "crypto/sha1"
+	_ "crypto/sha256"
+	_ "crypto/sha512"
 	"errors"
 	"fmt"
 	"io"
