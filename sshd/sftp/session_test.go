@@ -605,7 +605,7 @@ func (p promising) Unwrap() vfs.Library        { return p.Library }
 // VERSION announces what works with the library, found through what is wrapped
 // around it, and nothing else.
 func TestSessionAnnounces(t *testing.T) {
-	dir, _ := openDir(t, vfs.DirOptions{})
+	dir, _ := openDir(t, local.Options{})
 	for _, test := range []struct {
 		lib                    vfs.Library
 		rename, fsync, statVFS bool

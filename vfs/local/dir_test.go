@@ -63,7 +63,7 @@ func openFiles(t testing.TB) int {
 	t.Helper()
 	all, err := os.ReadDir("/dev/fd")
 	if err != nil {
-		t.Skip("no /dev/fd here")
+		t.Fatal(err)
 	}
 	return len(all)
 }

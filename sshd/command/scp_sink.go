@@ -1,4 +1,4 @@
-package sshd
+package command
 
 import (
 	"errors"
@@ -13,11 +13,11 @@ import (
 	"shelf/vfs/access"
 )
 
-// receive serves `scp -t`: records until the source ends.
+// receive is `scp -t`. It takes records until the client sends no more.
 func (c *scpConn) receive() error {
-	target := c.options.names[0].text
-	if c.options.folder && !access.IsRoot(target) || !access.IsRoot(target) && strings.HasSuffix(target, "/") {
-		return fmt.Errorf("%s is no folder; the library has none", vfs.Printable(target))
+	target := c.flags.names[0].text
+	if !access.IsRoot(target) && (c.flags.folder || strings.HasSuffix(target, "/")) {
+		return fmt.Errorf("%s is not a folder; the library has no folders", vfs.Printable(target))
 	}
 	if err := c.accept(); err != nil {
 		return err
@@ -29,7 +29,7 @@ func (c *scpConn) receive() error {
 			return nil
 		}
 		if err == nil {
-			times, err = c.control(line, times)
+			times, err = c.record(line, times)
 		}
 		if err != nil {
 			return err
@@ -37,8 +37,9 @@ func (c *scpConn) receive() error {
 	}
 }
 
-// control does what a record says; times are those of the file to come.
-func (c *scpConn) control(line string, times *scpTimes) (next *scpTimes, err error) {
+// record handles one record. A T record has the times of the file that comes
+// next: record returns them, and is given them with the next record.
+func (c *scpConn) record(line string, times *scpTimes) (next *scpTimes, err error) {
 	kind, rest := byte(0), ""
 	if line != "" {
 		kind, rest = line[0], line[1:]
@@ -52,37 +53,38 @@ func (c *scpConn) control(line string, times *scpTimes) (next *scpTimes, err err
 	case 'C':
 		return nil, c.receiveFile(rest, times)
 	case 'D':
-		return nil, c.tell(scpError, "", errors.New("the library has no folders; copy the files in it"))
+		return nil, c.tell(scpError, "", errors.New("the library has no folders; copy the files in it instead"))
 	case scpError:
-		c.failed = true // of a file that the source could not read, as the person there knows
+		c.failed = true // the client could not read a file, and has told its user
 		return nil, nil
 	case scpFatal:
-		return nil, errPeerGaveUp
+		return nil, errClientGaveUp
 	}
-	return nil, fmt.Errorf("%w: a record is none of C, D and T", errScp)
+	return nil, fmt.Errorf("%w: a record does not begin with C, D or T", errScp)
 }
 
-// scpTimes is a T record: seconds since 1970.
+// scpTimes are the times of a T record.
 type scpTimes struct{ mtime, atime time.Time }
 
-// parseScpTimes reads "mtime usec atime usec". SFTP's range is the library's:
-// times are whole seconds in 32 bits.
+// parseScpTimes parses "mtime usec atime usec", in seconds since 1970. Times are
+// limited to what SFTP can say: whole seconds in 32 bits.
 func parseScpTimes(s string) (*scpTimes, error) {
 	fields := strings.Split(s, " ")
 	if len(fields) != 4 {
-		return nil, fmt.Errorf("%w: a T record has %d numbers, not 4", errScp, len(fields))
+		return nil, fmt.Errorf("%w: a T record has %d numbers instead of 4", errScp, len(fields))
 	}
 	var n [4]uint64
 	for i, field := range fields {
 		var err error
 		if n[i], err = strconv.ParseUint(field, 10, 32); err != nil || i%2 == 1 && n[i] > 999999 {
-			return nil, fmt.Errorf("%w: a T record has a time that is none", errScp)
+			return nil, fmt.Errorf("%w: a T record has an invalid time", errScp)
 		}
 	}
 	return &scpTimes{time.Unix(int64(n[0]), 0), time.Unix(int64(n[2]), 0)}, nil
 }
 
-// parseScpFile reads "mode size name".
+// parseScpFile parses "mode size name". It refuses names that would lead out of
+// the target, as CVE-2019-6111 did on the other side.
 func parseScpFile(s string) (mode fs.FileMode, size int64, name string, err error) {
 	octal, rest, _ := strings.Cut(s, " ")
 	decimal, name, ok := strings.Cut(rest, " ")
@@ -92,26 +94,26 @@ func parseScpFile(s string) (mode fs.FileMode, size int64, name string, err erro
 		return 0, 0, "", fmt.Errorf("%w: a C record is not a mode, a size and a name", errScp)
 	}
 	if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {
-		return 0, 0, "", fmt.Errorf("%w: a C record has a name that is none", errScp)
+		return 0, 0, "", fmt.Errorf("%w: a C record has an invalid name", errScp)
 	}
 	return fs.FileMode(bits), int64(length), name, nil
 }
 
-// receiveFile takes the file of a C record, or tells why not; the error ends the
-// conversation.
+// receiveFile takes the file of a C record, or tells the client why not. An
+// error ends the transfer.
 func (c *scpConn) receiveFile(record string, times *scpTimes) error {
 	mode, size, name, err := parseScpFile(record)
 	if err != nil {
 		return err
 	}
-	if target := c.options.names[0].text; !access.IsRoot(target) {
+	if target := c.flags.names[0].text; !access.IsRoot(target) {
 		name = target
 	}
-	w, err := c.access.Create(name, access.Replace(mode))
+	w, err := c.Access.Create(name, access.Replace(mode))
 	if err != nil {
 		return c.tell(scpError, name, err)
 	}
-	defer w.Cut() // unless it has ended
+	defer w.Cut() // does nothing after Commit or Abandon
 	if err := w.SetAttr(c.attributes(mode, size, times)); err != nil {
 		w.Abandon("")
 		return c.tell(scpError, name, err)
@@ -126,11 +128,11 @@ func (c *scpConn) receiveFile(record string, times *scpTimes) error {
 	return c.finish(w, name, failed)
 }
 
-// attributes are what the file will have. The size comes first of all, so that
-// what there is no room for is refused before it is sent.
+// attributes are the attributes of the new file. They include the size, so that
+// a file which is too large is refused before its content is sent.
 func (c *scpConn) attributes(mode fs.FileMode, size int64, times *scpTimes) vfs.Attr {
 	a := vfs.Attr{HasSize: true, Size: size}
-	if c.options.preserve {
+	if c.flags.preserve {
 		a.HasMode, a.Mode = true, mode
 	}
 	if times != nil {
@@ -139,9 +141,10 @@ func (c *scpConn) attributes(mode fs.FileMode, size int64, times *scpTimes) vfs.
 	return a
 }
 
-// receiveContent takes size bytes, also those that cannot be written, which
-// failed tells: the source sends them all before it listens again.
-func (c *scpConn) receiveContent(w *access.Writer, size int64) (failed, err error) {
+// receiveContent reads size bytes and writes them to the file. After a write has
+// failed it goes on reading, because the client sends all bytes before it reads
+// the answer. That failure is failed; err ends the transfer.
+func (c *scpConn) receiveContent(w io.WriterAt, size int64) (failed, err error) {
 	for off := int64(0); off < size; {
 		n, err := c.in.Read(c.buffer[:min(size-off, scpChunk)])
 		if n > 0 && failed == nil {
@@ -149,18 +152,19 @@ func (c *scpConn) receiveContent(w *access.Writer, size int64) (failed, err erro
 		}
 		off += int64(n)
 		if err != nil && off < size {
-			return failed, fmt.Errorf("the content ends early: %w", err)
+			return failed, fmt.Errorf("the content ends too early: %w", err)
 		}
 	}
 	return failed, nil
 }
 
-// finish publishes the file if both ends have found it whole.
+// finish publishes the file, if the client could read all of it and the server
+// could write all of it.
 func (c *scpConn) finish(w *access.Writer, name string, failed error) error {
 	ok, err := c.answer()
 	switch {
-	case errors.Is(err, errScp), errors.Is(err, errPeerGaveUp):
-		w.Abandon("the client's data is not what it announced")
+	case errors.Is(err, errScp), errors.Is(err, errClientGaveUp):
+		w.Abandon("the client did not send what it announced")
 		return err
 	case err != nil:
 		return err

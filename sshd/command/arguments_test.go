@@ -1,4 +1,4 @@
-package sshd
+package command
 
 import (
 	"os/exec"
@@ -10,7 +10,7 @@ import (
 	"github.com/kballard/go-shellquote"
 )
 
-func TestSplitWords(t *testing.T) {
+func TestSplit(t *testing.T) {
 	for line, want := range map[string][]string{
 		"":                            nil,
 		" \t ":                        nil,
@@ -28,36 +28,36 @@ func TestSplitWords(t *testing.T) {
 		"a=b # {c,d} !e":              {"a=b", "#", "{c,d}", "!e"},
 		"é 日本":                        {"é", "日本"},
 	} {
-		words, err := splitWords(line)
-		if got := texts(words); err != nil || !slices.Equal(got, want) {
+		arguments, err := split(line)
+		if got := texts(arguments); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, %v; want %q", line, got, err, want)
 		}
 	}
 }
 
-func texts(words []word) (all []string) {
-	for _, w := range words {
-		all = append(all, w.text)
+func texts(arguments []argument) (all []string) {
+	for _, a := range arguments {
+		all = append(all, a.text)
 	}
 	return all
 }
 
-func TestSplitWordsRefuses(t *testing.T) {
+func TestSplitRefuses(t *testing.T) {
 	for _, line := range []string{
 		"a; id", "a&", "a|id", "a && id", "`id`", "$(id)", "$HOME", "${HOME}", "a > b", "a < b", "(id)", "a\nid", "a\\\nid",
-		`"$(id)"`, "\"`id`\"", "\"a\\\nb\"", "'a", `"a`, `"a\"`, `a\`, "a\x00b", "'\x00'", "x" + strings.Repeat(" ", maxCommand),
+		`"$(id)"`, "\"`id`\"", "\"a\\\nb\"", "'a", `"a`, `"a\"`, `a\`, "a\x00b", "'\x00'", "x" + strings.Repeat(" ", maxLine),
 	} {
-		if words, err := splitWords(line); err == nil {
-			t.Errorf("%.40q is read as %q", line, texts(words))
+		if arguments, err := split(line); err == nil {
+			t.Errorf("%.40q is read as %q", line, texts(arguments))
 		}
 	}
-	if _, err := splitWords(strings.Repeat("x", maxCommand)); err != nil {
+	if _, err := split(strings.Repeat("x", maxLine)); err != nil {
 		t.Error(err)
 	}
 }
 
-// What is quoted is no wildcard.
-func TestWordPatterns(t *testing.T) {
+// A quoted character is not a wildcard.
+func TestPatterns(t *testing.T) {
 	for line, test := range map[string]struct {
 		wild         bool
 		matches, not string
@@ -80,68 +80,64 @@ func TestWordPatterns(t *testing.T) {
 		"['^'a]":     {true, "^", "b"},
 		"it\\'s\\ *": {true, "it's a", "its a"},
 	} {
-		words, err := splitWords(line)
-		if err != nil || len(words) != 1 || words[0].wild != test.wild {
-			t.Errorf("%s: %+v, %v", line, words, err)
+		arguments, err := split(line)
+		if err != nil || len(arguments) != 1 || arguments[0].wild != test.wild {
+			t.Errorf("%s: %+v, %v", line, arguments, err)
 			continue
 		}
-		yes, err1 := path.Match(words[0].pattern, test.matches)
-		no, err2 := path.Match(words[0].pattern, test.not)
+		yes, err1 := path.Match(arguments[0].pattern, test.matches)
+		no, err2 := path.Match(arguments[0].pattern, test.not)
 		if !yes || no || err1 != nil || err2 != nil {
-			t.Errorf("%s is %s: matches %q: %v %v, %q: %v %v", line, words[0].pattern, test.matches, yes, err1, test.not, no, err2)
+			t.Errorf("%s is %s: matches %q: %v %v, %q: %v %v", line, arguments[0].pattern, test.matches, yes, err1, test.not, no, err2)
 		}
 	}
 }
 
-// A shell splits what we read just so.
-func TestSplitWordsAsAShellDoes(t *testing.T) {
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("there is no sh to compare with")
-	}
+// TestSplitAsAShellDoes compares with sh.
+func TestSplitAsAShellDoes(t *testing.T) {
 	for _, line := range []string{
 		`a 'b c' "d e" f\ g`, `'it'\''s' "it's" 'a"b'`, `'' "" a''`, `"a\"b\\c\$d\e"`, `\$\(id\)\;\|\&\>\<`,
 		`"\a\'" '\a\\' \a\\`, "'a\nb'", `/it\'s\ a\ \"\$name\"\ é\;\ \*.txt`, `"a"'b'\c`, "a=b {c} !e",
 	} {
-		out, err := exec.Command(sh, "-c", `printf '%s\0' `+line).Output()
+		out, err := exec.Command("sh", "-c", `printf '%s\0' `+line).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		words, err := splitWords(line)
-		if want := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"); err != nil || !slices.Equal(texts(words), want) {
-			t.Errorf("%s: %q, %v; the shell says %q", line, texts(words), err, want)
+		arguments, err := split(line)
+		if want := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"); err != nil || !slices.Equal(texts(arguments), want) {
+			t.Errorf("%s: %q, %v; the shell says %q", line, texts(arguments), err, want)
 		}
 	}
 }
 
-// FuzzSplitWords compares with another reader of the same language, and holds
-// what is read to what may be.
-func FuzzSplitWords(f *testing.F) {
+// FuzzSplit compares with another parser of the same language, and checks that
+// each pattern without wildcards matches its own text.
+func FuzzSplit(f *testing.F) {
 	for _, line := range []string{"a 'b c' \"d\\\"\" \\e", "~/a *.txt", "a;b", "\"$x\"", "'", "\\", "[!a]", "\x00", "\xff'\xfe'"} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		words, err := splitWords(line)
+		arguments, err := split(line)
 		if err != nil {
 			return
 		}
-		for _, w := range words {
-			if strings.Contains(w.text, "\x00") || !w.wild && strings.ContainsAny(w.text, "*?[") && w.text == w.pattern {
-				t.Fatalf("%q: %+v", line, w)
+		for _, a := range arguments {
+			if strings.Contains(a.text, "\x00") || !a.wild && strings.ContainsAny(a.text, "*?[") && a.text == a.pattern {
+				t.Fatalf("%q: %+v", line, a)
 			}
-			if w.wild {
+			if a.wild {
 				continue
 			}
-			if ok, err := path.Match(w.pattern, w.text); !strings.Contains(w.text, "/") && (err != nil || !ok) {
-				t.Fatalf("%q: %+v does not match itself: %v", line, w, err)
+			if ok, err := path.Match(a.pattern, a.text); !strings.Contains(a.text, "/") && (err != nil || !ok) {
+				t.Fatalf("%q: %+v does not match itself: %v", line, a, err)
 			}
 		}
 		want, err := shellquote.Split(line)
 		if strings.Contains(line, "~") {
 			return
 		}
-		if err != nil || !slices.Equal(texts(words), want) {
-			t.Fatalf("%q: %q; shellquote says %q, %v", line, texts(words), want, err)
+		if err != nil || !slices.Equal(texts(arguments), want) {
+			t.Fatalf("%q: %q; shellquote says %q, %v", line, texts(arguments), want, err)
 		}
 	})
 }

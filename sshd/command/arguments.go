@@ -1,4 +1,4 @@
-package sshd
+package command
 
 import (
 	"errors"
@@ -6,27 +6,28 @@ import (
 	"strings"
 )
 
-// word is one word of a command line.
-type word struct {
+// argument is one argument of a command line, without its quotes.
+type argument struct {
 	text    string
-	pattern string // of path.Match; what was quoted stands for itself in it
-	wild    bool   // the pattern is more than the text
+	pattern string // the same as a pattern for path.Match; quoted characters are escaped
+	wild    bool   // it has a wildcard outside quotes
 }
 
-// maxCommand is the longest command line, in bytes.
-const maxCommand = 64 << 10
+// maxLine is the longest command line, in bytes.
+const maxLine = 64 << 10
 
-// splitWords reads a command line as a POSIX shell splits it into words (Shell
-// Command Language, section 2.2), and that is all it has of a shell: it knows
-// single and double quotes and backslashes, "~" for the library, and wildcards.
-// What would have a shell do more than call one program is an error, not text:
-// it would mean something else than its writer thought.
-func splitWords(line string) ([]word, error) {
-	if len(line) > maxCommand {
-		return nil, fmt.Errorf("the command line is longer than %d bytes", maxCommand)
+// split splits a command line into arguments, the command first, as a POSIX
+// shell does (Shell Command Language, section 2.2). It knows single quotes,
+// double quotes, backslashes, wildcards, and "~" for the library.
+//
+// Whatever would make a shell do more than run one command, such as ";" or "$",
+// is an error. Taken as plain text it would mean something else than intended.
+func split(line string) ([]argument, error) {
+	if len(line) > maxLine {
+		return nil, fmt.Errorf("the command line is longer than %d bytes", maxLine)
 	}
 	if strings.ContainsRune(line, 0) {
-		return nil, errors.New("the command line has a NUL in it")
+		return nil, errors.New("the command line contains a NUL character")
 	}
 	s := splitter{rest: line}
 	for s.rest != "" {
@@ -35,30 +36,32 @@ func splitWords(line string) ([]word, error) {
 		}
 	}
 	s.end()
-	return s.words, nil
+	return s.arguments, nil
 }
 
-// splitter is a command line of which a part has been read.
+// splitter splits a command line. The fields from text on are about the argument
+// that is being read.
 type splitter struct {
-	rest    string
-	words   []word
+	rest      string // not read yet
+	arguments []argument
+
 	text    strings.Builder
 	pattern strings.Builder
-	begun   bool // a word has begun, if only by a quote
+	begun   bool // something of the argument was read, if only a quote
 	wild    bool
 	set     set
 }
 
-// set is where in a wildcard such as [!a-c] one is.
+// set is the position in a wildcard such as [!a-c].
 type set int
 
 const (
 	outside set = iota
-	opened      // at its "[", after which "!" negates
+	opened      // just after "[", where "!" negates
 	inside
 )
 
-// step reads a character that is not quoted, or all that one quotes.
+// step reads one character, or a quoted string.
 func (s *splitter) step() error {
 	c := s.rest[0]
 	s.rest = s.rest[1:]
@@ -73,7 +76,7 @@ func (s *splitter) step() error {
 	case '\\':
 		return s.escaped()
 	case '\n', ';', '|', '&', '`', '$', '<', '>', '(', ')':
-		return meansNothing(c)
+		return errShellCharacter(c)
 	case '~':
 		if s.home() {
 			return nil
@@ -83,11 +86,12 @@ func (s *splitter) step() error {
 	return nil
 }
 
-func meansNothing(c byte) error {
-	return fmt.Errorf("there is no shell here, to which %q would mean something; put a name that has it into single quotes", c)
+// errShellCharacter is the error for a character that only a shell could obey.
+func errShellCharacter(c byte) error {
+	return fmt.Errorf("%q means something only to a shell, and there is no shell here; put a file name that contains it in single quotes", c)
 }
 
-// bare adds a character that may be part of a wildcard.
+// bare adds a character that is not quoted. It may be part of a wildcard.
 func (s *splitter) bare(c byte) {
 	s.begun = true
 	s.text.WriteByte(c)
@@ -96,7 +100,7 @@ func (s *splitter) bare(c byte) {
 	case s.set == outside && c == '[':
 		s.set = opened
 	case s.set == opened && c == '!':
-		c, s.set = '^', inside // as path.Match has it
+		c, s.set = '^', inside // path.Match writes [^a] for [!a]
 	case s.set == opened:
 		s.set = inside
 	case s.set == inside && c == ']':
@@ -105,7 +109,7 @@ func (s *splitter) bare(c byte) {
 	s.pattern.WriteByte(c)
 }
 
-// quoted adds characters that mean themselves.
+// quoted adds quoted characters. They are never wildcards.
 func (s *splitter) quoted(text string) {
 	s.begun = true
 	if s.set == opened && text != "" {
@@ -120,7 +124,8 @@ func (s *splitter) quoted(text string) {
 	}
 }
 
-// home reads "~" as what it stands for at the beginning of a word.
+// home replaces "~" by "." if it stands for the home folder: at the start of an
+// argument, alone or before a slash.
 func (s *splitter) home() bool {
 	if s.begun || s.rest != "" && !strings.ContainsRune("/ \t", rune(s.rest[0])) {
 		return false
@@ -129,6 +134,7 @@ func (s *splitter) home() bool {
 	return true
 }
 
+// single reads the rest of a string in single quotes.
 func (s *splitter) single() error {
 	text, rest, ok := strings.Cut(s.rest, "'")
 	if !ok {
@@ -139,20 +145,21 @@ func (s *splitter) single() error {
 	return nil
 }
 
+// escaped reads the character after a backslash.
 func (s *splitter) escaped() error {
 	if s.rest == "" {
 		return errors.New("the command line ends in a backslash")
 	}
 	if s.rest[0] == '\n' {
-		return meansNothing('\n')
+		return errShellCharacter('\n')
 	}
 	s.quoted(s.rest[:1])
 	s.rest = s.rest[1:]
 	return nil
 }
 
-// double reads up to the closing quote; a backslash is one except before what
-// would mean something.
+// double reads the rest of a string in double quotes. In there a backslash is an
+// ordinary character, unless the next one is special in double quotes.
 func (s *splitter) double() error {
 	s.quoted("")
 	for s.rest != "" {
@@ -162,7 +169,7 @@ func (s *splitter) double() error {
 		case c == '"':
 			return nil
 		case c == '$' || c == '`':
-			return meansNothing(c)
+			return errShellCharacter(c)
 		case c == '\\' && s.rest != "" && strings.IndexByte("$`\"\\\n", s.rest[0]) >= 0:
 			if err := s.escaped(); err != nil {
 				return err
@@ -174,10 +181,10 @@ func (s *splitter) double() error {
 	return errors.New("a double quote is not closed")
 }
 
-// end ends a word, if one has begun.
+// end ends the argument, if one has begun.
 func (s *splitter) end() {
 	if s.begun {
-		s.words = append(s.words, word{s.text.String(), s.pattern.String(), s.wild})
+		s.arguments = append(s.arguments, argument{s.text.String(), s.pattern.String(), s.wild})
 	}
 	s.text.Reset()
 	s.pattern.Reset()
