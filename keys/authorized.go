@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -17,6 +18,9 @@ const maxAuthorizedKeys = 1 << 20
 
 // ErrNoKey is a file without a key that could log in, and with nothing else.
 var ErrNoKey = errors.New("it lists no key that can log in")
+
+// ErrPrivateKey is a private key where a public one belongs.
+var ErrPrivateKey = errors.New("this is a private key; the public one, from the .pub file beside it, is wanted")
 
 // AuthorizedKeys is a file of keys in OpenSSH's format (sshd(8), "AUTHORIZED_KEYS
 // FILE FORMAT"). It is read anew each time it is asked, so a change takes
@@ -69,8 +73,11 @@ func (a *AuthorizedKeys) Check() error {
 		return err
 	}
 	keys, faults := parseAuthorizedKeys(content)
-	if len(keys) > 0 {
+	switch {
+	case len(keys) > 0:
 		return nil
+	case isPrivateKey(content):
+		return fmt.Errorf("%s: %w", a.path, ErrPrivateKey)
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%s: none of its lines is a key that can log in: %w", a.path, errors.Join(few(faults)...))
@@ -134,8 +141,17 @@ func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) 
 		}
 		return nil
 	})
+	if isPrivateKey(content) { // each of its lines is a fault
+		faults = []error{ErrPrivateKey}
+	}
 	return keys, faults
 }
+
+// privateKey is how a private key begins, in the formats of OpenSSH and PuTTY.
+var privateKey = regexp.MustCompile(`(?m)^-----BEGIN [A-Z ]*PRIVATE KEY-----|\APuTTY-User-Key-File-`)
+
+// isPrivateKey tells whether a file holds a private key.
+func isPrivateKey(content []byte) bool { return privateKey.Match(content) }
 
 // eachLine calls f with the number and text of each line that is neither empty
 // nor a comment, until f fails.

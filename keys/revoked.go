@@ -42,7 +42,7 @@ func (a *Accounts) revoked(key ssh.PublicKey) error {
 // readRevoked reads a list of keys, one a line as in authorized_keys without
 // options, or of their fingerprints, "SHA256:...".
 func readRevoked(path string) (map[string]bool, error) {
-	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	content, err := readPublic(path)
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +72,21 @@ func fingerprintOf(text string) (string, error) {
 	return ssh.FingerprintSHA256(key), nil
 }
 
+// readPublic reads a file of public keys.
+func readPublic(path string) ([]byte, error) {
+	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	if err == nil && isPrivateKey(content) {
+		err = fmt.Errorf("%s: %w", path, ErrPrivateKey)
+	}
+	return content, err
+}
+
 // readKeys reads a file of keys without options; "" is none.
 func readKeys(path string) (all []ssh.PublicKey, err error) {
 	if path == "" {
 		return nil, nil
 	}
-	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	content, err := readPublic(path)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,9 @@ func readSecure(path string, limit int64, p protection) ([]byte, error) {
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EMLINK) {
 		return nil, fmt.Errorf("%s is a symbolic link; put the file itself there", path)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, denied(path, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +53,24 @@ func readSecure(path string, limit int64, p protection) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
 	}
 	return content, nil
+}
+
+// denied adds to the error of a file that we may not read whose it is.
+func denied(path string, err error) error {
+	info, e := os.Stat(path)
+	if e != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) == os.Geteuid() {
+		return err
+	}
+	owner := fmt.Sprintf("user %d", st.Uid)
+	if st.Uid == 0 {
+		owner = "root"
+	}
+	return fmt.Errorf("%w; it belongs to %s, and the server runs as user %d; run as root: chown %d %s",
+		err, owner, os.Geteuid(), os.Geteuid(), path)
 }
 
 func checkSecure(f *os.File, path string, p protection) error {

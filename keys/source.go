@@ -44,11 +44,14 @@ func parseSource(text string) (source, error) {
 	}
 	if strings.Contains(text, "/") {
 		network, err := netip.ParsePrefix(text)
-		if err == nil && network != network.Masked() {
-			err = fmt.Errorf("%q has bits set past its mask; the network is %s", text, network.Masked())
+		switch {
+		case err != nil:
+			return s, fmt.Errorf("%q is not a network such as 192.0.2.0/24 or 2001:db8::/32", text)
+		case network != network.Masked():
+			return s, fmt.Errorf("%q has bits set beyond its length; %s is the network", text, network.Masked())
 		}
 		s.network = network
-		return s, err
+		return s, nil
 	}
 	if address, err := netip.ParseAddr(text); err == nil {
 		address = address.Unmap()
@@ -56,7 +59,7 @@ func parseSource(text string) (source, error) {
 		return s, nil
 	}
 	if strings.Trim(strings.ToLower(text), "0123456789abcdef.:*?") != "" || !strings.ContainsAny(text, "*?") {
-		return s, fmt.Errorf("%q is not an address or network; names of hosts are not supported", text)
+		return s, fmt.Errorf("%q is not an address or network such as 192.0.2.7 or 192.0.2.0/24; names of hosts are not supported", text)
 	}
 	s.pattern = strings.ToLower(text)
 	return s, nil

@@ -16,14 +16,15 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":  {"sshd", "vfs", "keys"},
-	"cmd/shelf":   {}, // a client of the protocol, not of the code
-	"sshd":        {"vfs", "keys"},
-	"vfs":         {},
-	"vfs/vfstest": {"vfs"},
-	"keys":        {},
-	"tests":       {}, // judges the built programs
-	"tests/bench": {}, // and measures them
+	"cmd/shelfd":        {"cmd/shelfd/config", "sshd", "vfs", "keys"},
+	"cmd/shelfd/config": {}, // what can be set, and not what it means to the others
+	"cmd/shelf":         {}, // a client of the protocol, not of the code
+	"sshd":              {"vfs", "keys"},
+	"vfs":               {},
+	"vfs/vfstest":       {"vfs"},
+	"keys":              {},
+	"tests":             {}, // judges the built programs
+	"tests/bench":       {}, // and measures them
 }
 
 // vague are names that say nothing about what a package is for.

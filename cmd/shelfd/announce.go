@@ -11,27 +11,28 @@ import (
 
 	"github.com/kballard/go-shellquote"
 	"golang.org/x/crypto/ssh"
+
+	"shelf/cmd/shelfd/config"
 )
 
 // announce is the one line that tells how to connect, with commands that work
 // when they are pasted on this machine, into the shell the server was started
 // from.
-func announce(s settings, at net.Addr, hostKeys []ssh.Signer) string {
+func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer) string {
 	host, port := connectTo(at)
 	var identity []string
-	if key := identityBeside(s.givenKeys); key != "" {
+	if key := identityBeside(s.GivenKeys); key != "" {
 		identity = []string{"-i", key}
 	}
 	command := func(program, portFlag string) string {
-		words := append([]string{program}, identity...)
 		account := s.User
-		if s.manyAccounts() {
+		if s.ManyAccounts() {
 			account = "ACCOUNT"
 		}
-		return shellquote.Join(append(words, portFlag, port, account+"@"+host)...)
+		return shellquote.Join(append(slices.Concat([]string{program}, identity), portFlag, port, account+"@"+host)...)
 	}
 	var paths []string
-	for _, l := range s.libraries() {
+	for _, l := range s.AllLibraries() {
 		paths = append(paths, l.Path)
 	}
 	slices.Sort(paths)

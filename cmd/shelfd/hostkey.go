@@ -7,13 +7,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
 
 func hostkeyCommand() *cobra.Command {
-	var config, state string
 	folder := func(c *cobra.Command) (string, error) {
-		s, err := settle(config, c.Flags())
+		s, err := config.Load(c.Flags())
 		return s.State, err
 	}
 	list := &cobra.Command{
@@ -59,8 +59,7 @@ func hostkeyCommand() *cobra.Command {
 			return rotateHostKeys(state, c.OutOrStdout())
 		},
 	}
-	list.PersistentFlags().StringVar(&config, "config", "", "read settings from this TOML `file`")
-	list.PersistentFlags().StringVar(&state, "state", "", "the `directory` of the host keys")
+	config.AddFlags(list.PersistentFlags(), "state")
 	list.AddCommand(make, rotate)
 	return list
 }

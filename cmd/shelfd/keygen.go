@@ -19,7 +19,7 @@ func keygenCommand() *cobra.Command {
 		Long: "Make an ed25519 key pair: FILE is the private key, without a passphrase, and\n" +
 			"FILE.pub the public one, which goes into an account's authorized keys.\n\n" +
 			"Where there is ssh-keygen, use that: it can protect the key by a passphrase.",
-		Args: oneArg("one file"),
+		Args: oneArg("the file for the private key"),
 		RunE: func(c *cobra.Command, args []string) error { return keygen(args[0], c.OutOrStdout()) },
 	}
 }

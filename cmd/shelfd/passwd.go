@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/mdp/qrterminal/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -61,28 +60,4 @@ func newPassword(in io.Reader, prompt io.Writer) (string, error) {
 		return "", errors.New("the two are not the same; try again")
 	}
 	return typed[0], nil
-}
-
-func totpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "totp NAME",
-		Short: "Make a secret of one-time codes for an account",
-		Long: "Make a secret for the account NAME and print it for the account's totp_secret,\n" +
-			"with a QR code for the app that shows the codes (RFC 6238).",
-		Args: oneArg("the name of one account"),
-		RunE: func(c *cobra.Command, args []string) error { return newTOTP(args[0], c.OutOrStdout()) },
-	}
-}
-
-func newTOTP(name string, out io.Writer) error {
-	if err := keys.CheckName(name); err != nil {
-		return err
-	}
-	key, err := keys.GenerateTOTP("Shelf", name)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "totp_secret = %q\n", key.Secret())
-	qrterminal.GenerateHalfBlock(key.URL(), qrterminal.M, out)
-	return nil
 }

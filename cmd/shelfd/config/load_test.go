@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"log/slog"
@@ -8,39 +8,31 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"shelf/vfs"
+	"github.com/spf13/pflag"
 )
 
-// settleArgs settles what a command line and a configuration file say.
-func settleArgs(t *testing.T, toml string, args ...string) (settings, error) {
+// load loads what a configuration file and a command line say.
+func load(t *testing.T, file string, args ...string) (Settings, error) {
 	t.Helper()
-	config := ""
-	if toml != "" {
-		config = filepath.Join(t.TempDir(), "shelfd.toml")
-		if err := os.WriteFile(config, []byte(toml), 0o600); err != nil {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	AddFlags(flags)
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "shelfd.toml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		args = append(args, "--config", path)
 	}
-	var s settings
-	var err error
-	c := serveCommand()
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		s, err = settle(config, c.Flags())
-		return nil
-	}
-	c.SetArgs(args)
-	if err := c.Execute(); err != nil {
+	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return s, err
+	return Load(flags)
 }
 
 func TestDefaults(t *testing.T) {
 	t.Setenv("HOME", "/home/ana")
 	t.Setenv("XDG_STATE_HOME", "")
-	s, err := settleArgs(t, "")
+	s, err := load(t, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +47,7 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("%s is %q, want %q", what, pair[0], pair[1])
 		}
 	}
-	if s.User == "" || s.Grace.Duration != 10*time.Second || s.limits().LoginGraceTime != 30*time.Second {
+	if s.User == "" || s.Grace.Duration != 10*time.Second || s.LoginGraceTime.Duration != 30*time.Second {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -80,7 +72,7 @@ func TestStateFolder(t *testing.T) {
 }
 
 func TestFlagsWinOverTheFile(t *testing.T) {
-	s, err := settleArgs(t, `
+	s, err := load(t, `
 listen = "127.0.0.1:1"
 user = "bob"
 login_grace_time = "5s"
@@ -95,61 +87,29 @@ client_alive_count_max = 7
 	if s.User != "ana" || s.LogLevel.Level != slog.LevelDebug || s.Listen != ":2222" {
 		t.Errorf("a flag lost: %+v", s)
 	}
-	if by := s.places.by("user"); by != "--user" || s.places.by("max_startups") != "max_startups" {
+	if by := s.By("user"); by != "--user" || s.By("max_startups") != "max_startups" {
 		t.Errorf("messages say that %s sets the user", by)
 	}
-	l := s.limits()
-	if l.LoginGraceTime != 5*time.Second || !s.LogFormat.json || l.MaxStartups.Start != 5 || l.MaxStartups.Full != 10 ||
-		l.ClientAliveCountMax != 7 || l.MaxAuthTries != defaults().MaxAuthTries.n {
+	if s.LoginGraceTime.Duration != 5*time.Second || !s.LogFormat.JSON || s.MaxStartups != (Startups{5, 50, 10}) ||
+		s.ClientAliveCountMax.N != 7 || s.MaxAuthTries != Defaults().MaxAuthTries {
 		t.Errorf("the file lost: %+v", s)
 	}
 }
 
 // As in sshd_config, a number alone is seconds, and a limit without a chance.
 func TestNumbersAlone(t *testing.T) {
-	s, err := settleArgs(t, "login_grace_time = 20\nmax_startups = 9\n", "--grace", "5")
+	s, err := load(t, "login_grace_time = 20\nmax_startups = 9\n", "--grace", "5")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l := s.limits(); l.LoginGraceTime != 20*time.Second || s.Grace.Duration != 5*time.Second ||
-		l.MaxStartups.Start != 9 || l.MaxStartups.Full != 9 {
+	if s.LoginGraceTime.Duration != 20*time.Second || s.Grace.Duration != 5*time.Second || s.MaxStartups != (Startups{9, 100, 9}) {
 		t.Errorf("got %+v", s)
-	}
-}
-
-func TestStorage(t *testing.T) {
-	s, err := settleArgs(t, `
-durability = "none"
-quota = "10GiB"
-min_free_space = "1 GB"
-max_file_size = "4GiB"
-max_open_files = 12
-partial_min_size = 4096
-partial_max_age = "48h"
-partials_per_account = 0
-`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := s.storage(s.libraries()[onlyLibrary], nil)
-	if o.Durability != vfs.NoFsync || o.Quota != 10<<30 || o.MinFreeSpace != 1e9 || s.MaxFileSize.bytes != 4<<30 ||
-		s.MaxOpenFiles.n != 12 || *o.Partials != (vfs.PartialRules{MinSize: 4096, MaxAge: 48 * time.Hour}) {
-		t.Errorf("got %+v", s)
-	}
-	s, err = settleArgs(t, `max_sessions = 9`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o = s.storage(s.libraries()[onlyLibrary], nil)
-	if o.Durability != vfs.Fsync || o.Quota != 0 || o.MinFreeSpace != 0 || s.MaxFileSize.bytes != 0 ||
-		s.MaxOpenFiles.n != 256 || *o.Partials != vfs.DefaultPartialRules() {
-		t.Errorf("by default %+v", s)
 	}
 }
 
 func TestPathsOfTheFileStartFromItsFolder(t *testing.T) {
 	t.Setenv("HOME", "/home/ana")
-	s, err := settleArgs(t, "library = \"files\"\nstate = \"/var/shelf\"\nauthorized_keys_file = \"~/keys\"\n")
+	s, err := load(t, "library = \"files\"\nstate = \"/var/shelf\"\nauthorized_keys_file = \"~/keys\"\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +117,7 @@ func TestPathsOfTheFileStartFromItsFolder(t *testing.T) {
 		s.State != "/var/shelf" || s.AuthorizedKeysFile != "/home/ana/keys" {
 		t.Errorf("got %q, %q, %q", s.Library, s.State, s.AuthorizedKeysFile)
 	}
-	s, err = settleArgs(t, `user = "bob"`)
+	s, err = load(t, `user = "bob"`)
 	if err != nil || s.Library != filepath.Join(mustGetwd(t), "library") {
 		t.Errorf("a library that is not named is %q (%v)", s.Library, err)
 	}
@@ -190,41 +150,36 @@ func TestMistakesInTheFile(t *testing.T) {
 		"partial_max_age = \"week\"":             "is not a time such as 30s",
 		"log_format = \"xml\"":                   "is not text or json",
 		"log_level = \"loud\"":                   `shelfd.toml:1:13: "loud" is not debug, info, warn or error`,
-		"listen = 2222":                          "shelfd.toml:1:10: listen is text, in quotes",
-		"grace = [1]":                            `shelfd.toml:1:9: grace is a time such as "30s"`,
-		"quota = 2030-12-31":                     `shelfd.toml:1:9: quota is a size such as "500MB"`,
-		"max_sessions = 12:00:00":                "shelfd.toml:1:16: max_sessions is a number of 1 or more",
-		"partials_per_account = 65536":           "shelfd.toml:1:24: partials_per_account is a number from 0 to 65535",
-		"partials_per_account = \"1\"":           "shelfd.toml:1:24: partials_per_account is a number from 0 to 65535",
-		"allow_root = \"yes\"":                   "shelfd.toml:1:14: allow_root is true or false",
-		"exempt_probes = \"192.0.2.1\"":          `shelfd.toml:1:17: exempt_probes is a list of texts, in brackets and quotes`,
-		"libraries = 3":                          "shelfd.toml:1:13: libraries is a table",
-		"[[accounts]]\nname = \"x\"":             "shelfd.toml:1:3: accounts is a table",
-		"[accounts]\nana = \"x\"":                "shelfd.toml:2:7: accounts.ana is a table",
-		"[accounts]\nana = { library = 2 }":      "shelfd.toml:2:19: this is another kind of value than its setting in accounts.ana takes",
+		"listen = 2222":                          "shelfd.toml:1:10: listen must be text, in quotes",
+		"grace = [1]":                            `shelfd.toml:1:9: grace must be a time such as "30s"`,
+		"quota = 2030-12-31":                     `shelfd.toml:1:9: quota must be a size such as "500MB"`,
+		"max_sessions = 12:00:00":                "shelfd.toml:1:16: max_sessions must be a number of 1 or more",
+		"partials_per_account = 65536":           "shelfd.toml:1:24: partials_per_account must be a number from 0 to 65535",
+		"partials_per_account = \"1\"":           "shelfd.toml:1:24: partials_per_account must be a number from 0 to 65535",
+		"allow_root = \"yes\"":                   "shelfd.toml:1:14: allow_root must be true or false",
+		"exempt_probes = \"192.0.2.1\"":          `shelfd.toml:1:17: exempt_probes must be a list of texts, in brackets and quotes`,
+		"libraries = 3":                          "shelfd.toml:1:13: libraries must be a table",
+		"[[accounts]]\nname = \"x\"":             "shelfd.toml:1:3: accounts must be a table",
+		"[accounts]\nana = \"x\"":                "shelfd.toml:2:7: accounts.ana must be a table",
+		"[accounts]\nana = { library = 2 }":      "shelfd.toml:2:19: this value is of the wrong kind for its setting in accounts.ana",
 		"[accounts.ana]\nexpires = \"tomorrow\"": `shelfd.toml:2:11: "tomorrow" is not a date such as 2030-12-31`,
 		"[accounts.ana]\nexpires = 3":            `shelfd.toml:2:11: "3" is not a date such as 2030-12-31`,
-		"[accounts.ana]\nexpires = [3]":          `shelfd.toml:2:11: accounts.ana.expires is a date such as 2030-12-31`,
-		"[accounts.ana]\nmax_file_size = [3]":    `shelfd.toml:2:17: accounts.ana.max_file_size is a size such as`,
+		"[accounts.ana]\nexpires = [3]":          `shelfd.toml:2:11: accounts.ana.expires must be a date such as 2030-12-31`,
+		"[accounts.ana]\nmax_file_size = [3]":    `shelfd.toml:2:17: accounts.ana.max_file_size must be a size such as`,
 		"[acounts.ana]\nlibrary = \"x\"":         `shelfd.toml:1:2: there is no setting "acounts.ana"; the nearest is "accounts"`,
+		"quota = 10GB\n":                         `shelfd.toml:1:9: 10GB must be in quotes: quota = "10GB"`,
+		"a = 1\nlibrary = /srv # files\nb = 2":   `shelfd.toml:2:11: /srv must be in quotes: library = "/srv"`,
+		"[libraries.a]\nmin_free_space = 5 MB":   `must be in quotes: min_free_space = "5 MB"`,
+		"listen = :2222":                         `must be in quotes: listen = ":2222"`,
+		"quota = ten":                            "shelfd.toml:1:9: ",
+		"port = 22":                              `there is no setting "port"; the nearest is "listen"`,
 		"user = \"ana\nlisten = 1":               "shelfd.toml:1:",
 		"user = \"ana\"\nuser = \"bob\"":         "shelfd.toml:2:",
 		"user":                                   "shelfd.toml:1:",
 	} {
-		_, err := settleArgs(t, toml)
+		_, err := load(t, toml)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", toml, err, want)
-		}
-	}
-}
-
-func TestEdits(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"list", "listen", 2}, {"same", "same", 0}} {
-		if got := edits(test.a, test.b); got != test.want {
-			t.Errorf("%q to %q takes %d edits, want %d", test.a, test.b, got, test.want)
 		}
 	}
 }
@@ -234,15 +189,15 @@ func TestSizes(t *testing.T) {
 		"0": 0, "4096": 4096, "1 B": 1, "1KiB": 1024, "1.5k": -1, "1.5K": 1536, "10GiB": 10 << 30, "500 MB": 500e6, "2T": 2 << 40,
 		"": -1, "-1": -1, "GiB": -1, "1e30": -1, "NaN": -1, "Inf": -1, "ten": -1, "1 GiB x": -1,
 	} {
-		var s size
+		var s Size
 		err := s.UnmarshalText([]byte(text))
-		if want < 0 && err == nil || want >= 0 && (err != nil || s.bytes != want) {
-			t.Errorf("%q is %d bytes (%v), want %d", text, s.bytes, err, want)
+		if want < 0 && err == nil || want >= 0 && (err != nil || s.Bytes != want) {
+			t.Errorf("%q is %d bytes (%v), want %d", text, s.Bytes, err, want)
 		}
 		if again, _ := s.MarshalText(); err == nil {
-			var back size
+			var back Size
 			if back.UnmarshalText(again) != nil || back != s {
-				t.Errorf("%d is written %s, which is read as %d", s.bytes, again, back.bytes)
+				t.Errorf("%d is written %s, which is read as %d", s.Bytes, again, back.Bytes)
 			}
 		}
 	}
