@@ -12,22 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// protection is what the mode of a file must not allow.
+// protection is the bits that the mode of a file must not have.
 type protection fs.FileMode
 
 const (
-	sharedRead protection = 0o022 // others may read it, as public keys
-	ownerOnly  protection = 0o077 // nobody else may read it, as private keys
+	sharedRead protection = 0o022 // for public keys: others may read them
+	ownerOnly  protection = 0o077 // for private keys
 )
 
-// readSecure reads a file whose content is trusted: a regular file of ours or
-// of root that only its owner can write (sshd_config(5), StrictModes), in a
-// folder where only its owner can replace it, of at most limit bytes.
+// readSecure reads a file whose content is trusted, of at most limit bytes. It must
+// be a regular file of ours or of root that only its owner can write, in a folder
+// where only its owner can replace it (sshd_config(5), StrictModes).
 //
-// A link is followed for what others may read, since it is the admin's to put
-// there, and refused for a secret.
+// A symbolic link is followed for public keys, since only an admin can have put it
+// there, and refused for private keys.
 func readSecure(path string, limit int64, p protection) ([]byte, error) {
-	flags := os.O_RDONLY | unix.O_NONBLOCK // a FIFO must not hold up a login
+	flags := os.O_RDONLY | unix.O_NONBLOCK // a FIFO must not block a login
 	if p == ownerOnly {
 		flags |= unix.O_NOFOLLOW
 	}
@@ -55,7 +55,7 @@ func readSecure(path string, limit int64, p protection) ([]byte, error) {
 	return content, nil
 }
 
-// denied adds to the error of a file that we may not read whose it is.
+// denied adds to the error of a file that we may not read who owns it.
 func denied(path string, err error) error {
 	info, e := os.Stat(path)
 	if e != nil {
@@ -91,8 +91,8 @@ func checkSecure(f *os.File, path string, p protection) error {
 	return checkFolder(path)
 }
 
-// checkFolder refuses a folder in which others can put a file in this one's
-// place. In a sticky one, as /tmp, they cannot.
+// checkFolder refuses a folder in which others can replace the file. In a sticky
+// folder, as /tmp, they cannot.
 func checkFolder(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -113,8 +113,8 @@ func checkFolder(path string) error {
 	return nil
 }
 
-// ownedByUs tells whether a file belongs to the user this runs as, or to root,
-// who can do anything anyway.
+// ownedByUs tells whether a file belongs to the user of this process, or to root,
+// who can change any file anyway.
 func ownedByUs(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && (st.Uid == 0 || int(st.Uid) == os.Geteuid())

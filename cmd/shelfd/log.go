@@ -12,10 +12,10 @@ import (
 	"shelf/sshd"
 )
 
-// newLog makes the log. Much of what it is told came from strangers: no line
-// can be forged in it, and nothing in it can steer the terminal it is read on.
-// slog does not see to that alone: its text lets DEL through, and its JSON all
-// control characters beyond ASCII.
+// newLog makes the log. Much of what is logged comes from strangers. They must
+// not be able to forge a line, nor to send control characters to the terminal of
+// who reads it. slog alone does not prevent that: as text it lets DEL through, as
+// JSON all control characters outside ASCII.
 func newLog(w io.Writer, format config.LogFormat, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: printable}
 	if format.JSON {
@@ -24,8 +24,8 @@ func newLog(w io.Writer, format config.LogFormat, level slog.Leveler) *slog.Logg
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// printable escapes an attribute's control characters as Go does in a literal,
-// and with them the backslash, so that one can tell.
+// printable escapes the control characters of an attribute as a Go literal does.
+// If there are any it escapes backslashes too, so that both can be told apart.
 func printable(_ []string, a slog.Attr) slog.Attr {
 	if err, ok := a.Value.Any().(error); ok {
 		a.Value = slog.StringValue(err.Error())
@@ -41,7 +41,7 @@ func printable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// logEvent writes an event to the log: what was refused or failed as a warning.
+// logEvent writes events to the log. One with an error is a warning.
 func logEvent(log *slog.Logger) func(sshd.Event) {
 	return func(e sshd.Event) {
 		level := slog.LevelInfo

@@ -19,7 +19,7 @@ func passwdCommand() *cobra.Command {
 		Use:   "passwd",
 		Short: "Make the hash of a password, for password_hash",
 		Long: "Ask for a password, twice, and print its argon2id hash, which goes into an\n" +
-			"account's password_hash. Without a terminal it is the first line of the input.",
+			"account's password_hash. Without a terminal it reads the first line of its input.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := newPassword(c.InOrStdin(), c.ErrOrStderr())
@@ -36,7 +36,7 @@ func passwdCommand() *cobra.Command {
 	}
 }
 
-// newPassword reads a password, from a terminal without showing it.
+// newPassword reads a password. At a terminal it is not shown.
 func newPassword(in io.Reader, prompt io.Writer) (string, error) {
 	f, ok := in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -47,7 +47,7 @@ func newPassword(in io.Reader, prompt io.Writer) (string, error) {
 		return strings.TrimRight(line, "\r\n"), nil
 	}
 	var typed [2]string
-	for i, text := range []string{"New password: ", "Once more: "} {
+	for i, text := range []string{"New password: ", "The same again: "} {
 		fmt.Fprint(prompt, text)
 		password, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(prompt)
@@ -57,7 +57,7 @@ func newPassword(in io.Reader, prompt io.Writer) (string, error) {
 		typed[i] = string(password)
 	}
 	if typed[0] != typed[1] {
-		return "", errors.New("the two are not the same; try again")
+		return "", errors.New("the two passwords differ; try again")
 	}
 	return typed[0], nil
 }

@@ -13,9 +13,9 @@ import (
 func totpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "totp NAME",
-		Short: "Make a secret of one-time codes for an account",
-		Long: "Make a secret for the account NAME and print it for the account's totp_secret,\n" +
-			"with a QR code for the app that shows the codes (RFC 6238).",
+		Short: "Make a secret for one-time codes",
+		Long: "Make a secret and print it for totp_secret of the account NAME, with a QR code for\n" +
+			"the app that shows the one-time codes (RFC 6238).",
 		Args: oneArg("the name of an account"),
 		RunE: func(c *cobra.Command, args []string) error { return newTOTP(args[0], c.OutOrStdout()) },
 	}
