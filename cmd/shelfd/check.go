@@ -31,8 +31,8 @@ func checkCommand() *cobra.Command {
 	return c
 }
 
-// check finds every mistake that can be found without serving. The last line
-// says that there is none.
+// check finds every mistake that can be found without serving. If it finds none,
+// the last line says so.
 func check(s config.Settings, stdout, stderr io.Writer) error {
 	all := newServer(s, newLog(stderr, s.LogFormat, s.LogLevel.Level), stderr)
 	err := all.check()

@@ -28,7 +28,7 @@
 //	listener.go     where clients connect
 //	connections.go  serving them; services.go: what each account gets
 //	sandbox*.go     what the process gives up before it serves
-//	tuning.go       the load: memory.go, processors.go
+//	tuning.go       memory and processors, with package tuning
 //	announce.go     the line that says how to connect
 //
 // To add a part, write a type with the four methods of part, and put it into the

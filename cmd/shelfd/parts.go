@@ -10,8 +10,9 @@ import (
 	"shelf/keys"
 )
 
-// A part is a piece of the server. Every part has the same life: "check" calls
-// check; "serve" calls open, at each SIGHUP reload, and at its end close.
+// A part is a piece of the server. All parts have the same life. The command
+// check calls check. The command serve calls open, then reload at each SIGHUP, and
+// close at its end.
 type part interface {
 	// check finds what is wrong with the settings and with the files that they
 	// name. It changes nothing, and does not disturb a server that runs.
@@ -21,8 +22,8 @@ type part interface {
 	open(s config.Settings) error
 
 	// reload prepares to go on with other settings. The error says why that is
-	// not possible. Nothing changes before commit is called, which happens only
-	// when all parts are prepared. A nil commit is that nothing changes.
+	// not possible. The part changes only when commit is called, and that happens
+	// when all parts are prepared. If commit is nil, the part does not change.
 	reload(was, next config.Settings) (commit func() error, err error)
 
 	// close gives back what open took.
@@ -64,7 +65,7 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 		&all.listener, // late: from here on clients can connect
 		&all.connections,
 		&sandbox{log}, // after all that opens files
-		&tuning{connections: all.connections.count},
+		&runtimeTuning{connections: all.connections.count},
 	}
 	return all
 }

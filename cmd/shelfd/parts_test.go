@@ -4,11 +4,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/sshd"
 )
 
 // What a reload cannot change is said, each by its name and place.
@@ -103,5 +106,30 @@ func TestPartsHaveOneLife(t *testing.T) {
 		if got := strings.Join(told, ", "); got != test.want {
 			t.Errorf("b fails to %q: got %s, want %s", test.fails, got, test.want)
 		}
+	}
+}
+
+// SIGHUP opens the audit log anew even if the configuration has a mistake: the
+// file may have been renamed, and events must not go on in the old one.
+func TestAuditLogIsReopenedInSpiteOfAMistake(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "audit")
+	s, err := load(t, "audit_log = \""+log+"\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := newServer(s, slog.New(slog.DiscardHandler), io.Discard)
+	if err := all.audit.open(s); err != nil {
+		t.Fatal(err)
+	}
+	defer all.audit.close()
+	if err := errors.Join(os.Rename(log, log+".1"), os.WriteFile(s.File, []byte("mistake = 1\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := all.hangUp(); err == nil || !strings.Contains(err.Error(), `there is no setting "mistake"`) {
+		t.Errorf("got %v", err)
+	}
+	all.audit.report()(sshd.Event{Op: "login"})
+	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "login") {
+		t.Errorf("the new file has %q (%v)", text, err)
 	}
 }
