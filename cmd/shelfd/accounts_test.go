@@ -1,12 +1,12 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/spf13/pflag"
 	"golang.org/x/crypto/ssh"
 
 	"shelf/cmd/shelfd/config"
@@ -23,22 +23,14 @@ func publicKey(t *testing.T) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 }
 
-// load loads what a configuration file and a command line say.
+// load loads what a configuration file and the flags of serve say.
 func load(t *testing.T, file string, args ...string) (config.Settings, error) {
 	t.Helper()
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	config.AddFlags(flags)
-	if file != "" {
-		path := filepath.Join(t.TempDir(), "shelfd.toml")
-		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, "--config", path)
-	}
-	if err := flags.Parse(args); err != nil {
+	path, c := filepath.Join(t.TempDir(), "shelfd.toml"), serveCommand()
+	if err := errors.Join(os.WriteFile(path, []byte(file), 0o600), c.ParseFlags(append(args, "--config", path))); err != nil {
 		t.Fatal(err)
 	}
-	return config.Load(flags)
+	return config.Load(c.Flags())
 }
 
 // What tables say of accounts and libraries arrives in what they are served.
@@ -150,7 +142,7 @@ func TestMistakesInTables(t *testing.T) {
 		"[accounts.ana]\n" + inline + "[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":               "shelfd.toml:1:2: accounts.ana.library: it must be set, since no library is called default; there are a, b",
 		"[libraries.a]\nquota = 1\n":                                                                             `shelfd.toml:1:2: libraries.a.path: it is not set`,
 		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "shelfd.toml:1:1: library: it names the library of a file without [libraries], and this file has them; leave it out",
-		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "shelfd.toml:1:1: user: it names the account where nothing else does; here [accounts] name them, so leave it out",
+		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "shelfd.toml:1:1: user: it names the account of a server that has no others; here [accounts] name them, so leave it out",
 		"authorized_keys_file = \"keys\"\n[accounts.bob]\n" + inline:                                             "%u",
 		"[accounts.ana]\nauthorized_keys = [\"from=\\\"x.example.com\\\" " + key + "\"]\n":                       `shelfd.toml:2:1: accounts.ana.authorized_keys: option from`,
 		"accounts = { ana = { totp_secret = \"x\", library = \"x\" } }\n":                                        "shelfd.toml:1:22: accounts.ana.totp_secret: it is not base32",
@@ -162,9 +154,9 @@ func TestMistakesInTables(t *testing.T) {
 		"[accounts.ana]\npassword_hash = \"secret\"\n":                                                           "shelfd.toml:2:1: accounts.ana.password_hash: it is not an argon2id hash",
 		"[accounts.\"a b\"]\n" + inline:                                                                          `shelfd.toml:1:2: accounts.a b: "a b" is empty or has spaces`,
 		"trusted_user_ca_keys = \"nowhere\"\n[accounts.ana]\n" + inline:                                          "shelfd.toml:1:1: trusted_user_ca_keys: open ",
-		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"a/b\"\n[accounts.ana]\nlibrary = \"a\"\n" + inline: "not apart: ",
+		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"a/b\"\n[accounts.ana]\nlibrary = \"a\"\n" + inline: "One library is in another: ",
 		"[accounts.ana]\nfrom = [\"192.0.2.0/33\"]\n" + inline:                                                   `shelfd.toml:2:1: accounts.ana.from: "192.0.2.0/33" is not a network such as 192.0.2.0/24`,
-		"user = \"ana\"\nauthorized_keys_file = \"k/%u\"\n":                                                      "user: it names the account where nothing else does; here the files of authorized_keys_file name them",
+		"user = \"ana\"\nauthorized_keys_file = \"k/%u\"\n":                                                      "user: it names the account of a server that has no others; here the files of authorized_keys_file name them",
 		"audit_log = \"library/log\"\nlibrary = \"library\"\n[accounts.ana]\n" + inline:                          "shelfd.toml:1:1: The library is not safe",
 	} {
 		s, err := load(t, toml)

@@ -30,7 +30,7 @@ func (apart) check(s config.Settings) error {
 		}
 		for other, o := range s.AllLibraries() {
 			if name != other && within(l.Path, o.Path) {
-				return &problem{s.Where(s.PathSetting(other)), "The libraries are not apart", fmt.Errorf("%s lies in %s", o.Path, l.Path),
+				return &problem{s.Where(s.PathSetting(other)), "One library is in another", fmt.Errorf("%s lies in %s", o.Path, l.Path),
 					"Give each library a directory of its own, none within another."}
 			}
 		}

@@ -126,7 +126,7 @@ func checkOwner(s config.Settings, name string) error {
 	if s.AllowRoot || os.Geteuid() != 0 || unix.Stat(path, &st) != nil || st.Uid == 0 {
 		return nil
 	}
-	return &problem{s.Where(s.PathSetting(name)), "The library is not root's, but the server would be",
+	return &problem{s.Where(s.PathSetting(name)), "Root would serve the library of another user",
 		fmt.Errorf("%s belongs to user %d", path, st.Uid),
 		"Start the server as that user; or, if it must be root, set allow_root = true."}
 }

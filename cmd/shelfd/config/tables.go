@@ -98,7 +98,7 @@ func (s Settings) checkTables() error {
 		if len(s.Accounts) == 0 {
 			where = "the files of authorized_keys_file"
 		}
-		return s.Mistake("user", errors.New("it names the account where nothing else does; here "+where+" name them, so leave it out"))
+		return s.Mistake("user", errors.New("it names the account of a server that has no others; here "+where+" name them, so leave it out"))
 	}
 	for name, l := range s.Libraries {
 		if l.Path == "" {
