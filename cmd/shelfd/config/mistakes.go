@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -56,15 +57,27 @@ func (m mistakes) withQuotes(number int) (column int, hint string) {
 	key, value, _ := strings.Cut(line, "=")
 	value, _, _ = strings.Cut(value, "#")
 	value = strings.TrimSpace(value)
-	if value == "" || strings.ContainsAny(value, `"'[{`) {
+	if value == "" || strings.ContainsAny(value, `"'{`) {
 		return 0, ""
 	}
-	mended := fmt.Sprintf("%s = %q", strings.TrimSpace(key), value)
+	mended := strings.TrimSpace(key) + " = " + quoted(value)
 	err := m.decode(append(before, mended...))
 	if strict := (*toml.StrictMissingError)(nil); err != nil && !errors.As(err, &strict) {
 		return 0, ""
 	}
-	return strings.Index(line, value) + 1, fmt.Sprintf("%s must be in quotes: %s", value, mended)
+	return strings.Index(line, value) + 1, fmt.Sprintf("%s needs quotes: %s", value, mended)
+}
+
+// quoted puts a value in quotes or, if it is a list, each of its elements.
+func quoted(value string) string {
+	if value[0] != '[' || !strings.HasSuffix(value, "]") {
+		return strconv.Quote(value)
+	}
+	elements := strings.Split(value[1:len(value)-1], ",")
+	for i, e := range elements {
+		elements[i] = strconv.Quote(strings.TrimSpace(e))
+	}
+	return "[" + strings.Join(elements, ", ") + "]"
 }
 
 // cutLine is what comes before a line, counted from 1, and the line.
