@@ -23,6 +23,7 @@
 //	hostkey.go      the host key: made at the first start, then loaded
 //	hostkeys.go     all host keys: their certificates, and the next keys
 //	generate.go     making a key
+//	folder.go       making the state folder, and syncing it
 //	secure.go       reading files that others must not be able to change
 //
 // Nothing here knows about libraries, or what an account may do in one.
