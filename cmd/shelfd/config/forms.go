@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// reword says in the words of the file what is said in those of Go's types, of
-// a value with a key.
+// reword puts an error of go-toml, which speaks of Go's types, into the words
+// of the file. key is the setting that it is about.
 func reword(err error, key []string) string {
 	text := strings.TrimPrefix(err.Error(), "toml: ")
 	if rest, ok := strings.CutPrefix(text, "parsing time "); ok {
@@ -21,32 +21,16 @@ func reword(err error, key []string) string {
 	if !ofType || len(key) == 0 {
 		return text
 	}
-	setting, t := strings.Join(key, "."), typeOf(reflect.TypeFor[settings](), key)
+	setting, t := strings.Join(key, "."), typeOf(reflect.TypeFor[Settings](), key)
 	if within := strings.Contains(text, "struct field") && !strings.HasSuffix(text, t.String()); within && isTable(t) {
-		return "this is another kind of value than its setting in " + setting + " takes"
+		return "this value is of the wrong kind for its setting in " + setting
 	}
-	return setting + " is " + form(t)
+	return setting + " must be " + form(t)
 }
 
 func isTable(t reflect.Type) bool {
-	return t.Kind() == reflect.Map || t == reflect.TypeFor[penalties]() ||
-		t == reflect.TypeFor[accountSettings]() || t == reflect.TypeFor[librarySettings]()
-}
-
-// typeOf is the type of a setting.
-func typeOf(table reflect.Type, key []string) reflect.Type {
-	switch {
-	case len(key) == 0:
-	case table.Kind() == reflect.Map:
-		return typeOf(table.Elem(), key[1:])
-	case table.Kind() == reflect.Struct:
-		for _, field := range reflect.VisibleFields(table) {
-			if tomlName(field) == key[0] {
-				return typeOf(field.Type, key[1:])
-			}
-		}
-	}
-	return table
+	return t.Kind() == reflect.Map || t == reflect.TypeFor[Penalties]() ||
+		t == reflect.TypeFor[Account]() || t == reflect.TypeFor[Library]()
 }
 
 // form is how a value of a type is written.
@@ -54,11 +38,11 @@ func form(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Time]():
 		return "a date such as 2030-12-31"
-	case reflect.TypeFor[duration]():
+	case reflect.TypeFor[Duration]():
 		return `a time such as "30s"`
-	case reflect.TypeFor[size]():
+	case reflect.TypeFor[Size]():
 		return `a size such as "500MB"`
-	case reflect.TypeFor[count]():
+	case reflect.TypeFor[Count]():
 		return "a number of 1 or more"
 	}
 	if isTable(t) {

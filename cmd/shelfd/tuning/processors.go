@@ -1,4 +1,4 @@
-package main
+package tuning
 
 import (
 	"context"
@@ -9,25 +9,25 @@ import (
 )
 
 const (
-	// processorsPoll is how often the processor time used is looked at, but for a
-	// server without connections.
+	// processorsPoll is how often a server with connections looks at the
+	// processor time that it has used.
 	processorsPoll = 100 * time.Millisecond
 
-	// fullUse is the share of its processors that a server must use to be given
-	// more, and may use of half of them to be left with half.
+	// fullUse is the share of its processors that a server uses when it gets more
+	// of them. When it uses less than this share of half of them, it gets half.
 	fullUse = 0.95
 )
 
 // processors keeps the server on as few processors as it can fill.
 //
-// A packet passes through four goroutines. On one processor each finds the
-// packet in the cache and nobody has to be woken; spread over two, an upload
-// costs two fifths more processor time, and is slower for it while the machine
-// has something else to do. So a server that one client keeps less than busy
-// runs on one. It has two for several clients, since one's fsync may hold up a
-// processor for a moment, and twice as many whenever it fills those it has.
+// A packet passes through four goroutines. On one processor, each finds the
+// packet in the cache, and none has to be woken on another processor. On two, an
+// upload takes two fifths more processor time, and is slower when the machine has
+// other work. So the server starts with one processor for one client, and with
+// two for several, since an fsync can hold up a processor for a moment. Whenever
+// it fills those that it has, it gets twice as many.
 type processors struct {
-	most  int        // all there are for this process
+	most  int        // the most that this process may use
 	conns func() int // how many connections there are
 	set   func(n int) int
 
@@ -36,7 +36,7 @@ type processors struct {
 	at   time.Time     // when that was
 }
 
-// newProcessors leaves the number of processors alone if the environment says
+// newProcessors leaves the number of processors alone if the environment sets
 // it.
 func newProcessors(conns func() int) *processors {
 	most := runtime.GOMAXPROCS(0)
@@ -47,7 +47,7 @@ func newProcessors(conns func() int) *processors {
 	return p
 }
 
-// watch adjusts until ctx ends. When there is nothing to do it looks once a second.
+// watch adjusts until ctx ends. Without connections it looks once a second.
 func (p *processors) watch(ctx context.Context) {
 	if p.most == 1 {
 		return
@@ -66,7 +66,8 @@ func (p *processors) watch(ctx context.Context) {
 	}
 }
 
-// adjust is told how much processor time the process has used by now.
+// adjust sets the number of processors; used is the processor time that the
+// process has used since its start.
 func (p *processors) adjust(now time.Time, used time.Duration) {
 	busy := float64(used-p.used) / float64(now.Sub(p.at)) // processors' worth
 	p.used, p.at = used, now

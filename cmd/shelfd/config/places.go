@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -7,14 +7,30 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
-	"github.com/spf13/pflag"
 )
 
-// places are the lines and columns at which the configuration file sets what
-// counts, by the names of settings with a dot between table and key.
+// places are the lines and columns at which the file sets what counts, by the
+// full names of settings, as "accounts.ada.from".
 type places map[string]string
 
-// add remembers where a file sets what.
+// Where begins a message about a setting: the line and column where it is set,
+// or of the table that it belongs in. It is "" if the file has neither.
+func (s Settings) Where(setting string) string { return s.places.where(setting) }
+
+// By is what sets a setting: its name, if the file sets it, or else its flag.
+func (s Settings) By(setting string) string {
+	if flag := flagOf(setting); s.places[setting] == "" && flag != "" {
+		return "--" + flag
+	}
+	return setting
+}
+
+// Mistake says that a setting is wrong, and where it is set.
+func (s Settings) Mistake(setting string, err error) error {
+	return fmt.Errorf("%s%s: %w", s.Where(setting), s.By(setting), err)
+}
+
+// add remembers where each setting stands in a file.
 func (p places) add(path string, content []byte) {
 	parser := new(unstable.Parser)
 	parser.Reset(content)
@@ -42,7 +58,7 @@ func (p places) addValue(path string, parser *unstable.Parser, table string, e *
 	}
 }
 
-// addKey remembers the key of a table or value, and the tables that it is in.
+// addKey remembers the key of a table or value, and the tables around it.
 func (p places) addKey(path string, parser *unstable.Parser, table string, e *unstable.Node) string {
 	name, place := table, ""
 	for keys := e.Key(); keys.Next(); {
@@ -56,8 +72,6 @@ func (p places) addKey(path string, parser *unstable.Parser, table string, e *un
 	return name
 }
 
-// where is the beginning of a message about a setting: where it is set, or the
-// table that it should be in; "" for one that the file says nothing of.
 func (p places) where(setting string) string {
 	for name := setting; name != ""; name = name[:max(0, strings.LastIndexByte(name, '.'))] {
 		if place, ok := p[name]; ok {
@@ -67,34 +81,7 @@ func (p places) where(setting string) string {
 	return ""
 }
 
-// by is what a setting is set by: its name in the file, or its flag for who has
-// not set it there.
-func (p places) by(setting string) string {
-	if p[setting] != "" {
-		return setting
-	}
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(settings).bind(flags)
-	if f := flags.Lookup(flagOf(setting)); f != nil {
-		return "--" + f.Name
-	}
-	return setting
-}
-
-// flagOf is the name of the flag that sets what a setting does, if there is one.
-func flagOf(setting string) string {
-	if setting == "authorized_keys_file" {
-		return "authorized-keys"
-	}
-	return strings.ReplaceAll(setting, "_", "-")
-}
-
-// forget what a flag has set in place of the file.
+// forget removes the setting of a flag, which has won over the file.
 func (p places) forget(flag string) {
 	maps.DeleteFunc(p, func(setting, _ string) bool { return flagOf(setting) == flag })
-}
-
-// mistake says which setting is wrong, and where it is set.
-func (p places) mistake(setting string, err error) error {
-	return fmt.Errorf("%s%s: %w", p.where(setting), p.by(setting), err)
 }

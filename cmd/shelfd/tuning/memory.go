@@ -1,4 +1,4 @@
-package main
+package tuning
 
 import (
 	"context"
@@ -12,25 +12,25 @@ const (
 	// memoryPoll is how often the memory in use is looked at.
 	memoryPoll = 5 * time.Second
 
-	// quietBytes is how much is allocated from one look to the next, at most,
-	// by a server that rests, in bytes.
+	// quietBytes is the most, in bytes, that a quiet server allocates from one
+	// look to the next.
 	quietBytes = 8 << 20
 )
 
 // memory keeps what the process holds near what it needs.
 //
-// The heap of a server that copies files is small next to what passes through
-// it, so the collector is told to let it grow threefold (GOGC=200): an upload
-// then costs a seventh less processor time than at the runtime's 100. At 400 it
-// would be another sixteenth, for a heap that is never below 16 MiB, be it only
-// to list a large library. But a crowd of uploads then leaves behind a heap of
-// hundreds of MiB for some MiB that live. A soft limit makes the collector work
-// harder only when that much is reached, and gives the rest back. It must stay
-// well above what lives, or the collector would run without pause: so it is
-// raised to twice that when clients really need so much, and lowered again.
-// What a crowd leaves behind is given back when the server rests, be they still
-// connected: nothing else would, since no collection runs where nothing is
-// allocated.
+// A server that copies files has a small heap, through which much passes. So the
+// garbage collector may let the heap grow threefold (GOGC=200): an upload then
+// takes a seventh less processor time than with the usual 100. With 400 it would
+// take another sixteenth less, but the heap would never be below 16 MiB.
+//
+// After many uploads at once, a heap of hundreds of MiB is left, of which a few
+// MiB live. A soft limit makes the collector work harder when the heap reaches
+// it. The limit must stay well above what lives, or the collector would never
+// pause. So it is twice what lives, if that is more, and is lowered again.
+//
+// When the server is quiet, what is left is given back to the system. The
+// collector would not do that: it does not run while nothing is allocated.
 type memory struct {
 	limit int64 // bytes: the least soft limit; 0 is to leave it alone
 	set   func(limit int64) int64
@@ -38,10 +38,10 @@ type memory struct {
 
 	applied   int64
 	allocated uint64 // bytes, by the last look
-	busy      bool   // since memory was last given back
+	busy      bool   // not quiet since memory was last given back
 }
 
-// newMemory sets how the collector works, unless the environment does.
+// newMemory sets up the garbage collector, unless the environment does.
 func newMemory(limit int64) *memory {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
@@ -79,8 +79,8 @@ func (m *memory) adjust(live int64) {
 	}
 }
 
-// rest gives back, once, what a server holds that has become quiet; allocated
-// is how many bytes it has allocated by now, in all.
+// rest gives memory back, once, when the server has become quiet. allocated is
+// how many bytes were allocated since the start.
 func (m *memory) rest(allocated uint64) {
 	quiet := allocated-m.allocated <= quietBytes
 	m.allocated = allocated
@@ -90,9 +90,8 @@ func (m *memory) rest(allocated uint64) {
 	m.busy = !quiet
 }
 
-// heapBytes is one of the runtime's metrics: live, what the last collection
-// found in use; stacks, what goroutines take besides; allocs, all that was ever
-// allocated.
+// heapBytes reads a metric of the runtime: what the last collection found in use
+// (live), what goroutines take (stacks), all that was ever allocated (allocs).
 func heapBytes(metric string) uint64 {
 	sample := []metrics.Sample{{Name: metric}}
 	metrics.Read(sample)

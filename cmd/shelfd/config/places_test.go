@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"maps"
@@ -18,6 +18,7 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("got %q, want %q", p, want)
 	}
 	p.forget("state")
+	s := Settings{places: p}
 	for setting, want := range map[string][2]string{
 		"state":                {"", "--state"},
 		"authorized_keys_file": {"", "--authorized-keys"},
@@ -26,7 +27,7 @@ func TestPlaces(t *testing.T) {
 		"accounts.ana.expires": {"c:3:2: ", "accounts.ana.expires"},
 		"accounts.bob.expires": {"c:3:2: ", "accounts.bob.expires"},
 	} {
-		if got := [2]string{p.where(setting), p.by(setting)}; got != want {
+		if got := [2]string{s.Where(setting), s.By(setting)}; got != want {
 			t.Errorf("%s: got %q, want %q", setting, got, want)
 		}
 	}
