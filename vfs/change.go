@@ -15,49 +15,73 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) error {
 	if err := CheckName(new); err != nil {
 		return err
 	}
-	if _, err := d.stat(old); err != nil {
+	from, err := d.stat(old)
+	if err != nil {
 		return err
 	}
 	if old == new {
 		return nil
 	}
-	if err := d.usage.replacing(d, new, func() error { return d.place(d.fd(), old, new, replace) }); err != nil {
+	if err := d.usage.replacing(d, new, func() error { return d.rename(old, from.id, new, replace) }); err != nil {
 		return err
 	}
 	return d.sync()
 }
 
-// place moves the file old of a folder on this file system to a name of the
-// library.
-func (d *Dir) place(folder int, old, new string, replace bool) error {
-	if err := d.checkTarget(new, replace); err != nil {
+func (d *Dir) rename(old string, from fileID, new string, replace bool) error {
+	defer d.names.hold(replace)()
+	to, err := d.checkTarget(new, replace)
+	switch {
+	case err != nil:
+		return err
+	case to == from:
+		// Both names are the same file, which rename(2) would leave so.
+		return storeError("rename", unix.Unlinkat(d.fd(), old, 0))
+	case to == fileID{}:
+		d.renames.tell(new)
+	}
+	return d.place(d.fd(), old, new, replace)
+}
+
+// publish gives the file entry of the stage folder its name in the library.
+func (d *Dir) publish(entry, name string, replace bool) error {
+	defer d.names.hold(replace)()
+	if _, err := d.checkTarget(name, replace); err != nil {
 		return err
 	}
+	return d.place(d.stages.fd(), entry, name, replace)
+}
+
+// place moves the file old of a folder on this file system to a name of the
+// library. Who calls it holds d.names and has called checkTarget.
+func (d *Dir) place(folder int, old, new string, replace bool) error {
 	if !replace {
-		return storeError("rename", renameNoReplace(folder, old, d.fd(), new))
+		return storeError("rename", d.renameNoReplace(folder, old, new))
 	}
 	return storeError("rename", unix.Renameat(folder, old, d.fd(), new))
 }
 
 // checkTarget refuses a name that stands for something else than a file, which
 // a rename would replace (a link, a FIFO) and which clients cannot see. It looks
-// once: between two looks another upload may publish a file.
-func (d *Dir) checkTarget(name string, replace bool) error {
+// once: between two looks another upload may publish a file. If there is a file
+// it tells which.
+func (d *Dir) checkTarget(name string, replace bool) (id fileID, err error) {
 	var st unix.Stat_t
-	err := unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err = unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) {
-		return nil
+		return id, nil
 	}
 	if err != nil {
-		return storeError("stat", err)
+		return id, storeError("stat", err)
 	}
-	if _, regular := infoOf(name, &st); !regular {
-		return &Error{Kind: ErrName, Why: "the name is taken by something that is not a file of the library"}
+	i, regular := infoOf(name, &st)
+	if !regular {
+		return id, &Error{Kind: ErrName, Why: "the name is taken by something that is not a file of the library"}
 	}
 	if !replace {
-		return &Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+		return id, &Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
 	}
-	return nil
+	return i.id, nil
 }
 
 // Remove implements [Library].
@@ -65,7 +89,10 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 	if _, err := d.stat(name); err != nil {
 		return err
 	}
-	remove := func() error { return storeError("remove", unix.Unlinkat(d.fd(), name, 0)) }
+	remove := func() error {
+		defer d.names.hold(true)()
+		return storeError("remove", unix.Unlinkat(d.fd(), name, 0))
+	}
 	if err := d.usage.replacing(d, name, remove); err != nil {
 		return err
 	}
@@ -82,7 +109,11 @@ func (d *Dir) SetAttr(ctx context.Context, name string, a Attr) error {
 		return err
 	}
 	defer f.Close()
-	return setAttr(d.fd(), name, f, i.mode, a)
+	changed, err := setAttr(f, i.mode, a)
+	if err != nil || !changed || d.o.Durability == NoFsync {
+		return err
+	}
+	return storeError("fsync", f.Sync())
 }
 
 // resize publishes the file anew with another size.
@@ -98,24 +129,28 @@ func (d *Dir) resize(ctx context.Context, name string, a Attr) error {
 	return u.Commit(ctx)
 }
 
-// setAttr sets mode and times of the open file that folder has under name.
-func setAttr(folder int, name string, f *os.File, old fs.FileMode, a Attr) error {
+// setAttr sets mode and times of an open file, and tells whether it had to.
+func setAttr(f *os.File, old fs.FileMode, a Attr) (changed bool, err error) {
 	if a.HasMode && FileMode(a.Mode) != old {
 		if err := f.Chmod(FileMode(a.Mode)); err != nil {
-			return storeError("chmod", err)
+			return false, storeError("chmod", err)
 		}
+		changed = true
 	}
 	if !a.HasTimes {
-		return nil
+		return changed, nil
 	}
-	times := []unix.Timespec{unix.NsecToTimespec(a.Atime.UnixNano()), unix.NsecToTimespec(a.Mtime.UnixNano())}
-	return storeError("utimensat", unix.UtimesNanoAt(folder, name, times, unix.AT_SYMLINK_NOFOLLOW))
+	atime, mtime := unix.NsecToTimespec(a.Atime.UnixNano()), unix.NsecToTimespec(a.Mtime.UnixNano())
+	return true, storeError("set the times", setTimes(int(f.Fd()), atime, mtime))
 }
 
 // sync makes the folder's names durable.
-func (d *Dir) sync() error {
-	if d.o.Durability == NoFsync {
+func (d *Dir) sync() error { return d.o.sync(d.dir) }
+
+// sync makes an open folder's names durable, where that is promised.
+func (o *DirOptions) sync(folder *os.File) error {
+	if o.Durability == NoFsync {
 		return nil
 	}
-	return storeError("fsync", d.dir.Sync())
+	return storeError("fsync", folder.Sync())
 }

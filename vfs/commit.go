@@ -7,12 +7,19 @@ import (
 	"os"
 )
 
-// Sync implements [Upload].
+// Sync implements [Upload]. The beginning of what is synced survives a crash as
+// a partial, where it would be kept if the client were gone.
 func (u *upload) Sync() error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	return u.fail(storeError("fsync", u.stage.Sync()))
+	if err := u.stage.Sync(); err != nil {
+		return u.fail(storeError("fsync", err))
+	}
+	if size := u.resumable(); size > 0 {
+		return u.fail(u.stage.save(u.attempt, size))
+	}
+	return nil
 }
 
 // sync is Commit's: what the library promises, not what the client asked.
@@ -20,7 +27,7 @@ func (u *upload) sync() error {
 	if u.d.o.Durability == NoFsync {
 		return nil
 	}
-	return u.Sync()
+	return storeError("fsync", u.stage.Sync())
 }
 
 // Commit implements [Upload]. The order of the system calls is the promise:
@@ -30,10 +37,12 @@ func (u *upload) sync() error {
 //	fchmod utimensat
 //	fsync(stage)     the content is on disk before any name stands for it
 //	renameat         over the name: readers have the old file or the new one
-//	                 (renameat2 or linkat where it must not replace)
+//	                 (renameat2, or linkat and unlinkat, where it must not replace)
 //	fsync(folder)    the name is on disk before the client is told
+//	unlinkat         a partial of the same owner and name, which is obsolete
+//	fsync(.shelf)    if there was one, or the stage was saved
 //
-// Only an error of the last can leave the new file published; it is whole.
+// Only an error of the last three can leave the new file published; it is whole.
 func (u *upload) Commit(ctx context.Context) error {
 	if err := u.usable(); err != nil {
 		u.Abort()
@@ -48,7 +57,16 @@ func (u *upload) Commit(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(u.d.sync(), u.close())
+	return errors.Join(u.d.sync(), u.obsolete(), u.stage.settleName(), u.close())
+}
+
+// obsolete has nobody go on with a beginning that is older than what has been
+// published.
+func (u *upload) obsolete() error {
+	_, err := u.d.stages.attempts.win(u.attempt, func() error {
+		return u.d.stages.dropPartial(u.o.Owner, u.name)
+	})
+	return err
 }
 
 // commitAttr is the Commit of an upload into which nothing was written.
@@ -103,13 +121,14 @@ func (u *upload) setAttr() error {
 		a.HasMode, a.Mode = true, u.mode
 	}
 	const stageMode = 0o600
-	return setAttr(u.d.stages.fd(), u.stage.name, u.stage.File, stageMode, a)
+	_, err := setAttr(u.stage.File, stageMode, a)
+	return err
 }
 
 func (u *upload) publish() error {
 	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
 	err := u.d.usage.replacing(u.d, u.name, func() error {
-		return u.d.place(u.d.stages.fd(), u.stage.name, u.name, replace)
+		return u.d.publish(u.stage.name, u.name, replace)
 	})
 	if err == nil {
 		u.settleUsage(u.size)
@@ -126,20 +145,32 @@ func (u *upload) Abort() error {
 }
 
 // Keep implements [Keeper]. A partial is kept where it can be resumed: nothing
-// is published under the name, and no write failed.
+// is published under the name, no write failed, and its client has not begun
+// anew meanwhile.
 func (u *upload) Keep() error {
-	size := u.written.prefix()
-	if u.done || u.err != nil || u.settled || u.base != nil || !u.d.stages.rules.worth(u.o.Owner, size) {
+	size := u.resumable()
+	if u.done || size == 0 {
 		return u.Abort()
 	}
 	if _, err := u.d.stat(u.name); err == nil {
 		return u.Abort()
 	}
-	if err := u.stage.keep(u.o.Owner, u.name, size); err != nil {
+	kept, err := u.stage.keep(u.attempt, size)
+	if err != nil || !kept {
 		return errors.Join(err, u.Abort())
 	}
 	u.settleUsage(size)
 	return u.close()
+}
+
+// resumable is how much of the upload can be kept, in bytes: the beginning that
+// was written without a gap, if it is worth it.
+func (u *upload) resumable() int64 {
+	size := u.written.prefix()
+	if u.err != nil || u.settled || u.base != nil || !u.d.o.Partials.worth(u.o.Owner, size) {
+		return 0
+	}
+	return size
 }
 
 // settleUsage hands the quota that the upload holds on to what it became.
@@ -151,6 +182,7 @@ func (u *upload) settleUsage(size int64) {
 // close ends the upload and gives back its descriptors and its quota.
 func (u *upload) close() error {
 	u.done = true
+	u.d.stages.attempts.end(u.attempt)
 	u.d.usage.give(u.charged)
 	err := u.stage.File.Close()
 	if u.base != nil {

@@ -25,7 +25,7 @@ func (d *Dir) Create(_ context.Context, name string, o CreateOptions) (Upload, e
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	if err := d.checkTarget(name, true); err != nil {
+	if _, err := d.checkTarget(name, true); err != nil {
 		return nil, err
 	}
 	return d.createNew(name, o)
@@ -34,41 +34,67 @@ func (d *Dir) Create(_ context.Context, name string, o CreateOptions) (Upload, e
 // createNew begins an upload under a name that stands for nothing: from the
 // owner's partial, if there is one and it is wanted.
 func (d *Dir) createNew(name string, o CreateOptions) (Upload, error) {
-	u := &upload{d: d, name: name, o: o, changed: true, mode: newMode(o.Mode)}
-	var err error
-	if o.Truncate || o.Exclusive {
-		err = d.stages.dropPartial(o.Owner, name)
-	} else {
-		u.stage, u.size, err = d.stages.takePartial(o.Owner, name)
+	u := d.begin(name, o)
+	u.mode = newMode(o.Mode)
+	err := u.resume()
+	if errors.Is(err, fs.ErrNotExist) && o.Create {
+		u.stage, err = d.stages.create()
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if u.stage != nil {
-		// The quota counts it already.
-		u.written.add(0, u.size)
-		u.charged = u.size
-		d.usage.pledge(u.size)
-		return u, nil
-	}
-	if !o.Create {
-		return nil, notExist()
-	}
-	u.stage, err = d.stages.create()
 	if err != nil {
+		d.stages.attempts.end(u.attempt)
 		return nil, err
 	}
 	return u, nil
 }
 
+// begin is an upload that has no stage yet. From here on those of its owner and
+// name that began before keep nothing, if it starts from nothing.
+func (d *Dir) begin(name string, o CreateOptions) *upload {
+	mine := d.stages.attempts.begin(o.Owner, name, o.Truncate || o.Exclusive)
+	return &upload{d: d, name: name, o: o, attempt: mine, changed: true}
+}
+
+// resume has the upload go on with the owner's partial, or drops one that is not
+// wanted. The error is fs.ErrNotExist if there is nothing to go on with.
+func (u *upload) resume() error {
+	if err := u.dropUnwanted(); err != nil {
+		return err
+	}
+	if u.o.Truncate || u.o.Exclusive {
+		return notExist()
+	}
+	st, size, err := u.d.stages.takePartial(u.o.Owner, u.name)
+	if err != nil {
+		return err
+	}
+	// The quota counts it already.
+	u.stage, u.size, u.charged = st, size, size
+	u.written.add(0, size)
+	u.d.usage.pledge(size)
+	return nil
+}
+
+// dropUnwanted drops the owner's partial if the upload starts from nothing.
+func (u *upload) dropUnwanted() error {
+	if !u.o.Truncate && !u.o.Exclusive {
+		return nil
+	}
+	return u.d.stages.dropPartial(u.o.Owner, u.name)
+}
+
 // replace begins an upload that will replace the file base.
 func (d *Dir) replace(name string, base *os.File, i info, o CreateOptions) (Upload, error) {
-	st, err := d.stages.create()
+	u := d.begin(name, o)
+	u.mode = FileMode(i.mode)
+	err := u.dropUnwanted()
+	if err == nil {
+		u.stage, err = d.stages.create()
+	}
 	if err != nil {
+		d.stages.attempts.end(u.attempt)
 		base.Close()
 		return nil, err
 	}
-	u := &upload{d: d, name: name, o: o, stage: st, changed: true, mode: FileMode(i.mode)}
 	if o.Truncate {
 		base.Close()
 		return u, nil

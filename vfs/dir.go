@@ -44,6 +44,9 @@ type Dir struct {
 	dir    *os.File // the library
 	stages *stages
 	usage  *usage
+
+	names   nameLock
+	renames renames
 }
 
 // OpenDir opens the directory path as a library and takes it for this process:
@@ -62,12 +65,12 @@ func OpenDir(path string, o DirOptions) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open library: %w", err)
 	}
-	stages, err := openStages(dir, o)
+	stages, err := openStages(dir, &o)
 	if err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
-	d := &Dir{o: o, dir: dir, stages: stages}
+	d := &Dir{o: o, dir: dir, stages: stages, names: nameLock{twoSteps: stages.twoSteps}}
 	d.usage = &usage{quota: o.Quota, count: d.count}
 	return d, nil
 }
@@ -89,18 +92,28 @@ func (d *Dir) Stat(_ context.Context, name string) (fs.FileInfo, error) {
 }
 
 func (d *Dir) stat(name string) (info, error) {
-	if nameFault(name) != "" {
-		return info{}, notExist()
-	}
-	var st unix.Stat_t
-	if err := unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	i, regular, err := d.look(name)
+	switch {
+	case err != nil:
 		return info{}, storeError("stat", err)
-	}
-	i, regular := infoOf(name, &st)
-	if !regular {
+	case !regular:
 		return info{}, notExist()
 	}
 	return i, nil
+}
+
+// look describes what has a name; regular is false for what is not a file of
+// the library. The error is the system's.
+func (d *Dir) look(name string) (i info, regular bool, err error) {
+	if nameFault(name) != "" {
+		return info{}, false, nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return info{}, false, err
+	}
+	i, regular = infoOf(name, &st)
+	return i, regular, nil
 }
 
 // Open implements [Library].

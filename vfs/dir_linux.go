@@ -1,17 +1,24 @@
 package vfs
 
 import (
-	"errors"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// renameNoReplace renames without ever replacing, in one step where the file
-// system can (renameat2), so that a crash leaves no second name.
+// renameNoReplace renames without ever replacing, in one step (renameat2), so
+// that a crash leaves no second name. A file system that cannot says EINVAL.
 func renameNoReplace(olddir int, old string, newdir int, new string) error {
-	err := unix.Renameat2(olddir, old, newdir, new, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		return linkUnlink(olddir, old, newdir, new)
+	return unix.Renameat2(olddir, old, newdir, new, unix.RENAME_NOREPLACE)
+}
+
+// setTimes sets the times of an open file: futimens(3), which on Linux is
+// utimensat(2) of a descriptor without a path.
+func setTimes(fd int, atime, mtime unix.Timespec) error {
+	times := [2]unix.Timespec{atime, mtime}
+	_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
+	if errno != 0 {
+		return errno
 	}
-	return err
+	return nil
 }

@@ -81,9 +81,14 @@ func (u *upload) Rename(new string, replace bool) error {
 	if err := CheckName(new); err != nil {
 		return err
 	}
-	if err := u.d.checkTarget(new, replace); err != nil {
+	if _, err := u.d.checkTarget(new, replace); err != nil {
 		return err
 	}
+	if err := u.stage.unsave(); err != nil {
+		return u.fail(err)
+	}
+	u.d.stages.attempts.end(u.attempt)
+	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new, false)
 	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
 	return nil
 }

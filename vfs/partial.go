@@ -42,15 +42,18 @@ func ownerPrefix(owner string) string { return partialPrefix + digest(owner) + "
 
 func partialName(owner, name string) string { return ownerPrefix(owner) + digest(name) }
 
+// digestLen is the length of a digest, in bytes.
+const digestLen = 32
+
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:digestLen/2])
 }
 
 // Partial implements [Resume].
 func (d *Dir) Partial(_ context.Context, owner, name string) (fs.FileInfo, error) {
 	entry := partialName(owner, name)
-	if owner == "" || nameFault(name) != "" || d.stages.expired(entry) {
+	if owner == "" || nameFault(name) != "" || !d.stages.isResumable(entry) {
 		return nil, notExist()
 	}
 	i, err := d.stages.stat(entry)
@@ -73,23 +76,31 @@ func (s *stages) stat(entry string) (info, error) {
 	return i, nil
 }
 
-// expired tells whether a partial's time has come.
-func (s *stages) expired(entry string) bool {
-	i, err := s.stat(entry)
-	return err == nil && time.Since(i.mtime) > s.rules.MaxAge
+// isResumable tells whether a partial may be gone on with: its time has not
+// come, and it has no other name. With a second one, which a power cut can
+// bring back, it is a published file too, which must not change.
+func (s *stages) isResumable(entry string) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(s.fd(), entry, &st, unix.AT_SYMLINK_NOFOLLOW)
+	i, regular := infoOf(entry, &st)
+	return err == nil && regular && st.Nlink == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
 }
 
 // takePartial makes a partial a stage again; two sessions cannot both have it.
+// From then on nothing has the partial's name, after a power cut too.
 func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 	entry := partialName(owner, name)
-	if owner == "" || s.expired(entry) {
+	if owner == "" || !s.isResumable(entry) {
 		return nil, 0, notExist()
 	}
 	st, err := s.create()
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := unix.Renameat(s.fd(), entry, s.fd(), st.name); err != nil {
+	s.attempts.mu.Lock()
+	err = unix.Renameat(s.fd(), entry, s.fd(), st.name)
+	s.attempts.mu.Unlock()
+	if err != nil {
 		return nil, 0, errors.Join(storeError("take a partial", err), st.discard())
 	}
 	st.File.Close() // of the empty stage that it replaced
@@ -99,42 +110,62 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 	}
 	st.File = os.NewFile(uintptr(fd), st.name)
 	i, err := s.stat(st.name)
-	if err != nil {
+	if err = errors.Join(err, s.sync()); err != nil {
 		return nil, 0, errors.Join(err, st.discard())
 	}
 	return st, i.size, nil
 }
 
-// dropPartial removes a partial, if there is one.
+// dropPartial removes a partial, if there is one: after a power cut too, since
+// what is uploaded anew must not be taken for its continuation.
 func (s *stages) dropPartial(owner, name string) error {
 	if owner == "" {
 		return nil
 	}
-	return storeError("drop a partial", unix.Unlinkat(s.fd(), partialName(owner, name), 0))
+	err := unix.Unlinkat(s.fd(), partialName(owner, name), 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return storeError("drop a partial", err)
+	}
+	return s.sync()
 }
 
 // keep makes the first size bytes of the stage its owner's partial. They are
 // synced first: after a crash of the machine too, what a partial has is right.
-func (st *stage) keep(owner, name string, size int64) error {
+// It is kept only if mine is still the attempt that counts.
+func (st *stage) keep(mine attempt, size int64) (kept bool, err error) {
 	if err := errors.Join(st.Truncate(size), st.Sync()); err != nil {
-		return storeError("keep a partial", err)
+		return false, storeError("keep a partial", err)
 	}
-	if err := st.in.makeRoom(owner, partialName(owner, name)); err != nil {
-		return err
+	s := st.in
+	kept, err = s.attempts.win(mine, func() error { return s.makePartial(st.name, mine.entry) })
+	if err != nil || !kept {
+		return kept, err
 	}
-	err := unix.Renameat(st.in.fd(), st.name, st.in.fd(), partialName(owner, name))
-	return storeError("keep a partial", err)
+	st.saved = 0
+	return true, s.sync()
 }
 
-// makeRoom removes an account's oldest partials until one more may be kept.
-// The one called entry will be replaced and does not count.
-func (s *stages) makeRoom(owner, entry string) error {
+// makePartial gives a stage the name of a partial.
+func (s *stages) makePartial(stage, entry string) error {
+	if err := s.makeRoom(entry); err != nil {
+		return err
+	}
+	return storeError("keep a partial", unix.Renameat(s.fd(), stage, s.fd(), entry))
+}
+
+// makeRoom removes an account's oldest partials until the one called entry may
+// be kept. One of that name will be replaced and does not count.
+func (s *stages) makeRoom(entry string) error {
+	owner := entry[:strings.LastIndexByte(entry, '-')+1]
 	var all []info
 	for name, err := range folderNames(s.fd()) {
 		if err != nil {
 			return storeError("list the partials", err)
 		}
-		if !strings.HasPrefix(name, ownerPrefix(owner)) || name == entry {
+		if !strings.HasPrefix(name, owner) || name == entry {
 			continue
 		}
 		if i, err := s.stat(name); err == nil {
@@ -142,7 +173,7 @@ func (s *stages) makeRoom(owner, entry string) error {
 		}
 	}
 	slices.SortFunc(all, func(a, b info) int { return a.mtime.Compare(b.mtime) })
-	for len(all) >= s.rules.PerAccount {
+	for len(all) >= s.o.Partials.PerAccount {
 		if err := unix.Unlinkat(s.fd(), all[0].name, 0); err != nil {
 			return storeError("remove a partial", err)
 		}

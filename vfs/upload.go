@@ -18,6 +18,7 @@ type upload struct {
 	d         *Dir
 	name      string
 	o         CreateOptions
+	attempt   attempt
 	stage     *stage
 	base      *os.File // the version the upload starts from, or nil
 	baseEnd   int64    // bytes of base that still show through holes
@@ -47,6 +48,11 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 	}
 	if err := u.grow(end); err != nil {
 		return 0, u.fail(err)
+	}
+	if off < u.stage.saved {
+		if err := u.stage.unsave(); err != nil {
+			return 0, u.fail(err)
+		}
 	}
 	n, err := u.stage.WriteAt(p, off)
 	u.changed = u.changed || n > 0
@@ -161,6 +167,11 @@ func (u *upload) truncate(size int64) error {
 		return err
 	}
 	if size < u.size {
+		if size < u.stage.saved {
+			if err := u.stage.unsave(); err != nil {
+				return err
+			}
+		}
 		// Stale bytes past the end must not come back if it grows again.
 		if err := u.stage.Truncate(min(size, u.stageEnd())); err != nil {
 			return storeError("truncate", err)

@@ -13,6 +13,8 @@
 //	draft.go                  an upload that is opened again before it has ended
 //	commit.go                 how it is published: the promise
 //	stage.go partial.go       the hidden folder: stages, and what can be resumed
+//	saved.go attempts.go      what survives a crash; which of two uploads is kept
+//	link.go renames.go folder.go  renaming without replacing; listing meanwhile; reading folders
 //	room.go usage.go          how much there may be
 //	digest.go digests.go digestfile.go  digests, and how they are remembered
 //	fault.go info.go          what the system says, as the contract puts it
