@@ -110,7 +110,8 @@ func (j *judge) resumeAll() error {
 		if _, ok := j.found[name]; ok {
 			return nil
 		}
-		return j.resume(name, claims, nil)
+		_, err := j.resume(name, claims, nil)
+		return err
 	})
 }
 
@@ -130,7 +131,7 @@ func (j *judge) moveAll() error {
 		for i := range claims {
 			claims[i].synced = 0 // it was published
 		}
-		if err := j.resume(name, claims, []byte("other")); err != nil {
+		if left, err := j.resume(name, claims, []byte("other")); err != nil || !left {
 			return err
 		}
 		if text, err := j.c.download(moved); err != nil || !bytes.Equal(text, f.content) {
@@ -140,34 +141,34 @@ func (j *judge) moveAll() error {
 	})
 }
 
-// resume goes on with what is left under a name, if anything is. Head is
-// written over its beginning.
-func (j *judge) resume(name string, claims []claim, head []byte) error {
+// resume goes on with what is left under a name, if anything is; left tells.
+// Head is written over its beginning.
+func (j *judge) resume(name string, claims []claim, head []byte) (left bool, err error) {
 	i, err := j.c.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if least := slices.MinFunc(claims, func(a, b claim) int { return int(a.synced - b.synced) }); least.synced > 0 {
 			j.object("of %s %d bytes were synced by fsync@openssh.com, and nothing is left", name, least.synced)
 		}
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	longest := slices.MaxFunc(claims, func(a, b claim) int { return len(a.content) - len(b.content) })
 	if i.Size() > int64(len(longest.content)) {
 		j.object("of %s %d bytes are left, where %d may be", name, i.Size(), len(longest.content))
-		return nil
+		return false, nil
 	}
 	if !slices.ContainsFunc(claims, func(c claim) bool { return i.Size() >= c.synced }) {
 		j.object("of %s %d bytes are left, fewer than were synced", name, i.Size())
 	}
 	rest := longest.content[i.Size():]
 	if err := j.goOn(name, i.Size(), head, rest); err != nil {
-		return err
+		return true, err
 	}
 	text, err := j.c.download(name)
 	if err != nil {
-		return err
+		return true, err
 	}
 	for _, c := range claims {
 		if int64(len(c.content)) < i.Size() {
@@ -176,11 +177,11 @@ func (j *judge) resume(name string, claims []claim, head []byte) error {
 		want := slices.Concat(c.content[:i.Size()], rest)
 		copy(want, head)
 		if bytes.Equal(text, want) {
-			return nil
+			return true, nil
 		}
 	}
 	j.object("%s was gone on with at %d of %d bytes, and is mixed now", name, i.Size(), len(longest.content))
-	return nil
+	return true, nil
 }
 
 // goOn writes as reput does, and before it something over the beginning.
