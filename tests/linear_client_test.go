@@ -69,7 +69,15 @@ func (l *linearClient) drop() {
 func (l *linearClient) step() error {
 	name := l.lot.IntN(linearNames)
 	other := (name + 1 + l.lot.IntN(linearNames-1)) % linearNames
-	switch l.lot.IntN(12) {
+	if l.forced && l.lot.IntN(3) == 0 {
+		// Two names, so that renames of the one and the other way meet.
+		name, other = name%2, 1-name%2
+		if l.lot.IntN(2) == 0 {
+			return l.rename(name, other)
+		}
+		return l.posixRename(name, other)
+	}
+	switch l.lot.IntN(11) {
 	case 0, 1, 2:
 		return l.put(name)
 	case 3:

@@ -1,9 +1,11 @@
 package tests
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"shelf/tests/powercut"
 )
@@ -17,7 +19,10 @@ func TestLinearizableLinked(t *testing.T) {
 	if err := os.Mkdir(library, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d, err := powercut.Mount(library, powercut.Options{NoRenameNoReplace: true})
+	d, err := powercut.Mount(library, powercut.Options{
+		NoRenameNoReplace: true,
+		BeforeUnlink:      func() { time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,10 @@ type Options struct {
 	// NoRenameNoReplace refuses renameat2 with RENAME_NOREPLACE as file systems
 	// do that do not have it: EINVAL.
 	NoRenameNoReplace bool
+
+	// BeforeUnlink is called before a name is removed, if it is set: what waits
+	// there gives others the time to come in between.
+	BeforeUnlink func()
 }
 
 // Disk is a mounted file system.

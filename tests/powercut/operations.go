@@ -197,6 +197,9 @@ func (o *operations) FsyncDir(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Sta
 
 // Unlink implements [fuse.RawFileSystem].
 func (o *operations) Unlink(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	if o.d.o.BeforeUnlink != nil {
+		o.d.o.BeforeUnlink()
+	}
 	dir, end := o.begin(in.NodeId)
 	defer end()
 	id, ok := dir.entries[name]
