@@ -188,14 +188,53 @@ func (e *epoch) check(t *testing.T) {
 	}
 }
 
+// String is the history, with the requests marked that have no place in the
+// longest order that there is.
 func (e *epoch) String() (text string) {
+	_, info := porcupine.CheckOperationsVerbose(model(e.from), e.all, patience)
+	placed := make(map[porcupine.Operation]bool)
+	state, order := e.from, ""
+	if all := info.PartialLinearizationsOperations(); len(all) > 0 && len(all[0]) > 0 {
+		longest := slices.MaxFunc(all[0], func(a, b []porcupine.Operation) int { return len(a) - len(b) })
+		for _, o := range longest {
+			placed[o] = true
+			_, state = state.step(o.Input.(asked), o.Output.(told))
+			order += fmt.Sprintf("%s -> %v\n", line(o), state.names)
+		}
+	}
+	text = "not to be placed:\n"
 	slices.SortFunc(e.all, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
 	for _, o := range e.all {
-		q, a := o.Input.(asked), o.Output.(told)
-		text += fmt.Sprintf("%d-%d client %d: %s %d %d %d, replace %v: known %v, outcome %d, version %d, size %d\n",
-			o.Call/1000, o.Return/1000, q.client, q.request, q.name, q.to, q.version.number, q.replace, a.known, a.outcome, a.number, a.size)
+		if !placed[o] {
+			text += line(o) + "\n"
+		}
 	}
-	return text
+	return text + "after:\n" + order
+}
+
+// line is one request, from when to when in microseconds.
+func line(o porcupine.Operation) string {
+	q, a := o.Input.(asked), o.Output.(told)
+	what := fmt.Sprintf("%d-%d client %d: %s %s", o.Call/1000, o.Return/1000, q.client, q.request, linearName(q.name))
+	switch q.request {
+	case reqPut, reqExcl:
+		what += fmt.Sprintf(" version %d", q.version.number)
+	case reqRename, reqLink, reqUnlink:
+		what += fmt.Sprintf(" %s replace %v", linearName(q.to), q.replace)
+	}
+	switch {
+	case !a.known:
+		return what + ": no answer"
+	case a.outcome == noFile:
+		return what + ": no such file"
+	case a.outcome == taken:
+		return what + ": the name is taken"
+	case a.number != 0:
+		return what + fmt.Sprintf(": version %d", a.number)
+	case a.size != 0:
+		return what + fmt.Sprintf(": %d bytes", a.size)
+	}
+	return what + ": done"
 }
 
 // control changes a history that was found right in ways that make it wrong.
