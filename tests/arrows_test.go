@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"keys":              {},
 	"tests":             {}, // judges the built programs
 	"tests/bench":       {}, // and measures them
+	"tests/powercut":    {}, // a file system for them
 }
 
 // vague are names that say nothing about what a package is for.
