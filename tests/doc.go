@@ -21,6 +21,7 @@
 //	replace_test.go   a file replaced while it is read, an upload cut short
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
+//	docs_*_test.go    whether the documents say what is so
 //
 // With CI or SHELF_CI set a missing client fails the test that needs it;
 // without, the test is skipped by name. The flag -torture makes the long tests
