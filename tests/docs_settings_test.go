@@ -77,18 +77,26 @@ func TestDocumentedDefaults(t *testing.T) {
 	}
 }
 
-// TestDocumentedExamples has the server check each example of the reference.
+// TestDocumentedExamples has the server check the examples of the reference, all
+// that go together in one file.
 func TestDocumentedExamples(t *testing.T) {
 	at := newSettingsFolder(t)
+	lines := make(map[string]string) // by table
 	for _, s := range documentedSettings(t) {
-		example, is := strings.CutPrefix(s.example, s.key+" = ")
-		if !is {
+		if !strings.HasPrefix(s.example, s.key+" = ") {
 			t.Errorf("the example of %s does not set it: %s", s.name, s.example)
-			continue
+		}
+		table := strings.TrimSuffix(s.name, s.key)
+		if slices.Contains([]string{"library", "user", "authorized_keys_file"}, s.name) {
+			table = s.name // for one library or account, or for many
 		}
 		// Folders of the host are not there: those of the test stand in.
-		at.check(t, s.configuration(strings.ReplaceAll(example, `"/`, `"`+at.dir+"/")))
+		lines[table] += strings.ReplaceAll(s.example, `"/`, `"`+at.dir+"/") + "\n"
 	}
+	const keys, library = "authorized_keys_file = \"keys/ada\"\n", "library = \"library\"\n"
+	at.check(t, keys+lines["library"]+lines["user"])
+	at.check(t, library+lines["authorized_keys_file"]+lines[""]+"[per_source_penalties]\n"+lines["per_source_penalties."])
+	at.check(t, "[libraries.default]\n"+lines["libraries.NAME."]+"[libraries.inbox]\npath = \"inbox\"\n[accounts.ada]\n"+lines["accounts.NAME."])
 }
 
 // TestFlagsAreDocumented compares the flags in the reference with those there are.
@@ -177,32 +185,6 @@ func shownValue(value any) string {
 		return "none"
 	}
 	return text
-}
-
-// configuration is a file in which the setting has a value, and beside it only
-// what the server cannot do without.
-func (s documentedSetting) configuration(value string) string {
-	line := s.key + " = " + value + "\n"
-	const keys, library = "authorized_keys_file = \"keys/ada\"\n", "library = \"library\"\n"
-	table, _, in := strings.Cut(s.name, ".")
-	switch {
-	case s.key == "library" && !in:
-		return keys + line
-	case s.key == "authorized_keys_file" && !in:
-		return library + line
-	case !in:
-		return keys + library + line
-	case table == "libraries" && s.key == "path":
-		return keys + "[libraries.default]\n" + line
-	case table == "libraries":
-		return keys + "[libraries.default]\npath = \"library\"\n" + line
-	case s.key == "authentication_methods":
-		line += "totp_secret = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\"\n" // a code has to be possible
-		fallthrough
-	case table == "accounts":
-		return "authorized_keys_file = \"keys/%u\"\n[libraries.default]\npath = \"library\"\n[libraries.inbox]\npath = \"inbox\"\n[accounts.ada]\n" + line
-	}
-	return keys + library + "[" + table + "]\n" + line
 }
 
 // settingsFolder is a folder with the files that examples name.
