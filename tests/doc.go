@@ -24,6 +24,7 @@
 //	replace_test.go   a file replaced while it is read, an upload cut short
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
+//	docs_*_test.go    whether the documents say what is so
 //
 // A test is skipped if its client is not installed, or if it can't mount or trace
 // on this machine. With CI or SHELF_CI set it fails instead. The flag -torture
