@@ -7,37 +7,41 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 )
 
-// maxAuthorizedKeys is the largest authorized_keys file that is read, in bytes:
-// some ten thousand keys. It is read at each login, and by strangers' asking.
+// maxAuthorizedKeys is the size of the largest authorized_keys file, in bytes:
+// some ten thousand keys. Any stranger's try to log in has it read.
 const maxAuthorizedKeys = 1 << 20
 
-// ErrNoKey is a file without a key that could log in, and with nothing else.
+// ErrNoKey is the error of a file that has no lines but empty ones and comments.
 var ErrNoKey = errors.New("it lists no key that can log in")
 
+// ErrPrivateKey is the error of a private key where a public key belongs.
+var ErrPrivateKey = errors.New("this is a private key; the public one, from the .pub file beside it, is wanted")
+
 // AuthorizedKeys is a file of keys in OpenSSH's format (sshd(8), "AUTHORIZED_KEYS
-// FILE FORMAT"). It is read anew each time it is asked, so a change takes
-// effect at the next login. It is safe for concurrent use.
+// FILE FORMAT"). The file is read at each login, so that a change counts at once.
+// It is safe for concurrent use.
 type AuthorizedKeys struct {
 	path   string // "" is none
 	inline []authorizedKey
 	log    *slog.Logger
 
 	mu     sync.Mutex
-	warned [sha256.Size]byte // of the content whose faults have been logged; mu
+	warned [sha256.Size]byte // hash of the content whose faults were logged; mu
 }
 
-// NewAuthorizedKeys names a file of keys; log gets a warning for each line that
+// NewAuthorizedKeys makes one of a path. log gets a warning for each line that
 // cannot be used, once for each content of the file.
 func NewAuthorizedKeys(path string, log *slog.Logger) *AuthorizedKeys {
 	return &AuthorizedKeys{path: path, log: log}
 }
 
-// Add adds lines of the file's format that come from elsewhere. Unlike in a file,
-// one that cannot be used is an error.
+// Add adds lines to those of the file. Unlike in the file, a line that cannot be
+// used is an error.
 func (a *AuthorizedKeys) Add(lines ...string) error {
 	for _, text := range lines {
 		key, err := parseLine(strings.TrimSpace(text))
@@ -52,14 +56,14 @@ func (a *AuthorizedKeys) Add(lines ...string) error {
 // Path is the name of the file, "" for none.
 func (a *AuthorizedKeys) Path() string { return a.path }
 
-// exists tells whether there is something under the name of the file.
+// exists tells whether the file exists.
 func (a *AuthorizedKeys) exists() bool {
 	_, err := os.Stat(a.path)
 	return err == nil
 }
 
-// Check is nil when at least one key of the file can log in now. The error says
-// what is wrong with the file.
+// Check is nil if the file has a key that can log in now. The error says what is
+// wrong with the file.
 func (a *AuthorizedKeys) Check() error {
 	if a.path == "" && len(a.inline) > 0 {
 		return nil
@@ -69,8 +73,11 @@ func (a *AuthorizedKeys) Check() error {
 		return err
 	}
 	keys, faults := parseAuthorizedKeys(content)
-	if len(keys) > 0 {
+	switch {
+	case len(keys) > 0:
 		return nil
+	case isPrivateKey(content):
+		return fmt.Errorf("%s: %w", a.path, ErrPrivateKey)
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%s: none of its lines is a key that can log in: %w", a.path, errors.Join(few(faults)...))
@@ -78,8 +85,7 @@ func (a *AuthorizedKeys) Check() error {
 	return fmt.Errorf("%s: %w", a.path, ErrNoKey)
 }
 
-// read returns the keys that the file lists now, and those added. No file at all
-// lists none.
+// read returns the keys that are in the file now, and those that were added.
 func (a *AuthorizedKeys) read() ([]authorizedKey, error) {
 	if a == nil {
 		return nil, nil
@@ -96,7 +102,7 @@ func (a *AuthorizedKeys) read() ([]authorizedKey, error) {
 	return append(keys, a.inline...), nil
 }
 
-// warn logs the lines that are skipped, but not again at every login.
+// warn logs the lines that are skipped, once and not at every login.
 func (a *AuthorizedKeys) warn(content []byte, faults []error) {
 	sum := sha256.Sum256(content)
 	a.mu.Lock()
@@ -111,8 +117,8 @@ func (a *AuthorizedKeys) warn(content []byte, faults []error) {
 	}
 }
 
-// few are the first of many faults, and how many more there are: in a file that
-// is no list of keys at all, every line is one.
+// few shortens a list of many faults: in a file that is something else than a
+// list of keys, every line is a fault.
 func few(faults []error) []error {
 	const shown = 3
 	if len(faults) <= shown {
@@ -122,8 +128,8 @@ func few(faults []error) []error {
 }
 
 // parseAuthorizedKeys returns the keys of the lines that can be used and, for
-// each that cannot, what is wrong with it. A line that is not understood whole
-// is not used at all: what was not understood may have been a restriction.
+// each other line, what is wrong with it. A line is not used if any part of it is
+// not understood: that part may restrict the key.
 func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) {
 	eachLine(content, func(number int, text string) error {
 		key, fault := parseLine(text)
@@ -134,11 +140,20 @@ func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) 
 		}
 		return nil
 	})
+	if isPrivateKey(content) { // each of its lines is a fault
+		faults = []error{ErrPrivateKey}
+	}
 	return keys, faults
 }
 
+// privateKey is how a private key begins, in the formats of OpenSSH and PuTTY.
+var privateKey = regexp.MustCompile(`(?m)^-----BEGIN [A-Z ]*PRIVATE KEY-----|\APuTTY-User-Key-File-`)
+
+// isPrivateKey tells whether a file holds a private key.
+func isPrivateKey(content []byte) bool { return privateKey.Match(content) }
+
 // eachLine calls f with the number and text of each line that is neither empty
-// nor a comment, until f fails.
+// nor a comment. It stops when f fails.
 func eachLine(content []byte, f func(number int, text string) error) error {
 	number := 0
 	for line := range bytes.SplitSeq(content, []byte("\n")) {

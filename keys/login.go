@@ -9,21 +9,21 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A step is how far a login has come. It is a value: what a client has proven
-// lies in the callbacks of the next step and in [ssh.Permissions], never in
-// something that offers could change (CVE-2024-45337).
+// A step is how far a login has come. It never changes: what a client has proven
+// is kept in the callbacks of the next step and in [ssh.Permissions], where an
+// offer cannot change it (CVE-2024-45337).
 type step struct {
 	accounts *Accounts
 	admit    func(Identity) error
-	proven   []string // methods
-	id       Identity // by those methods; without an account before the first
+	proven   []string // methods that have succeeded
+	id       Identity // that they have proven; empty before the first
 }
 
-// Callbacks are what a client may log in with, for one connection.
+// Callbacks are the methods of a connection that has just begun.
 //
-// admit is asked once all is proven, and may still refuse, for example because
-// there are too many sessions; nil is to refuse nobody. Its error, which it
-// should make short, is told to the person.
+// admit is asked last, when all is proven. It may still refuse, for example
+// because there are too many sessions; nil refuses nobody. Its error is shown to
+// the person, so it should be short.
 func (a *Accounts) Callbacks(admit func(Identity) error) ssh.ServerAuthCallbacks {
 	if admit == nil {
 		admit = func(Identity) error { return nil }
@@ -31,7 +31,7 @@ func (a *Accounts) Callbacks(admit func(Identity) error) ssh.ServerAuthCallbacks
 	return step{accounts: a, admit: admit}.callbacks(a.firstMethods())
 }
 
-// callbacks are those of some methods.
+// callbacks are the callbacks of some methods.
 func (s step) callbacks(methods []string) (c ssh.ServerAuthCallbacks) {
 	for _, method := range methods {
 		switch method {
@@ -46,9 +46,9 @@ func (s step) callbacks(methods []string) (c ssh.ServerAuthCallbacks) {
 	return c
 }
 
-// begin is the subject of a method that is tried now, and whether the account
-// has that method at this point. The caller goes on either way, so as not to
-// tell by the time it takes.
+// begin finds the subject of a method that is tried now. The error says that the
+// account does not exist, or does not have this method at this point. The caller
+// goes on even then, so that the time it takes shows no difference.
 func (s step) begin(user, method string) (subject, error) {
 	who := s.accounts.find(user)
 	next, _ := who.next(s.proven)
@@ -63,8 +63,8 @@ func (s step) begin(user, method string) (subject, error) {
 	return who, nil
 }
 
-// succeed ends a step: with a login, or with what must follow. with is what the
-// method says of the identity beside the account.
+// succeed ends a step: with a login, or with the methods that must follow. with is
+// what the method adds to the identity.
 func (s step) succeed(conn ssh.ConnMetadata, who subject, method string, with Identity) (*ssh.Permissions, error) {
 	s.proven = append(slices.Clone(s.proven), method)
 	s.id.Account, s.id.Method = who.Name, strings.Join(s.proven, ",")
@@ -84,11 +84,11 @@ func (s step) succeed(conn ssh.ConnMetadata, who subject, method string, with Id
 	return permissions(s.id), nil
 }
 
-// refusal is told to the person, who has proven something by now; of says what
-// is refused, for the log.
-func refusal(of string, why error) error {
+// refusal is an error that is shown to the person too, who has proven something
+// by now. what is refused stands in the log alone.
+func refusal(what string, why error) error {
 	return &ssh.BannerError{
-		Err:     fmt.Errorf("%s: %w", of, why),
+		Err:     fmt.Errorf("%s: %w", what, why),
 		Message: "Login refused: " + why.Error() + ".\n",
 	}
 }

@@ -24,13 +24,13 @@ const (
 // minSecret is the shortest secret of codes, in bytes (RFC 4226 section 4).
 const minSecret = 16
 
-// maxWrongCodes is how many wrong codes an account may be given in a period.
+// maxWrongCodes is how many wrong codes are allowed for an account in a period.
 // Only who has given another proof before can use them up.
 const maxWrongCodes = 10
 
 var (
 	errWrongCode = errors.New("wrong code")
-	errUsedCode  = errors.New("the code, or a later one, was used before")
+	errUsedCode  = errors.New("this code or a later one was used before")
 	errManyCodes = errors.New("too many wrong codes; wait half a minute")
 )
 
@@ -47,12 +47,12 @@ type wrongCodes struct {
 	count  int
 }
 
-// NewUsedCodes remembers nothing yet.
+// NewUsedCodes makes one that remembers nothing yet.
 func NewUsedCodes() *UsedCodes {
 	return &UsedCodes{last: make(map[string]uint64), wrong: make(map[string]wrongCodes)}
 }
 
-// use spends a code, or says why it is not good.
+// use accepts a code once. The error says why it does not.
 func (u *UsedCodes) use(a Account, code string, now time.Time) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -77,8 +77,8 @@ func (u *UsedCodes) use(a Account, code string, now time.Time) error {
 	return nil
 }
 
-// periodOf finds the period that a code is of. All are tried, so that the time
-// does not tell which.
+// periodOf finds the period of a code. It tries all of them, so that the time does
+// not show which it was.
 func periodOf(secret, code string, now uint64) (found uint64, ok bool) {
 	code = strings.ReplaceAll(strings.TrimSpace(code), " ", "")
 	for period := now - codeSkew; period <= now+codeSkew; period++ {
@@ -90,15 +90,14 @@ func periodOf(secret, code string, now uint64) (found uint64, ok bool) {
 	return found, ok
 }
 
-// decodeSecret decodes base32 as apps show it: with spaces or without, in any
-// case, padded or not.
+// decodeSecret decodes base32 as apps show it: in lower or upper case, with or
+// without spaces and padding.
 func decodeSecret(text string) ([]byte, error) {
 	text = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(text, " ", "")), "=")
 	return base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
 }
 
-// GenerateTOTP makes a secret of codes for an account; issuer is what apps show
-// beside its name.
+// GenerateTOTP makes a secret for an account. Apps show the issuer beside its name.
 func GenerateTOTP(issuer, account string) (*otp.Key, error) {
 	return totp.Generate(totp.GenerateOpts{
 		Issuer: issuer, AccountName: account, SecretSize: 20, Rand: rand.Reader, Period: codePeriod,

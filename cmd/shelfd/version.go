@@ -20,7 +20,7 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// version is that of the program, and what it was built with and for.
+// version is the version of the program and of Go, and the system it is for.
 func version() string {
 	version := "(unknown)"
 	if info, ok := debug.ReadBuildInfo(); ok {
