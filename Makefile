@@ -18,7 +18,7 @@ RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 build:
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/shelfd ./cmd/shelf
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.commit=$(VERSION)' -o bin/ ./cmd/shelfd ./cmd/shelf
 
 # Who has the usual ed25519 key logs in with that; for others a pair is made
 # that is good for nothing but this.

@@ -19,19 +19,24 @@ var arrows = map[string][]string{
 	"cmd/shelfd":        {"cmd/shelfd/config", "cmd/shelfd/tuning", "sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/tuning": {},
 	"cmd/shelfd/config": {}, // what can be set, and not what it means to the others
-	"cmd/shelf":         {}, // a client of the protocol, not of the code
-	"sshd":              {"sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
-	"sshd/sftp":         {"vfs/access", "vfs"},
-	"sshd/command":      {"vfs/access", "vfs"},
-	"vfs":               {},
-	"vfs/access":        {"vfs"},
-	"vfs/spool":         {"vfs"},
-	"vfs/local":         {"vfs/spool", "vfs"},
-	"vfs/vfstest":       {"vfs"},
-	"keys":              {},
-	"tests":             {}, // judges the built programs
-	"tests/bench":       {}, // and measures them
-	"tests/powercut":    {}, // a file system for them
+	// A client of the protocol, and not of the server's code.
+	"cmd/shelf":          {"cmd/shelf/connect", "cmd/shelf/sftp", "cmd/shelf/transfer", "cmd/shelf/ui"},
+	"cmd/shelf/connect":  {},
+	"cmd/shelf/sftp":     {},
+	"cmd/shelf/transfer": {"cmd/shelf/sftp"},
+	"cmd/shelf/ui":       {},
+	"sshd":               {"sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
+	"sshd/sftp":          {"vfs/access", "vfs"},
+	"sshd/command":       {"vfs/access", "vfs"},
+	"vfs":                {},
+	"vfs/access":         {"vfs"},
+	"vfs/spool":          {"vfs"},
+	"vfs/local":          {"vfs/spool", "vfs"},
+	"vfs/vfstest":        {"vfs"},
+	"keys":               {},
+	"tests":              {}, // judges the built programs
+	"tests/bench":        {}, // and measures them
+	"tests/powercut":     {}, // a file system for them
 }
 
 // vague are names that say nothing about what a package is for.

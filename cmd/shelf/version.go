@@ -9,17 +9,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is what the Makefile sets when it builds from a git checkout. It names the
-// commit.
-var version string
+// commit is what the Makefile sets when it builds from a git checkout.
+var commit string
 
 // release is the version of the program, or "" if it is not known.
 func release() string {
 	info, ok := debug.ReadBuildInfo()
-	if version == "" && ok && info.Main.Version != "(devel)" {
+	if commit == "" && ok && info.Main.Version != "(devel)" {
 		return info.Main.Version // of go install
 	}
-	return version
+	return commit
 }
 
 // versionLine is the version, and what the program was built with and for.
