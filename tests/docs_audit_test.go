@@ -31,7 +31,9 @@ permissions = ["admin"]
 	c := s.dial(t)
 	s.everyEvent(t, c)
 	c.close()
-	eventually(t, "all are gone", func() bool { return s.connections(t) == 0 })
+	eventually(t, "the logout is written", func() bool {
+		return strings.Contains(readText(t, filepath.Join(s.dir, "audit")), "logout")
+	})
 
 	events, fields := make(map[string]bool), make(map[string]bool)
 	for line := range strings.Lines(readText(t, filepath.Join(s.dir, "audit"))) {

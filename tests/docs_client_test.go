@@ -13,7 +13,7 @@ func TestClientIsDocumented(t *testing.T) {
 	text := readText(t, top+"/docs/client.md")
 	documented := firstColumn(text, "command | does")
 	help := shelfHelp(t, "--help")
-	names := regexp.MustCompile(`(?m)^  ([a-z]+)(?: \S+)* {2,}`).FindAllStringSubmatch(between(help, "They are:", "Exit status:"), -1)
+	names := regexp.MustCompile(`(?m)^  ([a-z]+)(?: \S+)* {2,}`).FindAllStringSubmatch(between(help, "The commands are:", "Exit status:"), -1)
 	for _, m := range names {
 		if name := m[1]; !documented[name] {
 			t.Errorf("the guide does not have the command %s", name)
