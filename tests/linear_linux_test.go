@@ -31,5 +31,5 @@ func TestLinearizableLinked(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	linear(t, dir, true)
+	linear(t, dir, true, 10*time.Second)
 }

@@ -20,12 +20,12 @@ import (
 // every second or so. What they were told must be as if each request had been
 // done at one moment.
 func TestLinearizable(t *testing.T) {
-	linear(t, t.TempDir(), false)
+	linear(t, t.TempDir(), false, 10*time.Second)
 }
 
-func linear(t *testing.T, dir string, forced bool) {
+// linear runs for a time, or with -torture for ten minutes.
+func linear(t *testing.T, dir string, forced bool, duration time.Duration) {
 	t.Helper()
-	duration := 10 * time.Second
 	if *torture {
 		duration = 10 * time.Minute
 	}
@@ -40,15 +40,15 @@ func linear(t *testing.T, dir string, forced bool) {
 	var checking sync.WaitGroup
 	defer checking.Wait()
 	requests, lives := 0, 0
-	var longest *epoch
+	var some []*epoch
 	for end := time.Now().Add(duration); time.Now().Before(end) && !t.Failed(); lives++ {
 		e, err := r.epoch(t)
 		if err != nil {
 			t.Fatal(err)
 		}
 		requests += len(e.all)
-		if longest == nil || len(e.all) > len(longest.all) {
-			longest = e
+		if some = append(some, e); len(some) > 20 {
+			some = some[1:]
 		}
 		for _, w := range e.wrong {
 			t.Error(w)
@@ -58,7 +58,7 @@ func linear(t *testing.T, dir string, forced bool) {
 	checking.Wait()
 	t.Logf("%d requests in %d lives of the server", requests, lives)
 	if !t.Failed() {
-		longest.control(t)
+		control(t, some)
 	}
 }
 
@@ -239,48 +239,52 @@ func line(o porcupine.Operation) string {
 
 // control changes a history that was found right in ways that make it wrong.
 // The checker must see each.
-func (e *epoch) control(t *testing.T) {
+func control(t *testing.T, some []*epoch) {
 	t.Helper()
-	put := make(map[uint32]int) // the puts that were acknowledged, by version
+	for _, e := range some {
+		first, second, put := e.twoGets()
+		if put < 0 {
+			continue
+		}
+		t.Run("two gets with the answer of the other", func(t *testing.T) {
+			all := slices.Clone(e.all)
+			all[first].Output, all[second].Output = all[second].Output, all[first].Output
+			e.mustBeWrong(t, all)
+		})
+		t.Run("a put that is not there", func(t *testing.T) {
+			e.mustBeWrong(t, slices.Delete(slices.Clone(e.all), put, put+1))
+		})
+		t.Run("a version that never was", func(t *testing.T) {
+			all := slices.Clone(e.all)
+			all[first].Output = told{known: true, number: ^uint32(0)}
+			e.mustBeWrong(t, all)
+		})
+		return
+	}
+	t.Error("nothing was put and got after another get had ended")
+}
+
+// twoGets finds a get that had ended before what another one got was put, and
+// that put; put is -1 if there is none.
+func (e *epoch) twoGets() (first, second, put int) {
+	puts := make(map[uint32]int) // by version
 	for i, o := range e.all {
-		if q := o.Input.(asked); q.request == reqPut && o.Output.(told).known {
-			put[q.version.number] = i
+		if q := o.Input.(asked); q.request == reqPut {
+			puts[q.version.number] = i
 		}
 	}
-	var got []int // gets of these
-	for i, o := range e.all {
-		if _, ok := put[o.Output.(told).number]; ok && o.Input.(asked).request == reqGet {
-			got = append(got, i)
+	for second, o := range e.all {
+		put, ok := puts[o.Output.(told).number]
+		if !ok {
+			continue
 		}
-	}
-	if len(got) == 0 {
-		t.Fatal("nothing that was put was got")
-	}
-	first := e.all[got[0]].Output.(told).number
-	t.Run("a put that is not there", func(t *testing.T) {
-		e.mustBeWrong(t, slices.Delete(slices.Clone(e.all), put[first], put[first]+1))
-	})
-	t.Run("two gets with the answer of the other", func(t *testing.T) {
-		for _, i := range got {
-			for _, k := range got {
-				later := e.all[k].Output.(told).number
-				if e.all[put[later]].Call < e.all[i].Return {
-					continue
-				}
-				// The first is told what was not put yet.
-				all := slices.Clone(e.all)
-				all[i].Output, all[k].Output = all[k].Output, all[i].Output
-				e.mustBeWrong(t, all)
-				return
+		for first, p := range e.all {
+			if p.Output.(told).number != 0 && p.Return < e.all[put].Call {
+				return first, second, put
 			}
 		}
-		t.Error("all was put before the first get")
-	})
-	t.Run("a version that never was", func(t *testing.T) {
-		all := slices.Clone(e.all)
-		all[got[0]].Output = told{known: true, number: ^uint32(0)}
-		e.mustBeWrong(t, all)
-	})
+	}
+	return 0, 0, -1
 }
 
 func (e *epoch) mustBeWrong(t *testing.T, all []porcupine.Operation) {

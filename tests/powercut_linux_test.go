@@ -18,9 +18,8 @@ import (
 var powercutSeed = flag.Uint64("powercut.seed", 0, "what the power cuts are drawn from; 0 is another each time")
 
 const (
-	cutLibraries = 25 // each on a disk of its own, and cut at moments of its own
-	cutWriters   = 2  // in each library
-	cutNames     = 3  // of each writer
+	cutWriters = 2 // in each library
+	cutNames   = 3 // of each writer
 )
 
 // TestPowerCut cuts the power at random moments while clients work, draws from
@@ -30,10 +29,10 @@ const (
 // with, to the intended end. In every other library renameat2 refuses
 // RENAME_NOREPLACE.
 func TestPowerCut(t *testing.T) {
-	r := round{cuts: 2, states: 4}
+	r := round{libraries: 25, cuts: 2, states: 4}
 	rounds := 1
 	if *torture {
-		r.states, rounds = 6, 20
+		r.states, rounds = 6, 40 // 1,000 cuts with RENAME_NOREPLACE and 1,000 without
 	}
 	if testing.Short() {
 		r.cuts, r.states = 1, 1
@@ -61,8 +60,8 @@ func TestPowerCutControl(t *testing.T) {
 		"the directory": func(path string) bool { return path == "." },
 	} {
 		t.Run(what, func(t *testing.T) {
-			r := round{cuts: 1, states: 2, ignore: ignore}
-			for range 5 {
+			r := round{libraries: 10, cuts: 1, states: 2, ignore: ignore}
+			for range 20 {
 				if v := r.run(t); len(v.bad) > 0 {
 					t.Logf("%d of %d disks are bad, such as:\n%s", len(v.bad), v.disks, v.bad[0])
 					return
@@ -75,9 +74,10 @@ func TestPowerCutControl(t *testing.T) {
 
 // round is one server, its libraries, and the cuts of each.
 type round struct {
-	cuts   int // of each library
-	states int // disks drawn from a cut by each model
-	ignore func(path string) bool
+	libraries int // each on a disk of its own, and cut at moments of its own
+	cuts      int // of each library
+	states    int // disks drawn from a cut by each model
+	ignore    func(path string) bool
 }
 
 type verdict struct {
@@ -145,13 +145,18 @@ func (r round) run(t *testing.T) verdict {
 	v := r.work(t, s, libraries, seed)
 	s.cmd.Process.Kill() // there is nothing more to learn from it
 	<-s.exited
+	for _, l := range libraries {
+		if err := l.disk.Unmount(); err != nil {
+			t.Error(err)
+		}
+	}
 	v.add(r.judge(t, libraries, seed))
 	return v
 }
 
 // mount makes the libraries, each a file system.
 func (r round) mount(t *testing.T, dir string, seed uint64) (all []*cutLibrary) {
-	for i := range cutLibraries {
+	for i := range r.libraries {
 		l := &cutLibrary{account: fmt.Sprintf("a%d", i), forced: i%2 == 1}
 		if err := os.Mkdir(l.folder(dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -161,11 +166,6 @@ func (r round) mount(t *testing.T, dir string, seed uint64) (all []*cutLibrary) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			if err := l.disk.Unmount(); err != nil {
-				t.Error(err)
-			}
-		})
 		for n := range cutWriters {
 			id := i*cutWriters + n
 			w := &writer{id: id, mu: &l.mu, lot: rand.New(rand.NewPCG(seed, uint64(id))), now: known{acked: make(holdings)}}
