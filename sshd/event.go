@@ -6,22 +6,22 @@ import (
 	"shelf/vfs"
 )
 
-// The operations of an [Event] that are not those of a [vfs.Event].
+// The operations of an [Event] that a [vfs.Event] does not have.
 const (
 	OpLogin   = "login"
-	OpRefusal = "refusal" // a connection that ended before login; Err says why
+	OpRefusal = "refusal" // a connection ended before login; Err says why
 	OpLogout  = "logout"
-	OpExec    = "exec" // a command line that was refused, which is in Name
+	OpExec    = "exec" // a command line was refused; Name has it
 )
 
-// Event is one thing that a client did or was refused. Strings that came from
-// the client, which are Account, ClientVersion, Name, Target and parts of Err,
-// are as they came: whoever prints them escapes them.
+// Event is something that a client did, or tried to do. Account, ClientVersion,
+// Name, Target and parts of Err come from the client and are not escaped:
+// whoever prints them must do that.
 type Event struct {
 	Time           time.Time // when it began
 	Conn           string    // the connection, the same for all its events
-	Account        string    // of a refusal: the one last asked for, if any
-	Method         string    // how it was proven who it is, as "publickey"
+	Account        string    // of a refusal: the one last tried, if any
+	Method         string    // of the login, such as "publickey"
 	KeyFingerprint string    // "SHA256:..."
 	Certificate    string    // key ID, serial number and authority
 	Source         string    // address and port of the client
@@ -31,10 +31,10 @@ type Event struct {
 	Target         string // the new name of a rename
 	Bytes          int64
 	Duration       time.Duration
-	Err            error // nil if it was done
+	Err            error // nil if it succeeded
 }
 
-// event begins an event of this connection.
+// event makes an event of this connection.
 func (c *conn) event(op string, start time.Time, err error) Event {
 	return Event{
 		Time: start, Duration: time.Since(start), Op: op, Err: err,
@@ -43,7 +43,7 @@ func (c *conn) event(op string, start time.Time, err error) Event {
 	}
 }
 
-// reportFile passes on an event of a session.
+// reportFile reports an event of a session.
 func (c *conn) reportFile(v vfs.Event) {
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration

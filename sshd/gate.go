@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// gate counts connections, and turns away those that are too many: one source
-// that opens thousands must not keep the others out.
+// gate limits the number of connections, in all and by source: a source that
+// opens thousands must not keep the others out.
 type gate struct {
 	now func() time.Time
 
 	mu        sync.Mutex
-	limits    Limits               // mu
-	all       int                  // mu
-	startups  int                  // of these, not logged in yet; mu
-	sources   map[netip.Prefix]int // these, by source; mu
-	accounts  map[string]int       // connections that are logged in; mu
-	penalties map[netip.Prefix]penalty
+	limits    Limits                   // mu
+	all       int                      // connections; mu
+	startups  int                      // connections that are not logged in yet; mu
+	sources   map[netip.Prefix]int     // the same, by source; mu
+	accounts  map[string]int           // connections that are logged in, by account; mu
+	penalties map[netip.Prefix]penalty // by source; mu
 }
 
 func newGate(l Limits) *gate {
@@ -31,14 +31,14 @@ func newGate(l Limits) *gate {
 	}
 }
 
-// limit changes what holds for connections to come.
+// limit sets the limits for new connections.
 func (g *gate) limit(l Limits) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limits = l
 }
 
-// enter lets a connection in, or says why not.
+// enter admits a connection, or returns why not.
 func (g *gate) enter(from net.Addr) (*pass, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -48,7 +48,7 @@ func (g *gate) enter(from net.Addr) (*pass, error) {
 	}
 	switch {
 	case g.all >= g.limits.MaxConnections:
-		return nil, errors.New("the server has as many connections as it may")
+		return nil, errors.New("the server has too many connections")
 	case g.limits.PerSourceMaxStartups > 0 && g.sources[source] >= g.limits.PerSourceMaxStartups:
 		return nil, errors.New("too many connections from your address are waiting to log in")
 	case g.limits.MaxStartups.drop(g.startups, rand.IntN(100)):
@@ -60,8 +60,8 @@ func (g *gate) enter(from net.Addr) (*pass, error) {
 	return &pass{gate: g, source: source}, nil
 }
 
-// drop tells whether to turn away a connection while there are n; draw is a
-// random number from 0 to 99.
+// drop tells whether to refuse a new connection when n others are not logged in
+// yet; draw is a random number from 0 to 99.
 func (s Startups) drop(n, draw int) bool {
 	if n < s.Start {
 		return false
@@ -73,16 +73,17 @@ func (s Startups) drop(n, draw int) bool {
 	return draw < chance
 }
 
-// pass is a connection's place in the gate's counts. It belongs to the
-// connection's own goroutine.
+// pass is one connection in the gate's counts. It belongs to the connection's own
+// goroutine.
 type pass struct {
 	gate     *gate
 	source   netip.Prefix
 	loggedIn bool
-	account  string // whose session it counts as
+	account  string // the account whose count it is in
 }
 
-// admit takes a place among the sessions of an account; 0 is no limit.
+// admit counts the connection as a session of an account, unless the account has
+// as many as limit already. 0 is no limit.
 func (p *pass) admit(account string, limit int) error {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
@@ -94,7 +95,7 @@ func (p *pass) admit(account string, limit int) error {
 	return nil
 }
 
-// login gives back the place among those not logged in yet.
+// login takes the connection out of the count of those not logged in yet.
 func (p *pass) login() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
@@ -102,7 +103,7 @@ func (p *pass) login() {
 	p.loggedIn = true
 }
 
-// leave gives back all.
+// leave takes the connection out of all counts.
 func (p *pass) leave() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
@@ -115,13 +116,15 @@ func (p *pass) leave() {
 	}
 }
 
-// leaveStartups is called with the gate's mu held.
+// leaveStartups takes it out of the counts of those not logged in yet. The caller
+// holds the gate's mu.
 func (p *pass) leaveStartups() {
 	p.gate.startups--
 	decrement(p.gate.sources, p.source)
 }
 
-// decrement keeps no counts of zero, which would be kept for ever.
+// decrement removes a count that comes to zero, so that the map does not grow for
+// ever.
 func decrement[K comparable](counts map[K]int, key K) {
 	if counts[key]--; counts[key] <= 0 {
 		delete(counts, key)

@@ -9,25 +9,25 @@ import (
 	"shelf/keys"
 )
 
-// Penalties is PerSourcePenalties of sshd_config(5): how long a source is turned
-// away for what it did. Penalties add up, and begin to count once they come to
-// Min. The zero value is none at all.
+// Penalties is PerSourcePenalties of sshd_config(5): how long a source is refused
+// after it misbehaved. Penalties add up, and take effect once their sum comes to
+// Min. The zero value has no penalties.
 type Penalties struct {
-	AuthFail      time.Duration // login tried, and given up
-	NoAuth        time.Duration // gone without trying
-	GraceExceeded time.Duration // there, but not logged in, when the grace time was over
+	AuthFail      time.Duration // the client tried to log in and failed
+	NoAuth        time.Duration // the client left without a try
+	GraceExceeded time.Duration // the login took longer than LoginGraceTime
 	Min, Max      time.Duration
-	MaxSources    int            // that are remembered
+	MaxSources    int            // how many sources are remembered
 	Exempt        []netip.Prefix // PerSourcePenaltyExemptList
 }
 
-// penalty is what a source has to wait for.
+// penalty is the sum of the penalties of a source.
 type penalty struct {
 	until  time.Time
-	counts bool // it has come to Min
+	counts bool // the sum has come to Min
 }
 
-// penalize adds to what a source has to wait for.
+// penalize adds d to the penalty of a source.
 func (g *gate) penalize(source netip.Prefix, d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -51,12 +51,12 @@ func (g *gate) penalize(source netip.Prefix, d time.Duration) {
 	g.penalties[source] = p
 }
 
-// forgetSample is how many sources are looked at to make room for one.
+// forgetSample is how many sources forget looks at.
 const forgetSample = 16
 
-// forget drops the expired among some sources and, if there is no room for one
-// more, the one that has the least to wait for. Maps are ranged over from a
-// random place. It is called with mu held.
+// forget makes room for a new source. It looks at a random sample, since Go ranges
+// over a map from a random place. It removes the penalties that have expired and,
+// if there still is no room, the one that expires first. The caller holds mu.
 func (g *gate) forget(now time.Time, limit int) {
 	var soonest netip.Prefix
 	seen := 0
@@ -76,7 +76,7 @@ func (g *gate) forget(now time.Time, limit int) {
 	}
 }
 
-// penalized is how long a source has to wait. It is called with mu held.
+// penalized is how long a source is still refused. The caller holds mu.
 func (g *gate) penalized(source netip.Prefix) time.Duration {
 	p, ok := g.penalties[source]
 	if !ok || !p.counts || contains(g.limits.Penalties.Exempt, source.Addr()) {
@@ -85,8 +85,8 @@ func (g *gate) penalized(source netip.Prefix) time.Duration {
 	return p.until.Sub(g.now())
 }
 
-// source is the network that counts as one source: PerSourceNetBlockSize of
-// sshd_config(5). A peer without an IP address is of no network.
+// source is the network of an address that counts as one source, by
+// PerSourceNetBlockSize of sshd_config(5). A peer without an IP address has none.
 func (l Limits) source(from net.Addr) netip.Prefix {
 	address, ok := keys.AddressOf(from)
 	if !ok {

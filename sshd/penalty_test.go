@@ -14,7 +14,7 @@ import (
 	"shelf/keys"
 )
 
-// testGate is a gate with a clock of its own, at which nobody is exempt.
+// testGate is a gate with its own clock. No source is exempt.
 func testGate(edit func(*Limits)) (*gate, *time.Time) {
 	l := DefaultLimits()
 	l.Penalties.Exempt = nil
@@ -29,7 +29,8 @@ func testGate(edit func(*Limits)) (*gate, *time.Time) {
 
 func tcp(address string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address)) }
 
-// enters tells whether a source is let in; it leaves again.
+// enters tells whether a connection of a source is admitted. The connection then
+// leaves.
 func enters(g *gate, from string) bool {
 	p, err := g.enter(tcp(from))
 	if err == nil {
@@ -48,23 +49,23 @@ func TestPenalties(t *testing.T) {
 	g, now := testGate(nil)
 	g.punish("192.0.2.1:1", 2, 5*time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away before the penalties come to their least")
+		t.Error("refused before the penalties come to Min")
 	}
 	g.punish("192.0.2.1:1", 1, 5*time.Second)
 	if enters(g, "192.0.2.1:2") {
-		t.Error("let in after many failures")
+		t.Error("admitted after many failures")
 	}
 	if !enters(g, "192.0.2.2:2") {
-		t.Error("another source is turned away")
+		t.Error("another source is refused")
 	}
 	*now = now.Add(16 * time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away after the penalty is over")
+		t.Error("refused after the penalty has expired")
 	}
 	g.punish("192.0.2.1:1", 1000, 5*time.Second)
 	*now = now.Add(g.limits.Penalties.Max + time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away for longer than the most")
+		t.Error("refused for longer than Max")
 	}
 }
 
@@ -77,7 +78,7 @@ func TestSources(t *testing.T) {
 		"[::ffff:192.0.2.1]:1": false, "192.0.2.2:1": true,
 	} {
 		if enters(g, from) != want {
-			t.Errorf("%s: let in is %v, want %v", from, !want, want)
+			t.Errorf("%s: admitted is %v, want %v", from, !want, want)
 		}
 	}
 }
@@ -90,13 +91,12 @@ func TestExemptAreNotPenalized(t *testing.T) {
 	for _, from := range []string{"192.0.2.1:1", "198.51.100.1:1"} {
 		g.punish(from, 100, 5*time.Second)
 		if !enters(g, from) {
-			t.Errorf("%s is turned away", from)
+			t.Errorf("%s is refused", from)
 		}
 	}
 }
 
-// However many sources misbehave, so many are remembered: those that have most
-// to wait for.
+// No more than MaxSources are remembered: those whose penalties expire last.
 func TestPenaltiesAreBounded(t *testing.T) {
 	g, _ := testGate(func(l *Limits) { l.Penalties.MaxSources = 100 })
 	for i := range 10_000 {
@@ -118,7 +118,7 @@ func TestOneSourceCannotTakeAllPlaces(t *testing.T) {
 		waiting = append(waiting, p)
 	}
 	if enters(g, "192.0.2.1:1") || !enters(g, "192.0.2.2:1") {
-		t.Error("a fourth is let in, or another source is not")
+		t.Error("the fourth connection is admitted, or one of another source is not")
 	}
 	waiting[0].login()
 	if !enters(g, "192.0.2.1:1") {
@@ -132,7 +132,7 @@ func TestOneSourceCannotTakeAllPlaces(t *testing.T) {
 	}
 }
 
-// Who fails again and again is told to wait, over a real connection.
+// A client that fails to log in again and again is refused and told to wait.
 func TestFailuresArePenalized(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.Penalties.Exempt = nil })
 	c := s.clientConfig()
@@ -155,7 +155,7 @@ func TestFailuresArePenalized(t *testing.T) {
 	}
 }
 
-// Probes of those who may look are not reported, and not held against them.
+// Health checks that are exempt are not reported and get no penalty.
 func TestProbes(t *testing.T) {
 	s := serve(t, func(c *Config) {
 		c.Limits.Penalties.Exempt = nil
@@ -181,16 +181,7 @@ func TestSessionsOfAnAccountAreCapped(t *testing.T) {
 		}
 	})
 	first := s.dial(t)
-	banner := ""
-	c := s.clientConfig()
-	c.BannerCallback = func(text string) error { banner += text; return nil }
-	if client, err := ssh.Dial("tcp", s.address, c); err == nil {
-		client.Close()
-		t.Fatal("a second session is let in")
-	}
-	if !strings.Contains(banner, "too many sessions") {
-		t.Errorf("the person was told %q", banner)
-	}
+	s.refusesLogin(t, "too many sessions")
 	first.Close()
 	eventually(t, "the next session is let in", func() bool {
 		client, err := ssh.Dial("tcp", s.address, s.clientConfig())

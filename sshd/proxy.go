@@ -10,12 +10,13 @@ import (
 	"shelf/keys"
 )
 
-// proxyHeaderWait is how long a proxy may take to say whom it connects.
+// proxyHeaderWait is how long a proxy may take to send its header.
 const proxyHeaderWait = 5 * time.Second
 
-// accepted takes care of a connection. One from a proxy begins with a header of
-// the PROXY protocol that says who the client is; from anybody else such a
-// header is not SSH. To wait for it must not keep others from being accepted.
+// accepted starts a connection. From a proxy it must begin with a header of the
+// PROXY protocol, which has the address of the client. Anybody else who sends such
+// a header does not speak SSH and is refused. The header is read in a goroutine,
+// so that other connections need not wait for it.
 func (s *Server) accepted(ctx context.Context, nc net.Conn) {
 	limits := s.current.Load().Limits
 	address, _ := keys.AddressOf(nc.RemoteAddr())

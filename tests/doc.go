@@ -1,11 +1,11 @@
 // Package tests judges the built programs from outside: real clients against
 // a shelfd of its own for each test, on the loopback interface. It imports no
-// other package of the module, so what it finds is what people get.
+// package of the programs, so what it finds is what people get.
 //
 //	main_test.go      builds shelfd and shelf once, for all tests
 //	server_test.go    starts and stops a shelfd
 //	client_test.go    an SFTP client in the test process, for exact requests
-//	need_test.go      what to do when a client program is missing
+//	need_test.go      skips or fails a test that can't run here
 //	script_test.go    runs testdata/*.txtar: sessions as people type them
 //	stock_test.go     sizes and big files with sftp, scp and shelf
 //	clients_test.go   every other stock client logs in; what each then does is in
@@ -17,12 +17,15 @@
 //	shelf_proxy_test.go  the long or breaking link that it is led over
 //	many_test.go      fifty clients at once
 //	planted_test.go   what lies in a library and is not of it
+//	powercut_*_test.go   the power is cut while clients work, on the file system of
+//	                  tests/powercut
+//	linear_*_test.go  what clients are told is checked to be linearizable
 //	stop_test.go      a server that is told to stop
 //	replace_test.go   a file replaced while it is read, an upload cut short
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
 //
-// With CI or SHELF_CI set a missing client fails the test that needs it;
-// without, the test is skipped by name. The flag -torture makes the long tests
-// long.
+// A test is skipped if its client is not installed, or if it can't mount or trace
+// on this machine. With CI or SHELF_CI set it fails instead. The flag -torture
+// runs the long tests in full. HOME is a temporary folder.
 package tests

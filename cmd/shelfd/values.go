@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"shelf/sshd"
-	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // Values have types that are structs: go-toml asks the others not how their
@@ -75,12 +75,12 @@ func (s startups) MarshalText() ([]byte, error) {
 }
 
 // durability is what the end of an upload waits for.
-type durability struct{ vfs.Durability }
+type durability struct{ local.Durability }
 
 func (d *durability) UnmarshalText(text []byte) error {
-	d.Durability = vfs.Durability(text)
-	if d.Durability != vfs.Fsync && d.Durability != vfs.NoFsync {
-		return fmt.Errorf("%q is not %s or %s", text, vfs.Fsync, vfs.NoFsync)
+	d.Durability = local.Durability(text)
+	if d.Durability != local.Fsync && d.Durability != local.NoFsync {
+		return fmt.Errorf("%q is not %s or %s", text, local.Fsync, local.NoFsync)
 	}
 	return nil
 }
