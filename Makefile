@@ -37,7 +37,7 @@ library:
 	@./bin/shelfd keygen .shelf-demo/id_ed25519
 
 test:
-	go test $(RACE) ./...
+	go test $(RACE) -timeout 30m ./...
 
 check:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
