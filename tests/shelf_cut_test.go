@@ -143,7 +143,7 @@ func TestShelfCutUploads(t *testing.T) {
 		if err := os.WriteFile(file, want, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"put", "--json", file}, func() {
+		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"put", "--retry", "0", "--json", file}, func() {
 			mustBeWholeOrAbsent(t, filepath.Join(c.server.library, name), want)
 		})
 		mustBe(t, filepath.Join(c.server.library, name), want)
@@ -162,7 +162,7 @@ func TestShelfCutDownloads(t *testing.T) {
 		name := fmt.Sprintf("down-%d", i)
 		want := content(uint64(i), size)
 		c.server.put(t, name, want)
-		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"get", "--json", name, "to", to}, func() {
+		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"get", "--retry", "0", "--json", name, "to", to}, func() {
 			mustBeWholeOrAbsent(t, filepath.Join(to, name), want)
 		})
 		mustBe(t, filepath.Join(to, name), want)
@@ -192,8 +192,8 @@ func TestShelfDamagedBeginnings(t *testing.T) {
 		folder string // where the beginning lies
 		result string
 	}{
-		{[]string{"put", "--json", file}, filepath.Join(c.server.library, ".shelf"), filepath.Join(c.server.library, "up")},
-		{[]string{"get", "--json", "down", "to", to}, to, filepath.Join(to, "down")},
+		{[]string{"put", "--retry", "0", "--json", file}, filepath.Join(c.server.library, ".shelf"), filepath.Join(c.server.library, "up")},
+		{[]string{"get", "--retry", "0", "--json", "down", "to", to}, to, filepath.Join(to, "down")},
 	} {
 		for _, damaged := range []bool{false, true} {
 			os.Remove(way.result)

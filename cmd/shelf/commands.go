@@ -48,24 +48,27 @@ func commands() []command {
 		{"info", []string{"stat"}, "info NAME...", "show the size, time and SHA-256 of files",
 			"If the server has no sha256sum the file is read, which takes as long as a get.", jsonFlag, remoteNames, once, info},
 		{"get", []string{"download"}, "get NAME... [to DIR]", "download files",
-			"Names may be patterns, as in get *.pdf to ~/Downloads. A file gets its name when\n" +
-				"all of it is here. If a download is cut, its beginning is kept in a hidden file\n" +
-				"in the same folder; the next get of that file checks the beginning and goes on\n" +
-				"from there. A file that is here already is replaced only with --force, or if you\n" +
-				"answer yes.", getFlags, remoteNames, resumes, get},
+			"Names may be patterns, as in get *.pdf to ~/Downloads. One file may get another\n" +
+				"name: get NAME as NEW-NAME. To stdout, for a pipe, it goes with get NAME -. A\n" +
+				"file gets its name when all of it is here. If a download is cut, its beginning\n" +
+				"is kept in a hidden file in the same folder; the next get of that file checks\n" +
+				"the beginning and goes on from there. A file that is here already is replaced\n" +
+				"only with --force, or if you answer yes.", getFlags, remoteNames, resumes, get},
 		{"put", []string{"upload"}, "put FILE...", "upload files",
 			"Names may be patterns, as in put ~/Documents/*.pdf. The folders before the name\n" +
-				"of a file are left out. A file that has the name on the server is replaced when\n" +
-				"all of the new one is there. If an upload is cut, the next put of that file\n" +
-				"checks the beginning on the server and goes on from there.", transferFlags, localFiles, resumes, put},
+				"of a file are left out. One file may get another name: put FILE as NAME; with\n" +
+				"put - as NAME it comes from stdin. A file that has the name on the server is\n" +
+				"replaced when all of the new one is there. If an upload is cut, the next put of\n" +
+				"that file checks the beginning on the server and goes on from there.", putFlags, localFiles, resumes, put},
 		{"rename", []string{"mv"}, "rename NAME NEW-NAME", "give a file another name",
 			"It fails if a file has the new name already; --force replaces that file.", renameFlags, remoteNames, once, rename},
 		{"remove", []string{"rm", "del", "delete"}, "remove NAME...", "delete files on the server, after asking",
 			"Names may be patterns. The account must have the permission to delete.", removeFlags, remoteNames, once, remove},
 		{"sync", nil, "sync DIR", "upload what is new or changed in a folder",
-			"It only uploads: nothing is changed here, and nothing is deleted on the server.\n" +
-				"Files are compared by size and time, or with --checksum by SHA-256. Folders, and\n" +
-				"files whose names start with a dot, are left out.", syncFlags, localFolders, resumes, syncFolder},
+			"It goes one way, and deletes nothing. With --down it downloads. Files are\n" +
+				"compared by size and time, or with --checksum by SHA-256. It says what it leaves\n" +
+				"out: folders, names that start with a dot, and what is no file. If it has left\n" +
+				"out folders it ends with an error, unless --top-only says that this is meant.", syncFlags, localFolders, resumes, syncFolder},
 		{"watch", nil, "watch DIR", "sync a folder, and upload new files until Ctrl-C",
 			"A file is uploaded when it has not changed for a while and, as far as Linux can\n" +
 				"tell, nobody has it open for writing. After an error it is tried again, unless\n" +

@@ -57,7 +57,7 @@ func allCommands() (all []string) {
 // remoteNames is the names that the server lists, without those that could not be
 // typed.
 func (c *completer) remoteNames() (all []string) {
-	files, ok := c.server.Listed()
+	_, files, ok := c.server.Listed()
 	if !ok && !c.unlisted && !c.server.Lost() {
 		files = c.list()
 	}
@@ -74,7 +74,7 @@ func (c *completer) list() []sftp.Entry {
 	const patience = 5 * time.Second
 	ctx, stop := context.WithTimeout(c.ctx, patience)
 	defer stop()
-	files, err := c.server.Files(ctx)
+	files, err := c.visible(ctx, "")
 	c.unlisted = err != nil
 	return files
 }

@@ -14,7 +14,7 @@ import (
 
 // list shows the files on the server, or those that match.
 func list(ctx context.Context, s *session, o *flags, args []string) error {
-	files, err := s.server.Files(ctx)
+	files, err := s.visible(ctx, "")
 	if err != nil {
 		return err
 	}

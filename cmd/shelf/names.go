@@ -23,7 +23,7 @@ func (s *session) remoteNames(ctx context.Context, args []string) (all []string,
 			continue
 		}
 		if files == nil {
-			if files, err = s.server.Files(ctx); err != nil {
+			if files, err = s.visible(ctx, ""); err != nil {
 				return nil, err
 			}
 		}
@@ -39,6 +39,19 @@ func (s *session) remoteNames(ctx context.Context, args []string) (all []string,
 		}
 	}
 	return unique(all), nil
+}
+
+// visible is the files of a folder of the server that are shown: no folders, and none
+// whose name starts with a dot.
+func (s *session) visible(ctx context.Context, folder string) ([]sftp.Entry, error) {
+	all, err := s.server.List(ctx, folder)
+	var shown []sftp.Entry
+	for _, e := range all {
+		if e.Regular() && !e.Hidden() {
+			shown = append(shown, e)
+		}
+	}
+	return shown, err
 }
 
 // matching is the files that match a pattern of package path, or the one file that has

@@ -24,6 +24,7 @@ type session struct {
 	addr    string // of the server, as host:port
 	connect func(context.Context) (*sftp.Client, error)
 	server  *sftp.Client
+	reads   bool     // commands come from stdin
 	away    bool     // the lost connection was reported
 	cut     []string // the last command, if it was a transfer and the connection was lost
 }
@@ -149,10 +150,12 @@ func tellError(u *ui.UI, err error) {
 // failed gives an error of a command its exit status. If the connection was lost, it
 // says what to do.
 func (s *session) failed(c command, line []string, err error) error {
-	if _, known := statusOf(err); err == nil || errors.Is(err, errQuit) || known {
+	_, known := statusOf(err)
+	lost := errors.Is(err, sftp.ErrLost)
+	if err == nil || errors.Is(err, errQuit) || known && !lost {
 		return err
 	}
-	if s.server != nil && s.server.Lost() || errors.Is(err, sftp.ErrLost) {
+	if s.server != nil && s.server.Lost() || lost {
 		s.server.Close() // a part of it may still be alive
 		return s.cutOff(c, line, err)
 	}
@@ -184,6 +187,20 @@ func (s *session) connected(ctx context.Context) (*sftp.Client, error) {
 	}
 	s.ui.Warnf("Connected again.")
 	return s.server, nil
+}
+
+// again connects again for a command that goes on. The error is [sftp.ErrLost] if it
+// is worth another try: not if the server does not let us in, or is another one.
+func (s *session) again(ctx context.Context) (*sftp.Client, error) {
+	err := s.renew(ctx)
+	if err == nil {
+		s.ui.Warnf("Connected again.")
+		return s.server, nil
+	}
+	if status, _ := statusOf(err); status == exitConnect {
+		err = fmt.Errorf("%w: %w", sftp.ErrLost, err)
+	}
+	return nil, err
 }
 
 func (s *session) renew(ctx context.Context) error {

@@ -107,12 +107,12 @@ func (c *Client) findFolder(ctx context.Context, where string) (err error) {
 		full = path.Join(c.Folder, where)
 	}
 	a, err := c.ask.stat(ctx, full)
-	if err == nil && a.folder() {
+	if err == nil && a.Directory() {
 		c.Folder = full
 		return nil
 	}
 	c.Folder, c.File = path.Dir(full), path.Base(full)
-	if a, err = c.ask.stat(ctx, c.Folder); err == nil && a.folder() {
+	if a, err = c.ask.stat(ctx, c.Folder); err == nil && a.Directory() {
 		return nil
 	}
 	if s := (*Status)(nil); err != nil && !errors.As(err, &s) {
@@ -141,12 +141,13 @@ func (c *Client) findLimits(ctx context.Context) error {
 	return p.fault()
 }
 
-// Path is the path of a name in the folder.
+// Path is the path of a name in the folder. The name may itself be a path, from the
+// folder or, with a slash at its start, from the root.
 func (c *Client) Path(name string) string {
-	if c.Folder == "/" {
-		return "/" + name
+	if strings.HasPrefix(name, "/") {
+		return path.Clean(name)
 	}
-	return c.Folder + "/" + name
+	return path.Join(c.Folder, name)
 }
 
 // Lost tells whether the connection can no longer be used.
