@@ -174,6 +174,35 @@ func TestShelfCutDownloads(t *testing.T) {
 	}
 }
 
+// TestShelfRetries cuts one connection of a script: each command of it goes on by
+// itself, with what was there.
+func TestShelfRetries(t *testing.T) {
+	t.Parallel()
+	c := newCutting(t)
+	const size = 8 << 20
+	want := content(3, size)
+	here := t.TempDir()
+	if err := os.WriteFile(filepath.Join(here, "up"), want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.server.put(t, "down", want)
+	for _, line := range []string{"put up", "get down", "sync --down " + here + "\n"} {
+		c.link.after(size/2, c.link.cut)
+		cmd := shelfCommand(c.near)
+		cmd.Dir, cmd.Stdin = here, strings.NewReader(line)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "connecting again in 1s (1 of 3)") {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+		if line == "get down" {
+			mustBe(t, filepath.Join(here, "down"), want)
+			os.Remove(filepath.Join(here, "down")) // for sync
+		}
+	}
+	mustBe(t, filepath.Join(c.server.library, "up"), want)
+	mustBe(t, filepath.Join(here, "down"), want)
+}
+
 // TestShelfDamagedBeginnings changes a byte of what a cut transfer left: that is
 // found out, and what is wrong is sent again. Without that, only the rest is.
 func TestShelfDamagedBeginnings(t *testing.T) {

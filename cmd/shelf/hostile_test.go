@@ -144,7 +144,7 @@ func TestHostileListing(t *testing.T) {
 			t.Errorf("written: %q, want %q", written, harmless)
 		}
 	}
-	odd := []string{"bad\xff", "bidi\u202etxt", "plain"} // but names of files
+	odd := []string{"bad\xff", "bidi_txt", "plain"} // but names of files
 	mustWrite(odd...)
 	commands = nil
 	for _, n := range names[:len(names)-2] { // as if a person had copied them from somewhere

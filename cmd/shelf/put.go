@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +17,13 @@ import (
 func put(ctx context.Context, s *session, o *flags, args []string) error {
 	args, folder, name := place(args)
 	if len(args) == 0 {
-		return usageErrorf("which files? put FILE... [to FOLDER] [as NAME]")
+		return usageErrorf("which files? put FILE... [to DIR] [as NAME]")
+	}
+	if folder != "" {
+		a, err := s.server.Stat(ctx, s.server.Path(folder))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !a.Directory() {
+			return fmt.Errorf("there is no folder %s on the server", folder)
+		}
 	}
 	to := transfer.There{Folder: folder, Name: name}
 	if slices.Contains(args, "-") {

@@ -24,6 +24,7 @@ type session struct {
 	addr    string // of the server, as host:port
 	connect func(context.Context) (*sftp.Client, error)
 	server  *sftp.Client
+	folder  string   // of the server, where cd has gone; "" is where we came in
 	reads   bool     // commands come from stdin
 	away    bool     // the lost connection was reported
 	cut     []string // the last command, if it was a transfer and the connection was lost
@@ -62,7 +63,7 @@ func ignoreQuit(err error) error {
 }
 
 // line runs a line of the prompt or of a script. It is split into words as by a POSIX
-// shell, with ~ for the home folder and # for a comment.
+// shell, with # for a comment. In names of files here ~ is the home folder.
 func (s *session) line(ctx context.Context, line string) error {
 	line = strings.TrimRight(line, "\r\n") // no spaces: the last one may be escaped
 	if strings.HasPrefix(strings.TrimSpace(line), "#") {
@@ -76,7 +77,11 @@ func (s *session) line(ctx context.Context, line string) error {
 		return nil
 	}
 	for i, w := range words {
-		if w != "~" || i > 0 && wantsFolder(words[:i]) {
+		if i == 0 {
+			continue
+		}
+		switch after(words[:i]) {
+		case localFiles, localFolders:
 			words[i] = ui.ExpandHome(w)
 		}
 	}
@@ -210,6 +215,9 @@ func (s *session) renew(ctx context.Context) error {
 		return err
 	}
 	s.server, s.away = server, false
+	if s.folder != "" {
+		server.Folder, server.File = s.folder, ""
+	}
 	return nil
 }
 

@@ -523,6 +523,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"host:99999"}, "port 99999"},
 		{[]string{s.addr, "lits"}, "did you mean list?"},
 		{[]string{s.addr, "frobnicate"}, "help lists them"},
+		{[]string{s.addr, "mkdir", "x"}, "there is no command mkdir: a library of Shelf has no folders"},
+		{[]string{s.addr, "cd", "x", "y"}, "cd [FOLDER]"},
 		{[]string{s.addr, "get"}, "get NAME..."},
 		{[]string{s.addr, "put"}, "put FILE..."},
 		{[]string{s.addr, "list", "["}, "is not a valid pattern"},

@@ -34,6 +34,7 @@ import (
 type Client struct {
 	*conn
 	Folder string // of the server, where the files are
+	Home   string // the folder where we came in
 	File   string // the file that Options.Path named, or ""
 
 	// Stages tells whether the server is Shelf: nobody sees an upload before it
@@ -80,6 +81,7 @@ func New(ctx context.Context, client *ssh.Client, o Options) (*Client, error) {
 		c.pool.last = c.ask
 		err = c.findFolder(ctx, o.Path)
 	}
+	c.Home = c.Folder
 	if err == nil {
 		err = c.findLimits(ctx)
 	}
@@ -102,10 +104,7 @@ func (c *Client) findFolder(ctx context.Context, where string) (err error) {
 	if where == "" || err != nil {
 		return err
 	}
-	full := where
-	if !strings.HasPrefix(where, "/") {
-		full = path.Join(c.Folder, where)
-	}
+	full := c.Path(where)
 	a, err := c.ask.stat(ctx, full)
 	if err == nil && a.Directory() {
 		c.Folder = full

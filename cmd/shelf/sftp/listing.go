@@ -14,6 +14,9 @@ type Entry struct {
 	Attrs
 }
 
+// Directory tells whether it is a folder.
+func (e Entry) Directory() bool { return e.Attrs.Directory() }
+
 // Hidden tells whether the name starts with a dot.
 func (e Entry) Hidden() bool { return strings.HasPrefix(e.Name, ".") }
 

@@ -21,7 +21,21 @@ import (
 type Here struct{ Folder, Name string }
 
 // name is the name here of a file of the server.
-func (h Here) name(there string) string { return cmp.Or(h.Name, path.Base(there)) }
+func (h Here) name(there string) string { return cmp.Or(h.Name, tame(path.Base(there))) }
+
+// tame is a name from a server that misleads nobody here: a program could take one
+// that starts with - for flags, and bidi controls show it as another one.
+func tame(name string) string {
+	for _, r := range name {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			name = strings.ReplaceAll(name, string(r), "_")
+		}
+	}
+	if strings.HasPrefix(name, "-") {
+		return "_" + name
+	}
+	return name
+}
 
 // Get downloads files. What is named is paths on the server.
 func (m *Mover) Get(ctx context.Context, files []string, to Here) error {
