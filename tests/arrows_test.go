@@ -18,7 +18,8 @@ import (
 var arrows = map[string][]string{
 	"cmd/shelfd":  {"sshd", "vfs", "keys"},
 	"cmd/shelf":   {}, // a client of the protocol, not of the code
-	"sshd":        {"vfs", "keys"},
+	"sshd":        {"sshd/slots", "vfs", "keys"},
+	"sshd/slots":  {},
 	"vfs":         {},
 	"vfs/vfstest": {"vfs"},
 	"keys":        {},
