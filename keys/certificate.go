@@ -22,7 +22,8 @@ type certified struct {
 }
 
 // certified are the reasons for which a certificate may be used: one for each
-// authority that is trusted for the account and has signed it.
+// authority that is trusted for the account and has signed it. lines are those of
+// the account's file with that authority.
 func (a *Accounts) certified(who subject, lines []authorizedKey, cert *ssh.Certificate) (granted []grant) {
 	var by []certified
 	trusted, err := readKeys(a.o.TrustedUserCAKeys)
@@ -35,9 +36,7 @@ func (a *Accounts) certified(who subject, lines []authorizedKey, cert *ssh.Certi
 		}
 	}
 	for _, line := range lines {
-		if line.authority && sameKey(line.key, cert.SignatureKey) {
-			by = append(by, certified{cert: cert, principals: line.certPrincipals(who.Name), line: &line})
-		}
+		by = append(by, certified{cert: cert, principals: line.certPrincipals(who.Name), line: &line})
 	}
 	if len(by) == 0 || checkSigned(cert) != nil {
 		return nil

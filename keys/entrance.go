@@ -54,7 +54,8 @@ func (a *Accounts) entrance(account Account) Entrance {
 // usableKeys tells in words what keys an account has that could log in now; ""
 // is none.
 func (a *Accounts) usableKeys(account Account) (string, error) {
-	lines, err := account.AuthorizedKeys.read()
+	list, err := account.AuthorizedKeys.read()
+	lines := list.lines
 	keys, certificates := 0, a.o.TrustedUserCAKeys != ""
 	for _, line := range lines {
 		switch {

@@ -14,7 +14,10 @@
 //	password.go     on a password
 //	interactive.go  on the answers to prompts
 //	totp.go         on a one-time code
-//	authorized.go   AuthorizedKeys: a file of keys, read anew at each login
+//	usedcodes.go    the codes that were used, which a restart must not forget
+//	backoff.go      how long those wait who guess
+//	authorized.go   AuthorizedKeys: a file of keys, looked at anew at each login
+//	keylist.go      what it lists, found by the key
 //	line.go         one line of it: a key and the options that restrict it
 //	source.go       from=: where a key may be used
 //	expiry.go       expiry-time=: until when

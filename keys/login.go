@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,21 +15,23 @@ import (
 // something that offers could change (CVE-2024-45337).
 type step struct {
 	accounts *Accounts
+	ctx      context.Context // of the login
 	admit    func(Identity) error
 	proven   []string // methods
 	id       Identity // by those methods; without an account before the first
 }
 
-// Callbacks are what a client may log in with, for one connection.
+// Callbacks are what a client may log in with, for one connection. When ctx
+// ends, nothing waits any more.
 //
 // admit is asked once all is proven, and may still refuse, for example because
 // there are too many sessions; nil is to refuse nobody. Its error, which it
 // should make short, is told to the person.
-func (a *Accounts) Callbacks(admit func(Identity) error) ssh.ServerAuthCallbacks {
+func (a *Accounts) Callbacks(ctx context.Context, admit func(Identity) error) ssh.ServerAuthCallbacks {
 	if admit == nil {
 		admit = func(Identity) error { return nil }
 	}
-	return step{accounts: a, admit: admit}.callbacks(a.firstMethods())
+	return step{accounts: a, ctx: ctx, admit: admit}.callbacks(a.firstMethods())
 }
 
 // callbacks are those of some methods.

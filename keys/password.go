@@ -57,14 +57,30 @@ func (a Account) checkSecrets() error {
 // password judges a password (RFC 4252 section 8).
 func (s step) password(conn ssh.ConnMetadata, text []byte) (*ssh.Permissions, error) {
 	who, wrong := s.begin(conn.User(), password)
-	right := s.accounts.checkPassword(who, text)
+	right, err := s.tryPassword(conn.User(), who, text)
 	switch {
+	case err != nil:
+		return nil, err
 	case wrong != nil:
 		return nil, wrong
 	case !right:
 		return nil, fmt.Errorf("account %q: wrong password", who.Name)
 	}
 	return s.succeed(conn, who, password, Identity{})
+}
+
+// tryPassword tells whether a password is right, after the time that the account
+// asked for has to wait because of wrong ones. An account that does not exist has
+// to wait as well.
+func (s step) tryPassword(user string, who subject, text []byte) (right bool, err error) {
+	a := s.accounts
+	if err := a.sleep(s.ctx, a.passwords.delay(a.now(), user)); err != nil {
+		return false, err
+	}
+	if right = a.checkPassword(who, text); !right {
+		a.passwords.wrong(a.now(), user)
+	}
+	return right, nil
 }
 
 // checkPassword tells whether a password is the account's. An account that has

@@ -44,6 +44,7 @@ func parseSource(text string) (source, error) {
 	}
 	if strings.Contains(text, "/") {
 		network, err := netip.ParsePrefix(text)
+		network = Unmap(network)
 		if err == nil && network != network.Masked() {
 			err = fmt.Errorf("%q has bits set past its mask; the network is %s", text, network.Masked())
 		}
@@ -89,6 +90,15 @@ func (s source) match(address netip.Addr) bool {
 	// meaning beyond * and ?.
 	matched, err := path.Match(s.pattern, address.String())
 	return err == nil && matched
+}
+
+// Unmap is the network of IPv4 that one of IPv6 stands for (RFC 4291 section
+// 2.5.5.2), since all addresses of peers are looked at so; others are as they are.
+func Unmap(network netip.Prefix) netip.Prefix {
+	if network.Addr().Is4In6() && network.Bits() >= 96 {
+		return netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+	}
+	return network
 }
 
 // AddressOf is the address of a peer; one that reached an IPv6 socket over IPv4

@@ -1,6 +1,8 @@
 package sshd
 
 import (
+	"context"
+
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/cpu"
 
@@ -39,8 +41,8 @@ func hasAES() bool {
 }
 
 // sshConfig is what x/crypto needs to serve a client that said hello, and that
-// admit lets in.
-func (c Config) sshConfig(h hello, admit func(keys.Identity) error) *ssh.ServerConfig {
+// admit lets in. Nothing waits for it any more when ctx ends.
+func (c Config) sshConfig(ctx context.Context, h hello, admit func(keys.Identity) error) *ssh.ServerConfig {
 	offer := negotiate(h.kexInit, hasAES())
 	s := &ssh.ServerConfig{
 		Config: ssh.Config{
@@ -54,7 +56,7 @@ func (c Config) sshConfig(h hello, admit func(keys.Identity) error) *ssh.ServerC
 		ServerVersion:             serverVersion,
 		VerifiedPublicKeyCallback: c.Accounts.Verified,
 	}
-	begin := c.Accounts.Callbacks(admit)
+	begin := c.Accounts.Callbacks(ctx, admit)
 	s.PublicKeyCallback, s.PasswordCallback = begin.PublicKeyCallback, begin.PasswordCallback
 	s.KeyboardInteractiveCallback = begin.KeyboardInteractiveCallback
 	for _, key := range c.HostKeys {

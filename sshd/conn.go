@@ -18,20 +18,20 @@ import (
 // conn is one client's connection. All but what mu guards belongs to the
 // goroutine of run, and does not change any more once there are others.
 type conn struct {
-	config Config
-	wire   *wire
-	pass   *pass
-	ctx    context.Context // of all that is done for the client
-	cancel context.CancelFunc
-	log    *slog.Logger
+	config   Config
+	wire     *wire
+	pass     *pass
+	refusals *refusals
+	ctx      context.Context // of all that is done for the client
+	cancel   context.CancelFunc
+	log      *slog.Logger
 
 	id       string
 	source   string
 	started  time.Time
 	loggedIn time.Time // zero until then
 	hello    hello
-	asked    string        // the account the client last asked for, unproven
-	failures int           // tries to log in that were refused
+	tries    tries
 	identity keys.Identity // proven
 	service  Service       // what it is served for that
 	client   *ssh.ServerConn
@@ -43,9 +43,9 @@ type conn struct {
 	sessions map[opener]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, p *pass) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, p *pass, r *refusals) *conn {
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, reads)}, pass: p,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, pass: p, refusals: r,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[opener]struct{}),
 	}

@@ -1,7 +1,10 @@
 package sshd
 
 import (
+	"errors"
+	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"shelf/vfs"
 )
@@ -9,19 +12,20 @@ import (
 // The operations of an [Event] that are not those of a [vfs.Event].
 const (
 	OpLogin   = "login"
-	OpRefusal = "refusal" // a connection that ended before login; Err says why
+	OpRefusal = "refusal" // a try to log in that failed, or a connection that ended without one; Err says why
 	OpLogout  = "logout"
 	OpExec    = "exec" // a command line that was refused, which is in Name
 )
 
 // Event is one thing that a client did or was refused. Strings that came from
 // the client, which are Account, ClientVersion, Name, Target and parts of Err,
-// are as they came: whoever prints them escapes them.
+// are as they came: whoever prints them escapes them. What is longer than any
+// honest one is cut, and its length told.
 type Event struct {
 	Time           time.Time // when it began
 	Conn           string    // the connection, the same for all its events
-	Account        string    // of a refusal: the one last asked for, if any
-	Method         string    // how it was proven who it is, as "publickey"
+	Account        string    // of a refusal: the one asked for, if any
+	Method         string    // how it was proven who it is, or was to be, as "publickey"
 	KeyFingerprint string    // "SHA256:..."
 	Certificate    string    // key ID, serial number and authority
 	Source         string    // address and port of the client
@@ -39,8 +43,35 @@ func (c *conn) event(op string, start time.Time, err error) Event {
 	return Event{
 		Time: start, Duration: time.Since(start), Op: op, Err: err,
 		Conn: c.id, Source: c.source, ClientVersion: c.hello.version,
-		Account: c.identity.Account, Method: c.identity.Method, KeyFingerprint: c.identity.Fingerprint, Certificate: c.identity.Certificate,
+		Account: c.identity.Account, Method: c.identity.Method, KeyFingerprint: c.identity.Fingerprint, Certificate: bounded(c.identity.Certificate, maxField),
 	}
+}
+
+// The longest texts from clients that an event takes, in bytes.
+const (
+	maxField  = 256
+	maxReason = 1024
+)
+
+// bounded cuts a text that a client could make as long as it likes, and tells how
+// long it was.
+func bounded(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	cut := most
+	for cut > most-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%s… (%d bytes)", text[:cut], len(text))
+}
+
+// boundedErr is an error whose text is bounded; nil stays nil.
+func boundedErr(err error) error {
+	if err == nil || len(err.Error()) <= maxReason {
+		return err
+	}
+	return errors.New(bounded(err.Error(), maxReason))
 }
 
 // reportFile passes on an event of a session.

@@ -8,9 +8,10 @@
 //	shutdown.go    ends them in good order
 //	config.go      what a Server is built from
 //	reload.go      and how that changes while it serves
-//	gate.go        how many connections may be there at a time
-//	penalty.go     and for how long a source is turned away
+//	gate.go        which connections are let in, of which slots decides most
+//	penalty.go     for how long a source is turned away
 //	proxy.go       for whom a proxy connects
+//	refusals.go    how many were turned away, by the second
 //	conn.go        one connection, and what it owns
 //	socket.go      its system calls, few and large
 //	wire.go        reads what the client says before the handshake
@@ -18,6 +19,7 @@
 //	negotiate.go   what it is offered for it
 //	algorithms.go  which algorithms there are
 //	login.go       the handshake, up to a login or a refusal
+//	tries.go       each try to log in
 //	hostkeys.go    the host keys that clients learn, and their proof
 //	channels.go    the channels it opens
 //	global.go      what it asks of the connection itself
@@ -39,6 +41,7 @@ package sshd
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -47,10 +50,11 @@ import (
 
 // Server serves SSH connections. Make one with [New].
 type Server struct {
-	current atomic.Pointer[Config] // for connections to come
-	gate    *gate
-	reads   readBuffers
-	owned   sync.WaitGroup // a count for each connection's goroutine
+	current  atomic.Pointer[Config] // for connections to come
+	gate     *gate
+	refusals *refusals
+	reads    readBuffers
+	owned    sync.WaitGroup // a count for each connection's goroutine
 
 	mu       sync.Mutex
 	stopping bool               // mu
@@ -66,6 +70,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{gate: newGate(c.Limits), conns: make(map[*conn]struct{})}
 	s.current.Store(&c)
+	s.refusals = newRefusals(func() *slog.Logger { return s.current.Load().Log })
 	return s, nil
 }
 
@@ -113,14 +118,9 @@ func (s *Server) stopped(err error) error {
 	return err
 }
 
-// start takes care of a connection: serves it, or turns it away.
-func (s *Server) start(ctx context.Context, nc net.Conn) {
-	pass, err := s.gate.enter(nc.RemoteAddr())
-	if err != nil {
-		s.turnAway(nc, err)
-		return
-	}
-	c := newConn(ctx, *s.current.Load(), nc, &s.reads, pass)
+// start serves a connection that has been let in.
+func (s *Server) start(ctx context.Context, nc net.Conn, pass *pass) {
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, pass, s.refusals)
 	if !s.add(c) {
 		c.close()
 		pass.leave()
@@ -138,7 +138,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 // lines of text before the version, which clients show when they are verbose.
 // The few bytes go into the empty buffer of a new socket, so nothing waits.
 func (s *Server) turnAway(nc net.Conn, why error) {
-	s.current.Load().Log.Warn("connection turned away", "source", nc.RemoteAddr().String(), "reason", why)
+	s.refusals.add(why, nc.RemoteAddr())
 	nc.SetDeadline(time.Now().Add(time.Second))
 	nc.Write([]byte("Not served: " + why.Error() + "; try again later.\r\n"))
 	nc.Close()

@@ -41,13 +41,15 @@ func checkCommand() *cobra.Command {
 // check finds all mistakes that can be found without serving. What it found
 // stands last, be it nothing.
 func check(s settings, stdout, stderr io.Writer) error {
-	accounts, err := s.openAccounts(nil, newLog(stderr, s.LogFormat, s.LogLevel.Level))
+	log := newLog(stderr, s.LogFormat, s.LogLevel.Level)
+	_, unread := s.openUsedCodes(log)
+	accounts, err := s.openAccounts(nil, log)
 	var entrances []keys.Entrance
 	if err == nil {
 		entrances = accounts.Entrances()
 		err = s.checkEntrances(entrances)
 	}
-	err = errors.Join(err, checkUser(s), checkApart(s), s.limits().Check(), s.checkHostKeys(), s.checkAuditLog(), s.checkListen(stderr))
+	err = errors.Join(err, unread, checkUser(s), checkApart(s), s.limits().Check(), s.checkHostKeys(), s.checkAuditLog(), s.checkListen(stderr))
 	for _, name := range slices.Sorted(maps.Keys(s.libraries())) {
 		err = errors.Join(err, s.probeLibrary(name))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -127,6 +128,16 @@ func (s settings) noHostKey(err error) error {
 	}
 	return &problem{s.places.where("state"), "There is no host key to serve with", err, fmt.Sprintf(
 		"Mend it, or name another directory with %s; there a new key is made, of which clients will warn.", s.places.by("state"))}
+}
+
+// openUsedCodes reads which one-time codes were used before.
+func (s settings) openUsedCodes(log *slog.Logger) (*keys.UsedCodes, error) {
+	used, err := keys.OpenUsedCodes(s.State, log)
+	if err != nil {
+		return nil, &problem{s.places.where("state"), "One-time codes could be used twice", err,
+			"Mend the file, or remove it a minute after the last login."}
+	}
+	return used, nil
 }
 
 func (s settings) openListener() (net.Listener, error) {

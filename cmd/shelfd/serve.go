@@ -105,8 +105,11 @@ type parts struct {
 // prepare checks and opens all that serving needs, the port last: who can
 // connect is served.
 func prepare(s settings, log *slog.Logger) (p parts, err error) {
-	p.log, p.used, p.buffers = log, keys.NewUsedCodes(), new(vfs.Buffers)
+	p.log, p.buffers = log, new(vfs.Buffers)
 	if err := errors.Join(checkUser(s), checkApart(s)); err != nil {
+		return p, err
+	}
+	if p.used, err = s.openUsedCodes(log); err != nil {
 		return p, err
 	}
 	if p.accounts, err = s.openAccounts(p.used, log); err != nil {

@@ -75,7 +75,7 @@ func defaults() settings {
 		Grace:               duration{10 * time.Second},
 		LoginGraceTime:      duration{l.LoginGraceTime},
 		MaxAuthTries:        count{l.MaxAuthTries},
-		MaxStartups:         startups(l.MaxStartups),
+		MaxStartups:         startups{l.MaxStartups},
 		MaxConnections:      count{l.MaxConnections},
 		MaxSessions:         count{l.MaxSessions},
 		ClientAliveInterval: duration{l.ClientAliveInterval},
@@ -199,7 +199,7 @@ func (s settings) limits() sshd.Limits {
 	return sshd.Limits{
 		LoginGraceTime:        s.LoginGraceTime.Duration,
 		MaxAuthTries:          s.MaxAuthTries.n,
-		MaxStartups:           sshd.Startups(s.MaxStartups),
+		MaxStartups:           s.MaxStartups.n,
 		MaxConnections:        s.MaxConnections.n,
 		MaxSessions:           s.MaxSessions.n,
 		PerSourceMaxStartups:  int(s.PerSourceMaxStartups),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"shelf/keys"
 	"shelf/sshd"
 )
 
@@ -12,10 +13,12 @@ type network struct{ netip.Prefix }
 
 func (n *network) UnmarshalText(text []byte) error {
 	if address, err := netip.ParseAddr(string(text)); err == nil {
+		address = address.Unmap()
 		n.Prefix = netip.PrefixFrom(address, address.BitLen())
 		return nil
 	}
 	prefix, err := netip.ParsePrefix(string(text))
+	prefix = keys.Unmap(prefix)
 	if err != nil {
 		return fmt.Errorf("%q is not an address or network such as 192.0.2.7 or 10.0.0.0/8", text)
 	}

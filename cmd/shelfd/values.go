@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"shelf/sshd"
 	"shelf/vfs"
 )
 
@@ -45,34 +44,23 @@ func (c *count) UnmarshalText(text []byte) error {
 
 func (c count) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(c.n), 10), nil }
 
-// startups is written "start:rate:full", or as one number at which all are
-// turned away.
-type startups sshd.Startups
+// startups is how many connections may wait to log in. Of "start:rate:full", as
+// sshd_config has it, the last counts.
+type startups struct{ n int }
 
 func (s *startups) UnmarshalText(text []byte) error {
-	var n []int
-	for _, field := range strings.Split(string(text), ":") {
-		i, err := strconv.Atoi(field)
-		if err != nil {
-			n = nil
-			break
+	fields := strings.Split(string(text), ":")
+	for _, field := range fields {
+		n, err := strconv.ParseInt(field, 10, 32)
+		if err != nil || n < 1 || len(fields) != 1 && len(fields) != 3 {
+			return fmt.Errorf("%q is not a number of 1 or more, nor start:rate:full, as 100:30:500", text)
 		}
-		n = append(n, i)
+		s.n = int(n)
 	}
-	switch len(n) {
-	case 1:
-		*s = startups{n[0], 100, n[0]}
-	case 3:
-		*s = startups{n[0], n[1], n[2]}
-	default:
-		return fmt.Errorf("%q is not start:rate:full, as 100:30:200", text)
-	}
-	return sshd.Startups(*s).Check()
+	return nil
 }
 
-func (s startups) MarshalText() ([]byte, error) {
-	return fmt.Appendf(nil, "%d:%d:%d", s.Start, s.Rate, s.Full), nil
-}
+func (s startups) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(s.n), 10), nil }
 
 // durability is what the end of an upload waits for.
 type durability struct{ vfs.Durability }
