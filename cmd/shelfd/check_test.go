@@ -88,7 +88,7 @@ func TestCheck(t *testing.T) {
 	}
 	for what, spoil := range map[string]func(*settings){
 		"a library that is missing": func(s *settings) { s.Library = filepath.Join(dir, "nowhere") },
-		"limits":                    func(s *settings) { s.MaxStartups = startups{5, 200, 1} },
+		"limits":                    func(s *settings) { s.MaxStartups = startups{-1} },
 		"an account":                func(s *settings) { s.Accounts = map[string]accountSettings{"ana": {}} },
 		"host keys": func(s *settings) {
 			s.State = filepath.Join(dir, "bad")

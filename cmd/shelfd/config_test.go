@@ -99,20 +99,20 @@ client_alive_count_max = 7
 		t.Errorf("messages say that %s sets the user", by)
 	}
 	l := s.limits()
-	if l.LoginGraceTime != 5*time.Second || !s.LogFormat.json || l.MaxStartups.Start != 5 || l.MaxStartups.Full != 10 ||
+	if l.LoginGraceTime != 5*time.Second || !s.LogFormat.json || l.MaxStartups != 10 ||
 		l.ClientAliveCountMax != 7 || l.MaxAuthTries != defaults().MaxAuthTries.n {
 		t.Errorf("the file lost: %+v", s)
 	}
 }
 
-// As in sshd_config, a number alone is seconds, and a limit without a chance.
+// A number alone is seconds, or how many may wait to log in.
 func TestNumbersAlone(t *testing.T) {
 	s, err := settleArgs(t, "login_grace_time = 20\nmax_startups = 9\n", "--grace", "5")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if l := s.limits(); l.LoginGraceTime != 20*time.Second || s.Grace.Duration != 5*time.Second ||
-		l.MaxStartups.Start != 9 || l.MaxStartups.Full != 9 {
+		l.MaxStartups != 9 {
 		t.Errorf("got %+v", s)
 	}
 }
