@@ -46,9 +46,10 @@ check:
 	go mod tidy -diff
 	go mod verify
 
-# Ratios to the other servers that are installed; RCLONE=rclone adds that one.
+# Ratios to the other servers that are installed; RCLONE=rclone adds that one,
+# BEFORE=path/to/shelfd an older shelfd.
 bench:
-	go test -run '^$$' -bench . -benchmem ./vfs ./tests
+	go test -run '^$$' -bench . -benchmem ./sshd/sftp ./tests
 	go run ./tests/bench
 
 # Each fuzz target in turn, FUZZTIME each.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/crypto/ssh"
@@ -25,7 +24,7 @@ func HostKey(state string) (ssh.Signer, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return signer, err
 	}
-	if err := os.MkdirAll(state, 0o700); err != nil {
+	if err := makeFolder(state); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
 	// Another server that starts at the same time may have made one meanwhile.

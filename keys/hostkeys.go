@@ -121,7 +121,7 @@ func MakeHostKey(state, name string) (path string, key ssh.PublicKey, err error)
 		if t.name != name {
 			continue
 		}
-		if err := os.MkdirAll(state, 0o700); err != nil {
+		if err := makeFolder(state); err != nil {
 			return "", nil, fmt.Errorf("make the state folder: %w", err)
 		}
 		path = filepath.Join(state, t.file)
@@ -160,19 +160,45 @@ func RotateHostKeys(state string) (changed []string, err error) {
 		} else if err != nil {
 			return changed, err
 		}
-		// A crash in between leaves the key missing and both others there: the
-		// first rename is undone by hand, and no key is lost.
-		os.Remove(path + oldSuffix)
-		if err := os.Link(path, path+oldSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return changed, fmt.Errorf("keep the old host key: %w", err)
-		}
-		if err := os.Rename(path+certSuffix, path+oldSuffix+certSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return changed, fmt.Errorf("keep the old certificate: %w", err)
-		}
-		if err := os.Rename(path+nextSuffix, path); err != nil {
+		if err := rotate(path); err != nil {
 			return changed, fmt.Errorf("rotate the host key: %w", err)
 		}
 		changed = append(changed, path)
 	}
 	return changed, nil
+}
+
+// rotate replaces one key. The order keeps a usable key under path whenever it
+// is cut short, by a power cut too; to rotate again then goes on from there:
+//
+//	link path.old      the key in use has a second name
+//	rename certificate it is not that of the next key; without it the key is good
+//	fsync(folder)      both are on disk
+//	rename path.next   the next key in place of the one in use, in one step
+//	fsync(folder)
+func rotate(path string) error {
+	folder := filepath.Dir(path)
+	if sameFile(path, path+nextSuffix) {
+		// A power cut has left both names of the last rename.
+		return errors.Join(os.Remove(path+nextSuffix), syncFolder(folder))
+	}
+	if err := os.Remove(path + oldSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Link(path, path+oldSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep the old key: %w", err)
+	}
+	if err := os.Rename(path+certSuffix, path+oldSuffix+certSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep the old certificate: %w", err)
+	}
+	if err := syncFolder(folder); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(path+nextSuffix, path), syncFolder(folder))
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Lstat(a)
+	y, errY := os.Lstat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }

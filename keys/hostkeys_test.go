@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -121,5 +122,80 @@ func TestHostCertificate(t *testing.T) {
 		if _, err := OpenHostKeys(state); err == nil || !strings.Contains(err.Error(), "host certificate") {
 			t.Errorf("a certificate %s: %v", name, err)
 		}
+	}
+}
+
+// A rotation that is killed or loses power between any two of its steps leaves a
+// key that the server starts with, and can be run again.
+func TestHostKeysRotateCutShort(t *testing.T) {
+	full := rotated(t, func(string) {})
+	for step, cut := range map[string]func(path string){
+		"the old key has its second name": func(path string) {
+			os.Link(path, path+".old")
+		},
+		"the certificate is aside": func(path string) {
+			os.Link(path, path+".old")
+			os.Rename(path+"-cert.pub", path+".old-cert.pub")
+		},
+		"of the last rename both names are left": func(path string) {
+			os.Link(path, path+".old")
+			os.Remove(path)
+			os.Link(path+".next", path)
+		},
+	} {
+		if got := rotated(t, cut); got != full {
+			t.Errorf("%s: the folder holds %s, want %s", step, got, full)
+		}
+	}
+}
+
+// rotated makes a key and its next one, does what a rotation has done when it is
+// cut short, sees that there is a key to start with, rotates, and tells what is
+// there: whether the key is the next one of before, and whether others are left.
+func rotated(t *testing.T, cut func(path string)) string {
+	t.Helper()
+	state := t.TempDir()
+	first, err := HostKey(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, next, err := MakeHostKey(state, "ed25519")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut(filepath.Join(state, hostKeyName))
+	if k, err := OpenHostKeys(state); err != nil || len(k.Current) != 1 {
+		t.Fatal(k, err)
+	}
+	if _, err := RotateHostKeys(state); err != nil {
+		t.Fatal(err)
+	}
+	k, err := OpenHostKeys(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := loadSigner(filepath.Join(state, hostKeyName+".old"), ssh.KeyAlgoED25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("the next key: %v; the old key: %v; next keys: %d",
+		same(k.Current[0].PublicKey(), next), same(old.PublicKey(), first.PublicKey()), len(k.Next))
+}
+
+// A state folder is made with those above it, and is there after a power cut:
+// the key that clients learn must not be another one the next day.
+func TestHostKeyMakesFolders(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "a", "b", "c")
+	if _, err := HostKey(state); err != nil {
+		t.Fatal(err)
+	}
+	if i, err := os.Stat(state); err != nil || i.Mode().Perm() != 0o700 {
+		t.Error(i, err)
+	}
+	if err := os.WriteFile(state+".file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := HostKey(state + ".file"); err == nil {
+		t.Error("a file was taken for the state folder")
 	}
 }

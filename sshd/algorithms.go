@@ -9,31 +9,32 @@ import (
 	"shelf/keys"
 )
 
-// rekeyThreshold is after how many bytes keys are exchanged anew, as RFC 4253
-// section 9 asks; x/crypto alone would wait for 64 GiB with AES.
+// rekeyThreshold is the number of bytes after which new keys are negotiated. RFC
+// 4253 section 9 recommends 1 GiB; x/crypto's default with AES is 64 GiB.
 const rekeyThreshold = 1 << 30
 
-// keyExchanges are free of SHA-1 and of the NIST curves; the first also stands
-// against a quantum computer. x/crypto adds curve25519-sha256@libssh.org.
+// keyExchanges do without SHA-1 and the NIST curves. The first is also safe from
+// quantum computers. x/crypto adds curve25519-sha256@libssh.org.
 func keyExchanges() []string {
 	return []string{ssh.KeyExchangeMLKEM768X25519, ssh.KeyExchangeCurve25519}
 }
 
-// aeadAES are the ciphers that are fast where the processor has AES.
+// aeadAES are the ciphers that are fast on a processor with AES instructions.
 func aeadAES() []string {
 	return []string{ssh.CipherAES128GCM, ssh.CipherAES256GCM}
 }
 
+// ciphers are all ciphers, the preferred ones first.
 func ciphers() []string {
 	return append(aeadAES(), ssh.CipherChaCha20Poly1305, ssh.CipherAES128CTR, ssh.CipherAES256CTR)
 }
 
-// macs are for aes-ctr alone; the other ciphers authenticate by themselves.
+// macs are used with aes-ctr only. The other ciphers authenticate by themselves.
 func macs() []string {
 	return []string{ssh.HMACSHA256ETM, ssh.HMACSHA512ETM}
 }
 
-// hasAES tells whether AES-GCM runs in hardware here.
+// hasAES tells whether this processor has instructions for AES-GCM.
 func hasAES() bool {
 	return cpu.X86.HasAES && cpu.X86.HasPCLMULQDQ ||
 		cpu.ARM64.HasAES && cpu.ARM64.HasPMULL ||

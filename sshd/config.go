@@ -11,33 +11,35 @@ import (
 	"golang.org/x/time/rate"
 
 	"shelf/keys"
-	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 // Config is what a [Server] is built from.
 type Config struct {
-	HostKeys     []ssh.Signer // plain or certified, the first choice first
-	NextHostKeys []ssh.Signer // announced, so that clients know them, and not used yet
+	HostKeys     []ssh.Signer // plain or with a certificate, the preferred one first
+	NextHostKeys []ssh.Signer // not used yet, but announced, so that clients learn them
 	Accounts     *keys.Accounts
 	Limits       Limits
 
-	// Session says what an account that has logged in is served. It is called
-	// once for a connection. An error refuses the login, and is told to the
+	// Session returns the service for an account that has just logged in. It is
+	// called once per connection. An error refuses the login and is shown to the
 	// person at the client.
 	Session func(keys.Identity) (Service, error)
 
-	Report func(Event)  // told of each event, from many goroutines; may be nil
-	Log    *slog.Logger // faults, and what helps to find them; may be nil
+	Report func(Event)  // called for each event, by many goroutines; may be nil
+	Log    *slog.Logger // for faults and debugging; may be nil
 }
 
 // Service is what an account is served: its library, and what it may do there.
 // The server fills in who it is and who is told.
 type Service struct {
-	vfs.SessionOptions
+	access.Options
+	MaxOpenFiles     int           // handles open at once in a session; 0 is [sftp.DefaultMaxOpenFiles]
 	MaxSessions      int           // connections of the account at a time; 0 is no limit
-	Upload, Download *rate.Limiter // bytes a second, for all of these together; nil is no limit
+	Upload, Download *rate.Limiter // bytes per second of all these together; nil is no limit
 }
 
+// check returns an error if the configuration can't be served.
 func (c Config) check() error {
 	switch {
 	case len(c.HostKeys) == 0:
@@ -45,13 +47,13 @@ func (c Config) check() error {
 	case c.Accounts == nil:
 		return errors.New("sshd: no accounts")
 	case c.Session == nil:
-		return errors.New("sshd: nothing to serve")
+		return errors.New("sshd: no service")
 	}
 	return c.Limits.Check()
 }
 
-// Limits bound what clients can use up. Their names and meanings are those of
-// sshd_config(5), as far as it has them; messages write them in snake_case.
+// Limits bound what clients can use up. Where sshd_config(5) has the same limit,
+// name and meaning are the same. Messages write the names in snake_case.
 type Limits struct {
 	LoginGraceTime time.Duration // to be logged in; 0 is no limit
 	MaxAuthTries   int           // failures that end a connection
@@ -60,19 +62,19 @@ type Limits struct {
 	MaxSessions    int           // channels open at once in a connection
 
 	PerSourceMaxStartups  int            // MaxStartups for one source; 0 is no limit
-	PerSourceNetBlockSize NetBlockSize   // how much of an address is one source
+	PerSourceNetBlockSize NetBlockSize   // the size of the network that counts as one source
 	Penalties             Penalties      // PerSourcePenalties
-	ExemptProbes          []netip.Prefix // who may connect and leave without being reported
-	ProxyProtocol         []netip.Prefix // proxies, that say for whom they connect
+	ExemptProbes          []netip.Prefix // health checks: they connect and leave, and are not reported
+	ProxyProtocol         []netip.Prefix // proxies that send the client's address (PROXY protocol)
 
-	ClientAliveInterval time.Duration // after which a silent client is asked; 0 is never
-	ClientAliveCountMax int           // unanswered in a row that end a connection
+	ClientAliveInterval time.Duration // a client silent for this long is sent a keepalive; 0 is never
+	ClientAliveCountMax int           // unanswered keepalives after which a connection is closed
 }
 
 // NetBlockSize is how many bits of an address make a source.
 type NetBlockSize struct{ IPv4, IPv6 int }
 
-// DefaultLimits are limits for a service of some hundred people.
+// DefaultLimits are limits for a service with some hundred users.
 func DefaultLimits() Limits {
 	return Limits{
 		LoginGraceTime: 30 * time.Second,
@@ -100,7 +102,7 @@ func DefaultPenalties() Penalties {
 	}
 }
 
-// Check refuses limits that make no sense.
+// Check returns an error for limits that make no sense.
 func (l Limits) Check() error {
 	for _, limit := range []struct {
 		name  string
@@ -114,7 +116,7 @@ func (l Limits) Check() error {
 		}
 	}
 	if b := l.PerSourceNetBlockSize; b.IPv4 < 0 || b.IPv4 > 32 || b.IPv6 < 0 || b.IPv6 > 128 {
-		return fmt.Errorf("per_source_net_block_size is %d:%d; it must be 0 to 32 bits of IPv4, and 0 to 128 of IPv6", b.IPv4, b.IPv6)
+		return fmt.Errorf("per_source_net_block_size is %d:%d; it must be 0 to 32 bits for IPv4, and 0 to 128 bits for IPv6", b.IPv4, b.IPv6)
 	}
 	if l.PerSourceMaxStartups < 0 || l.Penalties.MaxSources < 0 {
 		return errors.New("per_source_max_startups and max_sources must not be negative")

@@ -13,13 +13,15 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
+	"shelf/sshd/sftp"
 )
 
-// conn is one client's connection. All but what mu guards belongs to the
-// goroutine of run, and does not change any more once there are others.
+// conn is one client's connection. The fields that mu does not guard belong to
+// the goroutine of run. They don't change once there are other goroutines.
 type conn struct {
 	config   Config
 	wire     *wire
+	buffers  *sftp.Buffers // of its sftp sessions
 	pass     *pass
 	refusals *refusals
 	ctx      context.Context // of all that is done for the client
@@ -36,16 +38,16 @@ type conn struct {
 	service  Service       // what it is served for that
 	client   *ssh.ServerConn
 
-	owned sync.WaitGroup // a count for each goroutine but run's
+	owned sync.WaitGroup // all goroutines except the one of run
 
 	mu       sync.Mutex
-	channels int                 // open; mu
+	channels int                 // how many are open; mu
 	sessions map[opener]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, p *pass, r *refusals) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, p *pass, r *refusals) *conn {
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, reads)}, pass: p, refusals: r,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, pass: p, refusals: r,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[opener]struct{}),
 	}
@@ -66,13 +68,13 @@ func (c *conn) run() {
 	}
 }
 
-// close ends the connection; run returns soon after. Anyone may call it.
+// close ends the connection; run returns soon after. Any goroutine may call it.
 func (c *conn) close() {
 	c.cancel()
 	c.wire.Close()
 }
 
-// guard runs f, and should it panic ends the connection, and no more than that.
+// guard runs f. If f panics, only this connection ends.
 func (c *conn) guard(f func()) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -88,6 +90,7 @@ func (c *conn) spawn(f func()) {
 	c.owned.Go(func() { c.guard(f) })
 }
 
+// serve does the handshake and then serves the channels of the connection.
 func (c *conn) serve() {
 	channels, requests, err := c.handshake()
 	if err != nil {
@@ -103,7 +106,7 @@ func (c *conn) serve() {
 	c.serveChannels(channels)
 }
 
-// idle tells whether no session has anything open.
+// idle tells whether no session has a file open.
 func (c *conn) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,12 +9,12 @@ import (
 	"shelf/vfs"
 )
 
-// The operations of an [Event] that are not those of a [vfs.Event].
+// The operations of an [Event] that a [vfs.Event] does not have.
 const (
 	OpLogin   = "login"
 	OpRefusal = "refusal" // a try to log in that failed, or a connection that ended without one; Err says why
 	OpLogout  = "logout"
-	OpExec    = "exec" // a command line that was refused, which is in Name
+	OpExec    = "exec" // a command line was refused; Name has it
 )
 
 // Event is one thing that a client did or was refused. Strings that came from
@@ -35,10 +35,10 @@ type Event struct {
 	Target         string // the new name of a rename
 	Bytes          int64
 	Duration       time.Duration
-	Err            error // nil if it was done
+	Err            error // nil if it succeeded
 }
 
-// event begins an event of this connection.
+// event makes an event of this connection.
 func (c *conn) event(op string, start time.Time, err error) Event {
 	return Event{
 		Time: start, Duration: time.Since(start), Op: op, Err: err,

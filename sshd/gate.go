@@ -42,7 +42,7 @@ func (l Limits) slots() slots.Rules {
 	}
 }
 
-// limit changes what holds for connections to come.
+// limit sets the limits for new connections.
 func (g *gate) limit(l Limits) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -135,7 +135,7 @@ func (p *pass) exchange() bool { return p.slot.Exchange() }
 // login gives back the slot.
 func (p *pass) login() { p.slot.Login() }
 
-// leave gives back all.
+// leave takes the connection out of all counts.
 func (p *pass) leave() {
 	p.slot.Leave()
 	p.gate.mu.Lock()

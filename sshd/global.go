@@ -2,9 +2,10 @@ package sshd
 
 import "golang.org/x/crypto/ssh"
 
-// globalRequests refuses what clients ask of the connection (RFC 4254 sections
-// 4 and 7): forwarding does not exist here, and keepalives want no more than any
-// answer. Only host keys are proven, and only so often.
+// globalRequests answers the requests that are about the connection as a whole
+// (RFC 4254 sections 4 and 7). It refuses all of them, such as forwarding, except
+// for a few requests to prove host keys. A refusal is a good answer to a
+// keepalive.
 func (c *conn) globalRequests(requests <-chan *ssh.Request) {
 	proofs := 0
 	for r := range requests {

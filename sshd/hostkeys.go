@@ -7,20 +7,20 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The extension by which a server tells clients, that have logged in, all its
-// host keys, so that they know the next one before it is needed (OpenSSH's
+// The extension by which a server tells its host keys to a client that has logged
+// in. The client so learns the next host key before it is used (OpenSSH's
 // PROTOCOL, section 2.5).
 const (
 	hostKeysAnnounced = "hostkeys-00@openssh.com"
 	hostKeysProven    = "hostkeys-prove-00@openssh.com"
 )
 
-// maxProofs is how often in a connection a client may ask for proofs, each of
-// which costs a signature a key.
+// maxProofs is how often a client may ask for proofs on one connection. Each time
+// costs one signature per key.
 const maxProofs = 4
 
-// plainKeys are the host keys without certificates, those in use and those that
-// are only announced.
+// plainKeys are the host keys that have no certificate, both those in use and the
+// next ones.
 func (c Config) plainKeys() (plain []ssh.Signer) {
 	for _, key := range append(append([]ssh.Signer{}, c.HostKeys...), c.NextHostKeys...) {
 		if _, certified := key.PublicKey().(*ssh.Certificate); !certified {
@@ -39,7 +39,8 @@ func (c *conn) announceHostKeys() {
 	c.client.SendRequest(hostKeysAnnounced, false, keys.Bytes())
 }
 
-// proveHostKeys signs for each of the keys that a client asks about, or none.
+// proveHostKeys proves that the server has the keys that the client asks about.
+// The proof is a signature by each key; if one fails, there is no proof at all.
 func (c *conn) proveHostKeys(payload []byte) (proof []byte, ok bool) {
 	keys := c.config.plainKeys()
 	for asked := 0; len(payload) > 0; asked++ {
@@ -60,6 +61,7 @@ func (c *conn) proveHostKeys(payload []byte) (proof []byte, ok bool) {
 	return proof, len(proof) > 0
 }
 
+// signHostKey makes the signature of one key that the client asks about.
 func (c *conn) signHostKey(keys []ssh.Signer, asked []byte) ([]byte, bool) {
 	for _, key := range keys {
 		if !bytes.Equal(key.PublicKey().Marshal(), asked) {
@@ -70,7 +72,7 @@ func (c *conn) signHostKey(keys []ssh.Signer, asked []byte) ([]byte, bool) {
 			Session, Key []byte
 		}{hostKeysProven, c.client.SessionID(), asked}))
 		if err != nil {
-			c.log.Error("host key not proven", "err", err)
+			c.log.Error("signing with a host key failed", "err", err)
 			return nil, false
 		}
 		return ssh.Marshal(signature), true
@@ -78,8 +80,8 @@ func (c *conn) signHostKey(keys []ssh.Signer, asked []byte) ([]byte, bool) {
 	return nil, false
 }
 
-// sign signs with the strongest algorithm of a key, since RSA's first would be
-// of SHA-1.
+// sign signs with the preferred algorithm of a key. Without this, RSA would use
+// SHA-1.
 func sign(key ssh.Signer, data []byte) (*ssh.Signature, error) {
 	if many, ok := key.(ssh.MultiAlgorithmSigner); ok {
 		return many.SignWithAlgorithm(rand.Reader, data, many.Algorithms()[0])

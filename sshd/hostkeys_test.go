@@ -7,7 +7,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A client that has logged in learns the next host key too, and asks for proof.
+// A client that has logged in learns the next host key, too, and asks for proof.
 func TestHostKeysAreAnnouncedAndProven(t *testing.T) {
 	next := newKey(t)
 	s := serve(t, func(c *Config) { c.NextHostKeys = []ssh.Signer{next} })

@@ -9,13 +9,13 @@ import (
 // errFrozen ends a connection whose client does not answer.
 var errFrozen = errors.New("the client stopped answering")
 
-// keepAlive asks a client that has been silent for ClientAliveInterval whether
-// it is there, by a request that any client answers, if only to refuse it, and
-// closes the connection when ClientAliveCountMax in a row went unanswered.
+// keepAlive sends a keepalive to a client that has been silent for
+// ClientAliveInterval. Every client answers it, if only with a refusal. After
+// ClientAliveCountMax keepalives without an answer the connection is closed.
 //
-// It looks at what arrives, not at the answers, so that a client which sends a
-// file needs no asking. Its goroutine never writes: to a client that reads
-// nothing any more, who writes waits for ever.
+// Anything that arrives counts as an answer, so a client that is sending a file
+// is sent no keepalives. This goroutine never writes: when a client no longer
+// reads, a write waits for ever.
 func (c *conn) keepAlive() {
 	if c.config.Limits.ClientAliveInterval == 0 {
 		return
@@ -42,8 +42,8 @@ func (c *conn) keepAlive() {
 	}
 }
 
-// ask sends a keepalive unless the last one is still on its way. It does not
-// wait: to a frozen client even sending takes for ever.
+// ask sends a keepalive unless the last one is still being sent. It does not wait,
+// since sending to a frozen client takes for ever.
 func (c *conn) ask(asking *atomic.Bool) {
 	if !asking.CompareAndSwap(false, true) {
 		return

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// kexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1): what a client can do, in
-// the order it likes.
+// kexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1): the algorithms that a client
+// supports, the preferred ones first.
 type kexInit struct {
 	Cookie                  [16]byte `sshtype:"20"`
 	KexAlgos                []string
@@ -27,19 +27,19 @@ type kexInit struct {
 // msgKexInit is the number of the message.
 const msgKexInit = 20
 
-// maxPacket is the longest packet that all must take, in bytes (RFC 4253
-// section 6.1).
+// maxPacket is the longest packet that every implementation must accept, in bytes
+// (RFC 4253 section 6.1).
 const maxPacket = 35000
 
-// parseKexInit parses the first packet that follows a client's version line. It
-// comes in clear and without a MAC (RFC 4253 section 6):
+// parseKexInit parses the first packet after a client's version line. It is not
+// encrypted and has no MAC (RFC 4253 section 6):
 //
-//	uint32  packet_length   of what follows
+//	uint32  packet_length   of the rest
 //	byte    padding_length
 //	byte[]  payload, padding
 //
-// It is whole if no more bytes are needed to tell. What is not a KEXINIT gives
-// nil: to judge it is left to x/crypto, which reads it again.
+// It is whole if no more bytes are needed. If it is not a valid KEXINIT, init is
+// nil; x/crypto reads the packet again and deals with it.
 func parseKexInit(b []byte) (init *kexInit, whole bool) {
 	if len(b) < 6 {
 		return nil, false

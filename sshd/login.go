@@ -17,8 +17,9 @@ import (
 	"shelf/sshd/slots"
 )
 
-// handshake agrees on keys and lets the client log in, all within the login
-// grace time: a client that says nothing, or byte by byte, is gone after it.
+// handshake negotiates keys and lets the client log in. The deadline for all of it
+// is the login grace time, so a client that sends nothing, or one byte at a time,
+// is disconnected then.
 func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	var until time.Time
 	if grace := c.config.Limits.LoginGraceTime; grace > 0 {
@@ -53,7 +54,7 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	return channels, requests, nil
 }
 
-// abandon ends a handshake that x/crypto holds to be done.
+// abandon ends a connection whose handshake x/crypto has completed.
 func (c *conn) abandon(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, err error) error {
 	c.close()
 	c.spawn(func() { ssh.DiscardRequests(requests) })
@@ -75,8 +76,8 @@ func (c *conn) admit(id keys.Identity) error {
 	return err
 }
 
-// refuse reports a connection that ended before login, and has its source wait
-// before the next. What only looks whether somebody is there may leave unseen.
+// refuse reports a connection that ended before login, and gives its source a
+// penalty. A health check that is exempt is not reported.
 func (c *conn) refuse(err error) {
 	switch {
 	case c.pass.evicted.Load():
@@ -110,7 +111,7 @@ func (c *conn) penalty() time.Duration {
 	rules := c.config.Limits.Penalties
 	switch {
 	case c.ctx.Err() != nil:
-		return 0 // it was the server that ended
+		return 0 // the server is stopping
 	case c.overdue():
 		return rules.GraceExceeded
 	case c.tries.failed > 0:
@@ -121,15 +122,15 @@ func (c *conn) penalty() time.Duration {
 	return rules.NoAuth
 }
 
-// reason says why a connection ended before login, in the words of the last
-// thing that was refused.
+// reason says why a connection ended before login. After failed tries it is the
+// reason of the last one.
 func (c *conn) reason(err error) error {
 	var auth *ssh.ServerAuthError
 	switch {
 	case c.tries.ended != nil:
 		return c.tries.ended
 	case errors.Is(err, os.ErrDeadlineExceeded), c.overdue():
-		return errors.New("the login grace time is over")
+		return errors.New("the login took longer than the login grace time")
 	case errors.As(err, &auth) && len(auth.Errors) > 0:
 		return fmt.Errorf("login failed: %w", unmet(auth.Errors[len(auth.Errors)-1]))
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
@@ -138,8 +139,8 @@ func (c *conn) reason(err error) error {
 	return err
 }
 
-// unmet says in plain words what x/crypto calls no auth: that the client only
-// asked what there is, and had none of it (RFC 4252 section 5.2).
+// unmet replaces x/crypto's ErrNoAuth by a plain message: the client asked which
+// methods there are, and then tried none of them (RFC 4252 section 5.2).
 func unmet(err error) error {
 	if errors.Is(err, ssh.ErrNoAuth) {
 		return errors.New("no acceptable key or password was offered")
@@ -147,9 +148,9 @@ func unmet(err error) error {
 	return err
 }
 
-// overdue tells whether the login grace time is over. What x/crypto returns
-// then need not say so: one of its goroutines may close the connection before
-// another has seen the deadline pass.
+// overdue tells whether the login grace time is over. The error of x/crypto does
+// not always say so: one of its goroutines may close the connection before another
+// sees the deadline pass.
 func (c *conn) overdue() bool {
 	grace := c.config.Limits.LoginGraceTime
 	return grace > 0 && time.Since(c.started) >= grace

@@ -59,8 +59,8 @@ type forger struct {
 
 func (f forger) Sign(r io.Reader, data []byte) (*ssh.Signature, error) { return f.other.Sign(r, data) }
 
-// Who logged in is told by the key that was proven last, whatever was offered
-// and even proven before it.
+// The identity is that of the key that was proven last, whatever keys were offered
+// or proven before.
 func TestIdentityIsTheProvenKey(t *testing.T) {
 	s := serve(t, nil)
 	expired, good := newKey(t), newKey(t)
@@ -97,8 +97,8 @@ func TestTriesAreCapped(t *testing.T) {
 	}
 }
 
-// Clients that take their time, in each way there is, are gone after the login
-// grace time.
+// A client that stops at any point of the handshake is disconnected after the
+// login grace time.
 func TestLoginGraceTime(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.LoginGraceTime = 300 * time.Millisecond })
 	for name, say := range map[string]string{
@@ -140,7 +140,7 @@ func (s *testServer) dialTCP(t *testing.T) net.Conn {
 	return conn
 }
 
-// The grace time is over with the login.
+// The grace time does not end a connection that is logged in.
 func TestLoginOutlivesGraceTime(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.LoginGraceTime = time.Second })
 	client := s.dial(t)
@@ -161,7 +161,7 @@ func TestNotSSH(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := s.dialTCP(t)
-			io.WriteString(conn, say) // which may fail, once it has been refused
+			io.WriteString(conn, say) // fails if the server has refused already
 			conn.SetReadDeadline(time.Now().Add(patience))
 			if _, err := io.Copy(io.Discard, conn); isTimeout(err) {
 				t.Error("the connection is still there")
@@ -248,6 +248,27 @@ type freezer struct {
 	ended  chan struct{}
 }
 
+// login logs in over the connection.
+func (f *freezer) login(t *testing.T, s *testServer) *ssh.Client {
+	t.Helper()
+	conn, channels, requests, err := ssh.NewClientConn(f, s.address, s.clientConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ssh.NewClient(conn, channels, requests)
+}
+
+// isDropped waits until the server has closed the connection and checks its log.
+func (f *freezer) isDropped(t *testing.T, s *testServer, client *ssh.Client) {
+	t.Helper()
+	s.events.await(t, OpLogout)
+	close(f.ended)
+	client.Close()
+	if !strings.Contains(s.log.String(), errFrozen.Error()) {
+		t.Errorf("the log does not say why:\n%s", s.log)
+	}
+}
+
 func (f *freezer) Read(p []byte) (int, error) {
 	n, err := f.Conn.Read(p)
 	if f.frozen.Load() {
@@ -260,33 +281,19 @@ func (f *freezer) Read(p []byte) (int, error) {
 func TestFrozenClientIsDropped(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.ClientAliveInterval, c.Limits.ClientAliveCountMax = 50*time.Millisecond, 2 })
 	f := &freezer{Conn: s.dialTCP(t), ended: make(chan struct{})}
-	conn, channels, requests, err := ssh.NewClientConn(f, s.address, s.clientConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := ssh.NewClient(conn, channels, requests)
+	client := f.login(t, s)
 	f.frozen.Store(true)
-	s.events.await(t, OpLogout)
-	close(f.ended)
-	client.Close()
-	if !strings.Contains(s.log.String(), errFrozen.Error()) {
-		t.Errorf("the log does not say why:\n%s", s.log)
-	}
+	f.isDropped(t, s, client)
 }
 
-// A client that has asked for more than it reads, of files and of the
-// connection, keeps each of our goroutines waiting that writes to it. It must be
-// dropped all the same.
+// A client that sends requests but reads no answers blocks every goroutine that
+// writes to it. It must be dropped all the same.
 func TestFrozenClientThatAsksIsDropped(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.ClientAliveInterval, c.Limits.ClientAliveCountMax = 100*time.Millisecond, 2 })
 	tcp := s.dialTCP(t)
 	tcp.(*net.TCPConn).SetReadBuffer(8 << 10)
 	f := &freezer{Conn: tcp, ended: make(chan struct{})}
-	conn, channels, requests, err := ssh.NewClientConn(f, s.address, s.clientConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := ssh.NewClient(conn, channels, requests)
+	client := f.login(t, s)
 	const files, size = 6, 8 << 20
 	var open []*sftp.File
 	for range files {
@@ -316,15 +323,10 @@ func TestFrozenClientThatAsksIsDropped(t *testing.T) {
 		}
 	}
 	go client.SendRequest("keepalive@openssh.com", true, nil)
-	s.events.await(t, OpLogout)
-	close(f.ended)
-	client.Close()
-	if !strings.Contains(s.log.String(), errFrozen.Error()) {
-		t.Errorf("the log does not say why:\n%s", s.log)
-	}
+	f.isDropped(t, s, client)
 }
 
-// A client that says nothing of itself but answers stays.
+// A client that sends nothing but answers to keepalives stays.
 func TestQuietClientStays(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.ClientAliveInterval, c.Limits.ClientAliveCountMax = 50*time.Millisecond, 2 })
 	conn, channels, requests, err := ssh.NewClientConn(s.dialTCP(t), s.address, s.clientConfig())

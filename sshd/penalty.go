@@ -9,22 +9,22 @@ import (
 	"shelf/sshd/slots"
 )
 
-// Penalties is PerSourcePenalties of sshd_config(5): how long a source is turned
-// away for what it did. Penalties add up, and begin to count once they come to
-// Min. The zero value is none at all.
+// Penalties is PerSourcePenalties of sshd_config(5): how long a source is refused
+// after it misbehaved. Penalties add up, and take effect once their sum comes to
+// Min. The zero value has no penalties.
 type Penalties struct {
 	AuthFail      time.Duration // for each try to log in that failed
 	NoAuth        time.Duration // gone without trying
 	GraceExceeded time.Duration // there, but not logged in, when the grace time was over
 	Min, Max      time.Duration
-	MaxSources    int            // that are remembered
+	MaxSources    int            // how many sources are remembered
 	Exempt        []netip.Prefix // PerSourcePenaltyExemptList
 }
 
-// penalty is what a source has to wait for.
+// penalty is the sum of the penalties of a source.
 type penalty struct {
 	until  time.Time
-	counts bool // it has come to Min
+	counts bool // the sum has come to Min
 }
 
 // errPenalized refuses a source that has to wait.
@@ -72,12 +72,12 @@ func (g *gate) penalize(address netip.Addr, source netip.Prefix, d time.Duration
 	g.penalties[source] = p
 }
 
-// forgetSample is how many sources are looked at to make room for one.
+// forgetSample is how many sources forget looks at.
 const forgetSample = 16
 
-// forget drops the expired among some sources and, if there is no room for one
-// more, the one that has the least to wait for. Maps are ranged over from a
-// random place. It is called with mu held.
+// forget makes room for a new source. It looks at a random sample, since Go ranges
+// over a map from a random place. It removes the penalties that have expired and,
+// if there still is no room, the one that expires first. The caller holds mu.
 func (g *gate) forget(now time.Time, limit int) {
 	var soonest netip.Prefix
 	seen := 0

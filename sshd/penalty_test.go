@@ -15,7 +15,7 @@ import (
 	"shelf/keys"
 )
 
-// testGate is a gate with a clock of its own, at which nobody is exempt.
+// testGate is a gate with its own clock. No source is exempt.
 func testGate(edit func(*Limits)) (*gate, *time.Time) {
 	l := DefaultLimits()
 	l.Penalties.Exempt = nil
@@ -58,23 +58,23 @@ func TestPenalties(t *testing.T) {
 	g, now := testGate(nil)
 	g.punish("192.0.2.1:1", 2, 5*time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away before the penalties come to their least")
+		t.Error("refused before the penalties come to Min")
 	}
 	g.punish("192.0.2.1:1", 1, 5*time.Second)
 	if enters(g, "192.0.2.1:2") {
-		t.Error("let in after many failures")
+		t.Error("admitted after many failures")
 	}
 	if !enters(g, "192.0.2.2:2") {
-		t.Error("another source is turned away")
+		t.Error("another source is refused")
 	}
 	*now = now.Add(16 * time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away after the penalty is over")
+		t.Error("refused after the penalty has expired")
 	}
 	g.punish("192.0.2.1:1", 1000, 5*time.Second)
 	*now = now.Add(g.limits.Penalties.Max + time.Second)
 	if !enters(g, "192.0.2.1:2") {
-		t.Error("turned away for longer than the most")
+		t.Error("refused for longer than Max")
 	}
 }
 
@@ -87,7 +87,7 @@ func TestSources(t *testing.T) {
 		"[::ffff:192.0.2.1]:1": false, "192.0.2.2:1": true,
 	} {
 		if enters(g, from) != want {
-			t.Errorf("%s: let in is %v, want %v", from, !want, want)
+			t.Errorf("%s: admitted is %v, want %v", from, !want, want)
 		}
 	}
 }
@@ -149,8 +149,7 @@ func TestClientsOfAProxyArePenalized(t *testing.T) {
 	}
 }
 
-// However many sources misbehave, so many are remembered: those that have most
-// to wait for.
+// No more than MaxSources are remembered: those whose penalties expire last.
 func TestPenaltiesAreBounded(t *testing.T) {
 	g, _ := testGate(func(l *Limits) { l.Penalties.MaxSources = 100 })
 	for i := range 10_000 {
@@ -223,16 +222,7 @@ func TestSessionsOfAnAccountAreCapped(t *testing.T) {
 		}
 	})
 	first := s.dial(t)
-	banner := ""
-	c := s.clientConfig()
-	c.BannerCallback = func(text string) error { banner += text; return nil }
-	if client, err := ssh.Dial("tcp", s.address, c); err == nil {
-		client.Close()
-		t.Fatal("a second session is let in")
-	}
-	if !strings.Contains(banner, "too many sessions") {
-		t.Errorf("the person was told %q", banner)
-	}
+	s.refusesLogin(t, "too many sessions")
 	first.Close()
 	eventually(t, "the next session is let in", func() bool {
 		client, err := ssh.Dial("tcp", s.address, s.clientConfig())

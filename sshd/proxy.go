@@ -11,7 +11,7 @@ import (
 	"shelf/sshd/slots"
 )
 
-// proxyHeaderWait is how long a proxy may take to say whom it connects.
+// proxyHeaderWait is how long a proxy may take to send its header.
 const proxyHeaderWait = 5 * time.Second
 
 // accepted takes care of a connection. One from a proxy begins with a header of

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// proxied logs in over a connection that begins with a header.
+// proxied logs in over a connection that begins with a PROXY header.
 func (s *testServer) proxied(t *testing.T, header string) error {
 	t.Helper()
 	conn := s.dialTCP(t)
@@ -26,7 +26,8 @@ func (s *testServer) proxied(t *testing.T, header string) error {
 
 const proxyHeader = "PROXY TCP4 203.0.113.9 127.0.0.1 1000 22\r\n"
 
-// A proxy says who the client is, and from anybody else that is not SSH.
+// The address of the client comes from the header of a proxy. A header from
+// anybody else is refused.
 func TestProxy(t *testing.T) {
 	s := serve(t, func(c *Config) {
 		c.Limits.ProxyProtocol = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -47,7 +48,7 @@ func TestProxy(t *testing.T) {
 func TestNoProxy(t *testing.T) {
 	s := serve(t, nil)
 	if s.proxied(t, proxyHeader) == nil {
-		t.Error("who is no proxy can say who it is")
+		t.Error("a client that is not a proxy can set its address")
 	}
 	s.works(t)
 }

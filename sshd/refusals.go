@@ -86,6 +86,6 @@ func (r *refusals) flush() {
 		all += r.counts[reason]
 		reasons = append(reasons, fmt.Sprintf("%s (%d)", reason, r.counts[reason]))
 	}
-	r.log().Warn("connections turned away", "count", all, "last_source", r.last, "reason", strings.Join(reasons, "; "))
+	r.log().Warn("connections refused", "count", all, "last_source", r.last, "reason", strings.Join(reasons, "; "))
 	clear(r.counts)
 }

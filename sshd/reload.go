@@ -2,8 +2,8 @@ package sshd
 
 import "log/slog"
 
-// Reload has connections to come served by another configuration. Those that are
-// there go on by the one they began with. On an error nothing changes.
+// Reload sets the configuration for new connections. Connections that exist keep
+// the one they began with. On an error nothing changes.
 func (s *Server) Reload(c Config) error {
 	c, err := c.complete()
 	if err != nil {
@@ -14,7 +14,7 @@ func (s *Server) Reload(c Config) error {
 	return nil
 }
 
-// complete checks a configuration, and fills in what may be left out.
+// complete checks a configuration and fills in the fields that may be nil.
 func (c Config) complete() (Config, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -3,26 +3,23 @@ package sshd
 import (
 	"testing"
 
-	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
 )
 
-// Who is logged in stays; who comes is judged by the new configuration, unless
-// there is a mistake in it.
+// A connection that is logged in stays. New connections get the new configuration,
+// unless it has a mistake.
 func TestReload(t *testing.T) {
 	var config Config
 	s := serve(t, func(c *Config) { config = *c })
-	old, err := sftp.NewClient(s.dial(t))
+	_, old := s.dialSFTP(t)
+	authorized := keys.NewAuthorizedKeys(s.file, config.Log)
+	accounts, err := keys.NewAccounts(keys.Options{Accounts: []keys.Account{{Name: "bob", AuthorizedKeys: authorized}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer old.Close()
-	authorized := keys.NewAuthorizedKeys(s.file, config.Log)
-	if config.Accounts, err = keys.NewAccounts(keys.Options{Accounts: []keys.Account{{Name: "bob", AuthorizedKeys: authorized}}}); err != nil {
-		t.Fatal(err)
-	}
+	config.Accounts = accounts
 	bad := config
 	bad.Limits.MaxSessions = 0
 	if err := s.Reload(bad); err == nil {
@@ -34,7 +31,7 @@ func TestReload(t *testing.T) {
 	}
 	if client, err := ssh.Dial("tcp", s.address, s.clientConfig()); err == nil {
 		client.Close()
-		t.Error("ana is let in though she is none any more")
+		t.Error("ana logged in, though her account is gone")
 	}
 	c := s.clientConfig()
 	c.User = "bob"
@@ -44,6 +41,6 @@ func TestReload(t *testing.T) {
 	}
 	client.Close()
 	if _, err := old.ReadDir("/"); err != nil {
-		t.Errorf("who was logged in is cut off: %v", err)
+		t.Errorf("the old connection was closed: %v", err)
 	}
 }

@@ -1,41 +1,41 @@
-// Package sshd speaks SSH to clients: it lets in whom keys lets in, and on a
-// connection serves the subsystem "sftp" from a library of vfs, and nothing
-// else.
+// Package sshd is the SSH server: it lets clients log in, and serves libraries to
+// them by SFTP, scp and a few commands, and nothing else.
 //
-// The way in is [Server]:
+// Start with [Server]:
 //
 //	server.go      Server: accepts connections
-//	shutdown.go    ends them in good order
-//	config.go      what a Server is built from
-//	reload.go      and how that changes while it serves
-//	gate.go        which connections are let in, of which slots decides most
-//	penalty.go     for how long a source is turned away
-//	proxy.go       for whom a proxy connects
-//	refusals.go    how many were turned away, by the second
-//	conn.go        one connection, and what it owns
-//	socket.go      its system calls, few and large
-//	wire.go        reads what the client says before the handshake
-//	kexinit.go     the packet it says it in (RFC 4253 section 7.1)
-//	negotiate.go   what it is offered for it
-//	algorithms.go  which algorithms there are
-//	login.go       the handshake, up to a login or a refusal
-//	tries.go       each try to log in
-//	hostkeys.go    the host keys that clients learn, and their proof
-//	channels.go    the channels it opens
-//	global.go      what it asks of the connection itself
-//	keepalive.go   whether the client is still there
-//	session.go     one channel: the sftp subsystem, or why not
-//	exec.go        the commands there are, none of which runs a program
-//	words.go       what is read of a shell's language
-//	digests.go     md5sum and its like
-//	scp.go         what scp was before it spoke SFTP: options, messages
-//	scp_source.go  its sending end
-//	scp_sink.go    its receiving end
-//	throttle.go    how fast
-//	event.go       what is told to those who watch
+//	config.go      the configuration of a Server
+//	reload.go      replaces it while the Server runs
+//	shutdown.go    stops the Server after its transfers
+//	gate.go        which connections are let in; package slots decides most of it
+//	penalty.go     refuses a source for a while after failed logins
+//	refusals.go    how many were refused, by the second
+//	proxy.go       the client's address, from a PROXY header
 //
-// Every goroutine belongs to a connection, which waits for it, and a panic in
-// one ends that connection alone.
+// A connection, from its first byte to its last:
+//
+//	conn.go        the connection and its goroutines
+//	socket.go      saves system calls
+//	wire.go        reads the client's hello before the key exchange
+//	kexinit.go     parses the client's KEXINIT (RFC 4253 section 7.1)
+//	negotiate.go   which algorithms this client is offered
+//	algorithms.go  all algorithms
+//	login.go       the handshake and the login
+//	tries.go       each try to log in
+//	hostkeys.go    announces host keys and proves them
+//	global.go      requests about the connection as a whole
+//	keepalive.go   closes the connection of a client that no longer answers
+//	throttle.go    rate limits
+//	event.go       what is reported
+//
+// What runs on it:
+//
+//	channels.go    the channels that the client opens
+//	session.go     a channel: starts the sftp subsystem (package sftp) or a command
+//	exec.go        a command; package command has the commands
+//
+// A connection waits for all its goroutines. A panic in one of them ends only
+// that connection.
 package sshd
 
 import (
@@ -46,15 +46,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"shelf/sshd/sftp"
 )
 
 // Server serves SSH connections. Make one with [New].
 type Server struct {
-	current  atomic.Pointer[Config] // for connections to come
+	current  atomic.Pointer[Config] // for new connections
 	gate     *gate
 	refusals *refusals
 	reads    readBuffers
-	owned    sync.WaitGroup // a count for each connection's goroutine
+	buffers  sftp.Buffers   // of all sftp sessions
+	owned    sync.WaitGroup // the goroutines of connections
 
 	mu       sync.Mutex
 	stopping bool               // mu
@@ -62,7 +65,7 @@ type Server struct {
 	conns    map[*conn]struct{} // mu
 }
 
-// New makes a server.
+// New makes a server. It returns an error for a configuration that makes no sense.
 func New(c Config) (*Server, error) {
 	c, err := c.complete()
 	if err != nil {
@@ -74,9 +77,8 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Serve accepts connections until [Server.Shutdown], then returns nil; it closes
-// the listener. What ctx carries goes to all that is done for a client, and
-// nothing is done any more when it ends. Serve is called once.
+// Serve accepts connections until [Server.Shutdown], then returns nil. It closes
+// the listener. When ctx ends, all connections end. Serve is called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer l.Close()
 	if !s.listen(l) {
@@ -90,17 +92,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return s.stopped(err)
 		default:
-			// Out of descriptors, or a client gone before it was accepted.
+			// No file descriptor is left, or the client has left already.
 			s.current.Load().Log.Warn("accept failed", "err", err)
 			time.Sleep(acceptPause)
 		}
 	}
 }
 
-// acceptPause keeps a server that is out of descriptors from spinning.
+// acceptPause keeps Serve from a busy loop while no file descriptor is left.
 const acceptPause = 50 * time.Millisecond
 
-// listen takes the listener, unless the server is to stop already.
+// listen stores the listener for Shutdown. It is false if the server is stopping
+// already.
 func (s *Server) listen(l net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +111,7 @@ func (s *Server) listen(l net.Listener) bool {
 	return !s.stopping
 }
 
-// stopped is nil if the listener was closed by Shutdown.
+// stopped returns err, or nil if Shutdown has closed the listener.
 func (s *Server) stopped(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +123,7 @@ func (s *Server) stopped(err error) error {
 
 // start serves a connection that has been let in.
 func (s *Server) start(ctx context.Context, nc net.Conn, pass *pass) {
-	c := newConn(ctx, *s.current.Load(), nc, &s.reads, pass, s.refusals)
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, pass, s.refusals)
 	if !s.add(c) {
 		c.close()
 		pass.leave()
@@ -134,9 +137,9 @@ func (s *Server) start(ctx context.Context, nc net.Conn, pass *pass) {
 	}()
 }
 
-// turnAway tells a client why it is not served. RFC 4253 section 4.2 allows
-// lines of text before the version, which clients show when they are verbose.
-// The few bytes go into the empty buffer of a new socket, so nothing waits.
+// turnAway tells a client why it is refused. RFC 4253 section 4.2 allows lines of
+// text before the version line; clients show them with -v. The write does not
+// block, since the buffer of a new socket is empty.
 func (s *Server) turnAway(nc net.Conn, why error) {
 	s.refusals.add(why, nc.RemoteAddr())
 	nc.SetDeadline(time.Now().Add(time.Second))
@@ -144,13 +147,14 @@ func (s *Server) turnAway(nc net.Conn, why error) {
 	nc.Close()
 }
 
-// Connections is how many connections are served now.
+// Connections returns how many connections there are.
 func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns)
 }
 
+// add counts a connection. It is false if the server is stopping already.
 func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +166,7 @@ func (s *Server) add(c *conn) bool {
 	return true
 }
 
-// own counts a goroutine in, unless the server is to stop already.
+// own counts a goroutine. It is false if the server is stopping already.
 func (s *Server) own() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,11 +20,13 @@ import (
 
 	"shelf/keys"
 	"shelf/vfs"
+	"shelf/vfs/access"
+	"shelf/vfs/local"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for something that must happen.
 const patience = 20 * time.Second
 
 // testServer is a server on the loopback interface with one account, ana.
@@ -32,13 +34,14 @@ type testServer struct {
 	*Server
 	address string
 	key     ssh.Signer // ana's
-	file    string     // of ana's authorized keys
+	file    string     // ana's authorized_keys
 	hostKey ssh.PublicKey
 	log     *buffer
 	events  *events
 }
 
-// serve starts a server, changed by edit, that is stopped when the test ends.
+// serve starts a server with a configuration that edit may change. It is stopped
+// when the test ends.
 func serve(t *testing.T, edit func(*Config)) *testServer {
 	t.Helper()
 	s := &testServer{key: newKey(t), log: new(buffer), events: new(events)}
@@ -55,7 +58,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 	config := Config{
 		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: DefaultLimits(),
 		Session: func(keys.Identity) (Service, error) {
-			return Service{SessionOptions: vfs.SessionOptions{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
+			return Service{Options: access.Options{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
 		},
 		Report: s.events.add, Log: log,
 	}
@@ -71,7 +74,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 
 func openLibrary(t *testing.T) vfs.Library {
 	t.Helper()
-	library, err := vfs.OpenDir(t.TempDir(), vfs.DirOptions{})
+	library, err := local.Open(t.TempDir(), local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,7 @@ func (s *testServer) run(t *testing.T) {
 	go func() { served <- s.Serve(context.Background(), l) }()
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
-		cancel() // no grace: what is still open is cut off
+		cancel() // no grace: connections are closed at once
 		s.Shutdown(ended)
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
@@ -98,7 +101,7 @@ func (s *testServer) run(t *testing.T) {
 	})
 }
 
-// authorize writes ana's authorized keys: one, with options.
+// authorize writes ana's authorized_keys, with one key and its options.
 func (s *testServer) authorize(t *testing.T, key ssh.PublicKey, options string) {
 	t.Helper()
 	line := options + " " + string(ssh.MarshalAuthorizedKey(key))
@@ -125,7 +128,7 @@ func newKey(t testing.TB) ssh.Signer {
 	return signer
 }
 
-// clientConfig logs in as ana.
+// clientConfig is the configuration of a client that logs in as ana.
 func (s *testServer) clientConfig() *ssh.ClientConfig {
 	return &ssh.ClientConfig{
 		User: "ana", Auth: []ssh.AuthMethod{ssh.PublicKeys(s.key)},
@@ -143,20 +146,29 @@ func (s *testServer) dial(t *testing.T) *ssh.Client {
 	return client
 }
 
-// works tells whether a client of its own is served.
-func (s *testServer) works(t *testing.T) {
+// dialSFTP logs in and starts SFTP.
+func (s *testServer) dialSFTP(t *testing.T) (*ssh.Client, *sftp.Client) {
 	t.Helper()
-	client, err := sftp.NewClient(s.dial(t))
+	conn := s.dial(t)
+	client, err := sftp.NewClient(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	t.Cleanup(func() { client.Close() })
+	return conn, client
+}
+
+// works checks that a new client is served.
+func (s *testServer) works(t *testing.T) {
+	t.Helper()
+	conn, client := s.dialSFTP(t)
+	defer conn.Close()
 	if _, err := client.ReadDir("/"); err != nil {
 		t.Error(err)
 	}
 }
 
-// buffer is a log that many write and a test reads.
+// buffer is a log that several goroutines write and a test reads.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -174,7 +186,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// events are those a server reported.
+// events are the events that a server has reported.
 type events struct {
 	mu  sync.Mutex
 	all []Event
@@ -220,11 +232,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 func TestPutAndGet(t *testing.T) {
 	s := serve(t, nil)
-	conn := s.dial(t)
-	client, err := sftp.NewClient(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn, client := s.dialSFTP(t)
 	f, err := client.Create("/hello")
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +309,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// A fault in what is done for one client ends that client's connection alone.
+// A panic in the work for one client ends only that client's connection.
 func TestPanicEndsOneConnection(t *testing.T) {
 	var faulty sync.Once
 	s := serve(t, func(c *Config) {
@@ -321,11 +329,11 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	}
 }
 
-// Many clients that come and go, by the rules or by a cut, leave no goroutine
-// behind, and none of them wait for the server to stop.
+// When a client has left, no goroutine is left of it, whether its connection was
+// closed or cut.
 func TestGoroutinesEndWithTheirClients(t *testing.T) {
 	s := serve(t, nil)
-	s.works(t) // what is started once and for all has been
+	s.works(t) // goroutines that start once have started
 	eventually(t, "an idle server", func() bool { return s.Connections() <= 1 })
 	idle := goleak.IgnoreCurrent()
 	var all sync.WaitGroup
@@ -336,7 +344,7 @@ func TestGoroutinesEndWithTheirClients(t *testing.T) {
 	eventually(t, "the end of their goroutines", func() bool { return goleak.Find(idle) == nil })
 }
 
-// visit uploads a file, or is cut off before it is whole.
+// visit uploads a file, or leaves before the upload is complete.
 func (s *testServer) visit(t *testing.T, cut bool) {
 	conn, err := ssh.Dial("tcp", s.address, s.clientConfig())
 	if err != nil {
@@ -364,11 +372,8 @@ func (s *testServer) visit(t *testing.T, cut bool) {
 
 func TestShutdownWaitsForOpenFiles(t *testing.T) {
 	s := serve(t, nil)
-	idle, busy := s.dial(t), s.dial(t)
-	client, err := sftp.NewClient(busy)
-	if err != nil {
-		t.Fatal(err)
-	}
+	idle := s.dial(t)
+	busy, client := s.dialSFTP(t)
 	f, err := client.Create("/upload")
 	if err != nil {
 		t.Fatal(err)
@@ -401,11 +406,7 @@ func TestShutdownWaitsForOpenFiles(t *testing.T) {
 
 func TestShutdownCutsOffAtTheEndOfGrace(t *testing.T) {
 	s := serve(t, nil)
-	conn := s.dial(t)
-	client, err := sftp.NewClient(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn, client := s.dialSFTP(t)
 	if _, err := client.Create("/upload"); err != nil {
 		t.Fatal(err)
 	}

@@ -7,28 +7,29 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"shelf/vfs"
+	"shelf/sshd/sftp"
+	"shelf/vfs/access"
 )
 
-// session is one channel of the type "session" (RFC 4254 section 6). It belongs
-// to the goroutine that takes its requests; a program runs in one of its own.
+// session is one channel of the type "session" (RFC 4254 section 6). It belongs to
+// the goroutine that handles its requests; its program has another goroutine.
 type session struct {
 	conn    *conn
 	channel ssh.Channel
 	ctx     context.Context // ends when the client closes the channel
-	running bool            // a program has been started
-	program sync.WaitGroup  // that program
+	running bool            // the program has been started
+	program sync.WaitGroup  // the goroutine of the program
 }
 
-// The exit statuses that shells have made customary.
+// The exit statuses of programs, as shells use them.
 const (
 	exitOK       = 0
 	exitFailure  = 1
 	exitNotFound = 127
 )
 
-// serveSession takes a channel's requests until the client has closed it too:
-// only then x/crypto forgets the channel, and only then another may be opened.
+// serveSession handles a channel's requests until both sides have closed it: only
+// then x/crypto forgets the channel, and the client may open another.
 func (c *conn) serveSession(open ssh.NewChannel) {
 	channel, requests, err := open.Accept()
 	if err != nil {
@@ -45,15 +46,14 @@ func (c *conn) serveSession(open ssh.NewChannel) {
 	}
 }
 
-// request grants or refuses one request (RFC 4254 section 6.2 to 6.7). What is
-// not named here, which is pty-req, env, x11-req, auth-agent-req@openssh.com
-// and all that is unknown, does not exist.
+// request answers one request (RFC 4254 section 6.2 to 6.7). All others are
+// refused, such as pty-req, env, x11-req and auth-agent-req@openssh.com.
 func (s *session) request(r *ssh.Request) {
 	switch r.Type {
 	case "subsystem":
 		s.subsystem(r)
 	case "shell":
-		s.start(r, func() uint32 { return s.apologize("it has no shell", exitFailure) })
+		s.start(r, func() uint32 { return s.apologize("there is no shell", exitFailure) })
 	case "exec":
 		line, _ := stringOf(r.Payload)
 		s.start(r, func() uint32 { return s.exec(line) })
@@ -62,7 +62,7 @@ func (s *session) request(r *ssh.Request) {
 	}
 }
 
-// stringOf parses a payload that is one string. It may be short of that.
+// stringOf parses a payload that should be one string.
 func stringOf(payload []byte) (string, bool) {
 	var p struct{ Value string }
 	if ssh.Unmarshal(payload, &p) != nil {
@@ -71,6 +71,7 @@ func stringOf(payload []byte) (string, bool) {
 	return p.Value, true
 }
 
+// subsystem starts sftp, the only subsystem.
 func (s *session) subsystem(r *ssh.Request) {
 	name, ok := stringOf(r.Payload)
 	if ok && name == "sftp" {
@@ -78,14 +79,14 @@ func (s *session) subsystem(r *ssh.Request) {
 		return
 	}
 	if ok && !s.running {
-		fmt.Fprintf(s.channel.Stderr(), "This is a file service; its only subsystem is sftp.\r\n")
+		fmt.Fprintf(s.channel.Stderr(), "This is a file service; the only subsystem is sftp.\r\n")
 	}
 	r.Reply(false, nil)
 }
 
-// start runs a program on the channel, of which there can be only one (RFC 4254
-// section 6.5), then reports its status and closes the channel. scp takes a
-// missing status for a failure.
+// start runs a program on the channel, then sends its exit status and closes the
+// channel. A channel runs only one program (RFC 4254 section 6.5). Without an exit
+// status, scp takes the transfer for failed.
 func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 	if s.running {
 		r.Reply(false, nil)
@@ -103,7 +104,7 @@ func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 	})
 }
 
-// apologize says on stderr what this is instead of a shell.
+// apologize prints what is wrong, and which clients work here.
 func (s *session) apologize(what string, status uint32) uint32 {
 	const hint = "Connect with sftp, scp or shelf instead, with the same host, port and user."
 	fmt.Fprintf(s.channel.Stderr(), "This is a file service; %s.\r\n%s\r\n", what, hint)
@@ -113,7 +114,7 @@ func (s *session) apologize(what string, status uint32) uint32 {
 // sftp serves the library.
 func (s *session) sftp() uint32 {
 	c := s.conn
-	session := vfs.NewSession(c.options())
+	session := sftp.NewSession(sftp.Options{Options: c.options(), MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers})
 	c.addSession(session)
 	defer c.removeSession(session)
 	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
@@ -124,8 +125,8 @@ func (s *session) sftp() uint32 {
 }
 
 // options are the service, with who it is for and who is told.
-func (c *conn) options() vfs.SessionOptions {
-	o := c.service.SessionOptions
+func (c *conn) options() access.Options {
+	o := c.service.Options
 	o.Account, o.Report, o.Log = c.identity.Account, c.reportFile, c.log
 	return o
 }

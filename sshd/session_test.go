@@ -11,7 +11,7 @@ import (
 	"shelf/keys"
 )
 
-// openSession opens a channel with nothing running on it yet.
+// openSession opens a channel on which no program runs yet.
 func openSession(t *testing.T, client *ssh.Client) (ssh.Channel, <-chan *ssh.Request) {
 	t.Helper()
 	channel, requests, err := client.OpenChannel("session", nil)
@@ -49,12 +49,12 @@ func TestNoShellNoCommands(t *testing.T) {
 		status  int
 	}{
 		"shell":              {"shell", nil, "sftp", exitFailure},
-		"exec":               {"exec", str("id"), "runs no programs", exitNotFound},
-		"exec without bytes": {"exec", nil, "runs no programs", exitNotFound},
-		"exec of one byte":   {"exec", []byte{0}, "runs no programs", exitNotFound},
-		"exec of two bytes":  {"exec", []byte{0, 0}, "runs no programs", exitNotFound},
-		"exec of three":      {"exec", []byte{0, 0, 9}, "runs no programs", exitNotFound},
-		"exec, too short":    {"exec", []byte{0xff, 0xff, 0xff, 0xff, 'i'}, "runs no programs", exitNotFound},
+		"exec":               {"exec", str("id"), "does not run programs", exitNotFound},
+		"exec without bytes": {"exec", nil, "does not run programs", exitNotFound},
+		"exec of one byte":   {"exec", []byte{0}, "does not run programs", exitNotFound},
+		"exec of two bytes":  {"exec", []byte{0, 0}, "does not run programs", exitNotFound},
+		"exec of three":      {"exec", []byte{0, 0, 9}, "does not run programs", exitNotFound},
+		"exec, too short":    {"exec", []byte{0xff, 0xff, 0xff, 0xff, 'i'}, "does not run programs", exitNotFound},
 		"an end of a file":   {"subsystem", str("sftp"), "", exitOK},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestRequestsRefused(t *testing.T) {
 		"no-such-thing\x1b[2J@nowhere": []byte("?"),
 	} {
 		channel, _ := openSession(t, client)
-		for n := range 4 { // payloads that are cut short, too
+		for n := range 4 { // payloads that are too short
 			if ok, err := channel.SendRequest(name, true, make([]byte, n)); ok || err != nil {
 				t.Errorf("%q with %d bytes: granted %v, %v", name, n, ok, err)
 			}
@@ -178,19 +178,25 @@ func TestSessionsOfAConnectionAreCapped(t *testing.T) {
 	})
 }
 
-// Who is not served is told why.
+// A person whose login is refused is told why.
 func TestReasonOfARefusedSession(t *testing.T) {
 	s := serve(t, func(c *Config) {
 		c.Session = func(keys.Identity) (Service, error) { return Service{}, errors.New("the library is closed") }
 	})
+	s.refusesLogin(t, "Login refused: the library is closed.")
+}
+
+// refusesLogin checks that a login is refused with a banner that has text in it.
+func (s *testServer) refusesLogin(t *testing.T, text string) {
+	t.Helper()
 	var banner string
 	c := s.clientConfig()
 	c.BannerCallback = func(text string) error { banner += text; return nil }
 	if client, err := ssh.Dial("tcp", s.address, c); err == nil {
 		client.Close()
-		t.Error("logged in")
+		t.Fatal("logged in")
 	}
-	if !strings.Contains(banner, "Login refused: the library is closed.") {
+	if !strings.Contains(banner, text) {
 		t.Errorf("the person was told %q", banner)
 	}
 }

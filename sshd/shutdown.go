@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// shutdownPoll is how often connections are asked whether they are idle.
+// shutdownPoll is how often Shutdown checks which connections are idle.
 const shutdownPoll = 20 * time.Millisecond
 
-// cleanup is how long connections may take to end once they have been closed:
-// time for a disk to finish, not for a client.
+// cleanup is how long a connection may take to end after it was closed. That is
+// time for the disk; the client is gone by then.
 const cleanup = 5 * time.Second
 
-// Shutdown stops accepting and closes each connection as soon as it has no file
-// open, and all of them when ctx ends; then the error is its cause. It returns when
-// all that connections owned has ended.
+// Shutdown stops accepting connections and closes each connection as soon as it
+// has no file open. When ctx ends, it closes the rest and returns the cause of
+// ctx. It returns when the goroutines of all connections have ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	defer s.refusals.flush()
@@ -36,7 +36,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// await gives what was closed the time to end.
+// await waits until closed connections have ended.
 func await(ended <-chan struct{}) error {
 	select {
 	case <-ended:
@@ -46,6 +46,7 @@ func await(ended <-chan struct{}) error {
 	}
 }
 
+// stop stops accepting connections.
 func (s *Server) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

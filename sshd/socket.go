@@ -9,18 +9,19 @@ import (
 )
 
 const (
-	// readSize is how much is taken from a socket at a time, in bytes: what a
-	// client that uploads has sent meanwhile, which is several packets.
+	// readSize is how much is read from a socket at a time, in bytes. A client that
+	// uploads has sent several packets since the last read.
 	readSize = 128 << 10
 
-	// gcmTag is what follows an AES-GCM packet, in bytes (RFC 5647 section 6.3).
+	// gcmTag is the length of the tag after an AES-GCM packet, in bytes (RFC 5647
+	// section 6.3).
 	gcmTag = 16
 
 	msgNewKeys = 21 // RFC 4253 section 7.3
 )
 
-// readBuffers are shared by all connections of a server: one that waits for its
-// client holds none.
+// readBuffers is a pool for all connections of a server. A connection that waits
+// for its client holds no buffer.
 type readBuffers struct{ sync.Pool } // of *[readSize]byte
 
 func (p *readBuffers) get() *[readSize]byte {
@@ -30,26 +31,27 @@ func (p *readBuffers) get() *[readSize]byte {
 	return new([readSize]byte)
 }
 
-// socket makes few and large system calls of the many small ones that x/crypto
-// asks for: it reads and writes through buffers of 4 KiB, so that a packet of
-// 32 KiB would take two of either. It delays nothing: a read takes what is
-// there, and a write is held back only while the rest of its packet is on its
-// way out of the same call.
+// socket saves system calls. x/crypto reads and writes through buffers of 4 KiB,
+// so that a packet of 32 KiB needs two calls. socket reads whatever has arrived
+// into a large buffer, and writes each packet at once.
+//
+// It delays nothing. A piece of a packet is held back only while x/crypto is still
+// writing the rest of the same packet.
 type socket struct {
 	net.Conn
-	raw  syscall.RawConn // nil if it is not one of the kernel's own
+	raw  syscall.RawConn // nil if the connection is not a TCP socket
 	pool *readBuffers
 
-	buffer *[readSize]byte // nil if nothing is in it
-	unread []byte          // the part of it that nobody has read yet
-	n      int             // what take has read
-	failed error
+	buffer *[readSize]byte // nil while there is nothing to read
+	unread []byte          // the part of buffer that was not returned yet
+	n      int             // how much take has read
+	failed error           // of take
 
-	framed  bool            // what is written is clear or AES-GCM: each packet's length can be seen
-	tag     int             // bytes that follow a packet: none until keys are in use
-	missing int             // bytes that the last packet's head announced and that were not written yet
-	head    *[readSize]byte // that packet's first pieces, or nil
-	held    int             // how much of head they take
+	framed  bool            // packets are in clear or AES-GCM, so that their length can be read
+	tag     int             // the length of the tag after a packet: 0 until keys are in use
+	missing int             // how many bytes of the current packet were not written yet
+	head    *[readSize]byte // the first pieces of the current packet, or nil
+	held    int             // the length of these pieces
 }
 
 func newSocket(nc net.Conn, pool *readBuffers) *socket {
@@ -77,7 +79,7 @@ func (s *socket) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill waits until there is something to read and takes it.
+// fill waits until something has arrived and reads it.
 func (s *socket) fill() error {
 	err := s.raw.Read(s.take)
 	switch {
@@ -92,8 +94,8 @@ func (s *socket) fill() error {
 	return nil
 }
 
-// take reads what is there. While there is nothing, which it says by false, it
-// holds no buffer.
+// take reads what has arrived. If nothing has, it gives the buffer back and
+// returns false, which means to wait and call it again.
 func (s *socket) take(fd uintptr) bool {
 	s.buffer = s.pool.get()
 	for {
@@ -108,6 +110,7 @@ func (s *socket) take(fd uintptr) bool {
 	return s.failed != syscall.EAGAIN
 }
 
+// drop gives the buffer back to the pool.
 func (s *socket) drop() {
 	s.pool.Put(s.buffer)
 	s.buffer, s.unread = nil, nil
@@ -131,7 +134,7 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// hold keeps a piece for the next, if it has room.
+// hold keeps a piece of a packet until the next one, if there is room.
 func (s *socket) hold(p []byte) bool {
 	if s.head == nil {
 		s.head = s.pool.get()
@@ -143,10 +146,10 @@ func (s *socket) hold(p []byte) bool {
 	return true
 }
 
-// follow keeps count of what is missing of the packet that p is a piece of; the
-// first piece has its length (RFC 4253 section 6; in clear with AES-GCM, too,
-// RFC 5647 section 7.3). It is false for what it does not understand, which it
-// does not look at again.
+// follow counts how many bytes of the current packet are missing after the piece
+// p. The first piece of a packet has the packet's length (RFC 4253 section 6),
+// which AES-GCM does not encrypt (RFC 5647 section 7.3). If the pieces make no
+// sense, it returns false and sets framed to false for good.
 func (s *socket) follow(p []byte) bool {
 	if s.missing > 0 {
 		s.missing -= len(p)

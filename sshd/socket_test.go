@@ -22,15 +22,15 @@ type recorder struct {
 func (r *recorder) Write(p []byte) (int, error) { return r.Buffer.Write(p) }
 func (r *recorder) Read(p []byte) (int, error)  { return r.Buffer.Read(p) }
 
-// sshPacket is one of SSH's, with a payload that begins with kind, and a tag.
+// sshPacket is an SSH packet whose payload begins with kind, and its tag.
 func sshPacket(kind byte, payload, tag int) []byte {
 	p := binary.BigEndian.AppendUint32(nil, uint32(1+payload))
 	p = append(p, 4, kind)
 	return append(p, make([]byte, payload-1+tag)...)
 }
 
-// Pieces of a packet are written in one go, as soon as there is the last; what
-// is written is what would have been, whatever it was cut into.
+// The pieces of a packet are written with one system call, as soon as the last one
+// comes. The bytes are the same, whatever the pieces are.
 func TestSocketWritesWholePackets(t *testing.T) {
 	r := &recorder{}
 	s := newSocket(r, new(readBuffers))
@@ -42,9 +42,9 @@ func TestSocketWritesWholePackets(t *testing.T) {
 		kind, tag := byte(i%200+30), gcmTag
 		switch {
 		case i < 3:
-			tag = 0 // before keys are in use
+			tag = 0 // keys are not in use yet
 		case i == 3:
-			kind, tag = msgNewKeys, 0 // the last one in clear
+			kind, tag = msgNewKeys, 0 // the last packet in clear
 		}
 		p := sshPacket(kind, sizes[i%len(sizes)], tag)
 		before := len(want)
@@ -67,7 +67,7 @@ func TestSocketWritesWholePackets(t *testing.T) {
 	}
 }
 
-// What cannot be packets goes out as it comes, and nothing of it is lost.
+// Data that can't be packets is written as it comes, and nothing is lost.
 func TestSocketGivesUpOnWhatItDoesNotUnderstand(t *testing.T) {
 	r := &recorder{}
 	s := newSocket(r, new(readBuffers))
@@ -84,8 +84,7 @@ func TestSocketGivesUpOnWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
-// An announced length that never comes is not held for ever in memory without
-// bounds.
+// A packet that never ends is not kept in memory without bounds.
 func TestSocketHoldsNoMoreThanABuffer(t *testing.T) {
 	r := &recorder{}
 	s := newSocket(r, new(readBuffers))
@@ -100,7 +99,7 @@ func TestSocketHoldsNoMoreThanABuffer(t *testing.T) {
 	}
 }
 
-// connected is a socket and its peer.
+// connected returns a socket and its peer.
 func connected(t *testing.T) (*socket, *net.TCPConn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -121,18 +120,17 @@ func connected(t *testing.T) (*socket, *net.TCPConn) {
 	return s, peer.(*net.TCPConn)
 }
 
-// What the kernel has no room for waits until it has, and nothing is lost of a
-// packet that goes out in parts.
+// If the kernel's buffer is full, a write waits. Nothing is lost of a packet that is
+// written in parts.
 func TestSocketWaitsForRoom(t *testing.T) {
 	s, peer := connected(t)
 	s.framed = true
-	random := rand.New(rand.NewPCG(5, 6))
+	source := rand.NewChaCha8([32]byte{5, 6})
+	random := rand.New(source)
 	var want []byte
-	for range 1000 {
+	for range 500 { // 10 MB: more than the kernel's buffers
 		p := sshPacket(50, 1+random.IntN(40_000), 0)
-		for i := range p[6:] {
-			p[6+i] = byte(random.Uint32())
-		}
+		source.Read(p[6:])
 		want = append(want, p...)
 	}
 	go func() {
@@ -155,7 +153,7 @@ func TestSocketWaitsForRoom(t *testing.T) {
 	}
 }
 
-// A peer that is gone, or does not read in time, is an error.
+// A write fails if the peer is gone or does not read before the deadline.
 func TestSocketWriteFails(t *testing.T) {
 	s, peer := connected(t)
 	peer.SetLinger(0)
@@ -178,8 +176,7 @@ func TestSocketWriteFails(t *testing.T) {
 	}
 }
 
-// Reads of any size give what was sent, and a socket that waits holds no
-// buffer.
+// Reads of any size return what was sent. A socket that waits holds no buffer.
 func TestSocketReads(t *testing.T) {
 	s, peer := connected(t)
 	random := rand.New(rand.NewPCG(3, 4))

@@ -7,16 +7,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// throttled is a channel that passes no more bytes than an account may send and
-// receive. To wait before reading is enough to slow a client down: SSH lets it
-// send no more than what has been read makes room for (RFC 4254 section 5.2).
+// throttled is a channel with rate limits. To slow down a client that sends, it is
+// enough to wait after each read: a client may send no more than fits in the
+// window, which only reading opens again (RFC 4254 section 5.2).
 type throttled struct {
 	io.ReadWriter
 	ctx              context.Context
 	upload, download *rate.Limiter // nil is no limit
 }
 
-// throttle is the channel as it is, if there is no limit.
+// throttle adds the rate limits of the service to a channel, if it has any.
 func throttle(ctx context.Context, channel io.ReadWriter, s Service) io.ReadWriter {
 	if s.Upload == nil && s.Download == nil {
 		return channel
@@ -39,7 +39,7 @@ func (t throttled) Write(p []byte) (int, error) {
 	return t.ReadWriter.Write(p)
 }
 
-// wait takes n bytes out of the bucket, which may hold fewer at a time.
+// wait waits for n bytes. A limiter gives no more than its burst at a time.
 func wait(ctx context.Context, l *rate.Limiter, n int) error {
 	for l != nil && n > 0 {
 		part := min(n, l.Burst())

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// What is in the bucket passes at once; for more than can come in time the
-// limiter is waited for in vain. A direction without a limit is not touched.
+// A burst passes at once. If more would have to wait until after the deadline, the
+// call fails. A direction without a limit is not slowed down.
 func TestThrottle(t *testing.T) {
 	for name, test := range map[string]struct{ upload, download *rate.Limiter }{
 		"up":   {upload: rate.NewLimiter(1, 100)},

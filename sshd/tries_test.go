@@ -269,7 +269,7 @@ func TestUntriedAreSummedUp(t *testing.T) {
 	eventually(t, "all are told of", func() bool {
 		counted := 0
 		for line := range strings.Lines(s.log.String()) {
-			if _, rest, ok := strings.Cut(line, "connections turned away\" count="); ok {
+			if _, rest, ok := strings.Cut(line, "connections refused\" count="); ok {
 				n := 0
 				fmt.Sscan(rest, &n)
 				counted += n

@@ -10,43 +10,44 @@ import (
 	"time"
 )
 
-// serverVersion is our version line (RFC 4253 section 4.2). It tells strangers
-// no more than it must.
+// serverVersion is our version line (RFC 4253 section 4.2). It has no version
+// number, so that strangers can't learn it.
 const serverVersion = "SSH-2.0-Shelf"
 
-// maxVersion is the longest version line, in bytes, with its CR LF (RFC 4253
+// maxVersion is the longest version line with its CR LF, in bytes (RFC 4253
 // section 4.2).
 const maxVersion = 255
 
-// kexInitWait is how long a client may hold its KEXINIT back after its version
-// line. It takes a round trip, since most first want to see our version; those
-// that want to see our KEXINIT as well wait this long, and get the usual offer.
+// kexInitWait is how long we wait for a client's KEXINIT after its version line.
+// Most clients send it after they have seen our version line. A client that waits
+// for our KEXINIT first gets the default offer after this time.
 const kexInitWait = time.Second
 
-// kexInitChunk is how much is read at a time of what is mostly one to two KiB.
+// kexInitChunk is how much of a KEXINIT is read at a time, in bytes. Most are one
+// to two KiB long.
 const kexInitChunk = 4096
 
-// hello is what a client says before anything is agreed on. Nothing but the
-// choice of algorithms to offer may hang on it: it is not authenticated yet.
-// Later it is, with all the rest of it, by the exchange hash (RFC 4253 section
-// 8), so that nobody in between can have weakened what was offered.
+// hello is what a client sends before the key exchange. It is not authenticated at
+// that time, so it may only decide which algorithms are offered. The exchange hash
+// authenticates it later (RFC 4253 section 8); so a man in the middle can't change
+// it to get weaker algorithms.
 type hello struct {
 	version string
-	kexInit *kexInit // nil if it came late or does not parse
+	kexInit *kexInit // nil if it came too late or is invalid
 }
 
-// wire is the network connection with what was read ahead of the handshake put
-// back. x/crypto has no way to look at a client before it makes its offer.
+// wire lets us read a client's hello before x/crypto makes its offer, which
+// x/crypto has no way to do. wire reads it from the network connection and then
+// gives it to x/crypto again.
 type wire struct {
 	*socket
-	ahead    []byte       // read, and to be read again
-	greeted  bool         // x/crypto has been made to believe it sent the version
-	received atomic.Int64 // reads that brought bytes, for the keepalive
+	ahead    []byte       // read already, to be read again by x/crypto
+	greeted  bool         // x/crypto has written its version line, which was not sent
+	received atomic.Int64 // the number of reads that returned bytes, for keepAlive
 }
 
-// greet sends our version line, for many clients wait for it, and reads the
-// client's and its KEXINIT. The connection has its deadline already, which is
-// until.
+// greet sends our version line, since many clients wait for it, and reads the
+// client's version line and KEXINIT. The deadline of the connection is until.
 func (w *wire) greet(until time.Time) (hello, error) {
 	if _, err := w.socket.Write([]byte(serverVersion + "\r\n")); err != nil {
 		return hello{}, err
@@ -60,12 +61,12 @@ func (w *wire) greet(until time.Time) (hello, error) {
 	h.kexInit, err = w.peekKexInit(len(line))
 	w.SetReadDeadline(until)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = nil // if it was the connection's own, x/crypto will meet it
+		err = nil // if it was the deadline of the connection, x/crypto meets it again
 	}
 	return h, err
 }
 
-// earliest is the earlier of a deadline, which is zero for none, and a time.
+// earliest returns the earlier of a deadline and a time. A zero deadline is none.
 func earliest(deadline, t time.Time) time.Time {
 	if deadline.IsZero() || t.Before(deadline) {
 		return t
@@ -73,11 +74,11 @@ func earliest(deadline, t time.Time) time.Time {
 	return deadline
 }
 
-// errNotSSH is a client that speaks something else.
+// errNotSSH means that a client speaks another protocol.
 var errNotSSH = errors.New("the client does not speak SSH 2.0")
 
-// peekVersion reads up to the end of the client's version line. Unlike a
-// server, a client must not send other lines before it.
+// peekVersion reads the client's version line. Unlike a server, a client must not
+// send other lines before it.
 func (w *wire) peekVersion() (string, error) {
 	for {
 		if end := bytes.IndexByte(w.ahead, '\n') + 1; end > 0 && end <= maxVersion {
@@ -95,7 +96,7 @@ func (w *wire) peekVersion() (string, error) {
 	}
 }
 
-// peekKexInit reads up to the end of the packet that follows the version line.
+// peekKexInit reads the packet after the version line.
 func (w *wire) peekKexInit(version int) (*kexInit, error) {
 	for {
 		init, whole := parseKexInit(w.ahead[version:])
@@ -108,7 +109,7 @@ func (w *wire) peekKexInit(version int) (*kexInit, error) {
 	}
 }
 
-// fill reads at most n bytes more.
+// fill reads up to n bytes more.
 func (w *wire) fill(n int) error {
 	w.ahead = slices.Grow(w.ahead, n)
 	got, err := w.socket.Read(w.ahead[len(w.ahead) : len(w.ahead)+n])
@@ -119,7 +120,7 @@ func (w *wire) fill(n int) error {
 	return err
 }
 
-// Read gives back first what was read ahead.
+// Read returns first what was read ahead.
 func (w *wire) Read(p []byte) (int, error) {
 	if len(w.ahead) > 0 {
 		n := copy(p, w.ahead)
@@ -135,15 +136,15 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write swallows x/crypto's version line, the first thing it writes: greet has
-// sent the same already.
+// Write drops the first thing that x/crypto writes, its version line: greet has
+// sent the same line already.
 func (w *wire) Write(p []byte) (int, error) {
 	if w.greeted {
 		return w.socket.Write(p)
 	}
 	w.greeted = true
 	if string(p) != serverVersion+"\r\n" {
-		return 0, errors.New("sshd: the version line was not what was announced")
+		return 0, errors.New("sshd: x/crypto wrote another version line than the one that was sent")
 	}
 	return len(p), nil
 }

@@ -16,15 +16,20 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":  {"sshd", "vfs", "keys"},
-	"cmd/shelf":   {}, // a client of the protocol, not of the code
-	"sshd":        {"sshd/slots", "vfs", "keys"},
-	"sshd/slots":  {},
-	"vfs":         {},
-	"vfs/vfstest": {"vfs"},
-	"keys":        {},
-	"tests":       {}, // judges the built programs
-	"tests/bench": {}, // and measures them
+	"cmd/shelfd":   {"sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelf":    {}, // a client of the protocol, not of the code
+	"sshd":         {"sshd/slots", "sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
+	"sshd/sftp":    {"vfs/access", "vfs"},
+	"sshd/command": {"vfs/access", "vfs"},
+	"sshd/slots":   {},
+	"vfs":          {},
+	"vfs/access":   {"vfs"},
+	"vfs/spool":    {"vfs"},
+	"vfs/local":    {"vfs/spool", "vfs"},
+	"vfs/vfstest":  {"vfs"},
+	"keys":         {},
+	"tests":        {}, // judges the built programs
+	"tests/bench":  {}, // and measures them
 }
 
 // vague are names that say nothing about what a package is for.

@@ -13,6 +13,7 @@ import (
 func TestParamikoChecks(t *testing.T) {
 	need(t, "/usr/bin/python3")
 	needParamiko(t)
+	t.Parallel()
 	s := serve(t)
 	s.put(t, "a.bin", []byte(strings.Repeat("hello, ", 100_000)))
 	_, port, err := net.SplitHostPort(s.addr)

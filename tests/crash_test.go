@@ -14,10 +14,11 @@ import (
 
 // TestServerKilled kills the server with SIGKILL at random moments while eight
 // clients upload new files and replace old ones, and starts it again on what is
-// left: 40 times, or with -torture 1,000 times. What was acknowledged must be
+// left: 20 times, or with -torture 1,000 times. What was acknowledged must be
 // there, all that is visible must be whole, and nothing hidden may stay.
 func TestServerKilled(t *testing.T) {
-	kills := 40
+	t.Parallel()
+	kills := 20
 	if *torture {
 		kills = 1000
 	}

@@ -5,7 +5,7 @@
 //	main_test.go      builds shelfd and shelf once, for all tests
 //	server_test.go    starts and stops a shelfd
 //	client_test.go    an SFTP client in the test process, for exact requests
-//	need_test.go      what to do when a client program is missing
+//	need_test.go      skips or fails a test that can't run here
 //	script_test.go    runs testdata/*.txtar: sessions as people type them
 //	stock_test.go     sizes and big files with sftp, scp and shelf
 //	clients_test.go   every other stock client logs in; what each then does is in
@@ -22,7 +22,7 @@
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
 //
-// With CI or SHELF_CI set a missing client fails the test that needs it;
-// without, the test is skipped by name. The flag -torture makes the long tests
-// long.
+// A test is skipped if its client is not installed, or if it can't mount or trace
+// on this machine. With CI or SHELF_CI set it fails instead. The flag -torture
+// runs the long tests in full. HOME is a temporary folder.
 package tests

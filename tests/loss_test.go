@@ -19,13 +19,14 @@ import (
 // version stays, and the space is free again.
 func TestDiskFull(t *testing.T) {
 	need(t, "sftp")
+	t.Parallel()
 	dir := t.TempDir()
 	library := filepath.Join(dir, "library")
 	if err := os.Mkdir(library, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", library).CombinedOutput(); err != nil {
-		t.Skipf("no file system can be mounted here: %v: %s", err, out)
+		cannotRun(t, "tmpfs can't be mounted here: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", library).CombinedOutput(); err != nil {
@@ -36,11 +37,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAtEnd(t, s)
 	old := content(1, 2<<20)
 	s.put(t, "file", old)
 	large, small := filepath.Join(dir, "large"), filepath.Join(dir, "small")
@@ -64,6 +61,7 @@ func TestDiskFull(t *testing.T) {
 
 // TestClientsCut cuts uploads off in every way a client can go, again and again.
 func TestClientsCut(t *testing.T) {
+	t.Parallel()
 	cuts := 20
 	if *torture {
 		cuts = 200
@@ -169,6 +167,7 @@ func TestReput(t *testing.T) {
 // TestSymlinkSwap swaps a name between a file and a link to a secret as fast as
 // it can while a client opens it, and writes to it.
 func TestSymlinkSwap(t *testing.T) {
+	t.Parallel()
 	opens := 20_000
 	if *torture {
 		opens = 1_000_000

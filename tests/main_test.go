@@ -1,11 +1,13 @@
 package tests
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,7 +15,7 @@ import (
 var torture = flag.Bool("torture", false, "run the long tests in full")
 
 // TestMain builds the programs and puts them first in PATH, for the tests and
-// for the scripts.
+// for the scripts. It also gives them a home folder of their own.
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
@@ -25,7 +27,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
-	if err := build(bin); err != nil {
+	if err := errors.Join(build(bin), moveHome(filepath.Join(bin, "home"))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -46,4 +48,21 @@ func build(bin string) error {
 		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
 	}
 	return nil
+}
+
+// moveHome sets HOME to a new folder, so that no program under test reads or
+// writes the files of whoever runs the tests. The go command keeps its caches.
+func moveHome(home string) error {
+	for _, name := range []string{"GOPATH", "GOMODCACHE", "GOCACHE"} {
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			return fmt.Errorf("go env %s: %w", name, err)
+		}
+		os.Setenv(name, strings.TrimSpace(string(out)))
+	}
+	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "SSH_AUTH_SOCK"} {
+		os.Unsetenv(name)
+	}
+	os.Setenv("HOME", home)
+	return os.Mkdir(home, 0o700)
 }

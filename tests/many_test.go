@@ -50,7 +50,7 @@ func TestManyClients(t *testing.T) {
 // crowd runs all clients at once, to their end or to the first error.
 func (s *server) crowd(t *testing.T) {
 	t.Helper()
-	rounds, until := 3, time.Time{}
+	rounds, until := 2, time.Time{}
 	if *torture {
 		until = time.Now().Add(time.Minute)
 	}

@@ -177,6 +177,7 @@ var folderOps = []op{
 // not a file of the library, by every request and every spelling. All must
 // fail, at once, and change nothing.
 func TestPlantedIsOutOfReach(t *testing.T) {
+	t.Parallel()
 	s, outside := servePlanted(t)
 	before := [2]map[string]string{snapshot(t, s.library), snapshot(t, outside)}
 	for _, name := range planted {

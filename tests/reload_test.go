@@ -26,11 +26,7 @@ func serveConfigured(t *testing.T, toml string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAtEnd(t, s)
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 // TestReplacedWhileRead: who has begun to read a file reads that version to
 // its end, whoever puts another one over it.
 func TestReplacedWhileRead(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	old, new := content(1, 4<<20), content(2, 3<<20)
 	s.put(t, "file", old)
@@ -52,6 +53,7 @@ const cutAfter = 512 << 10 // bytes
 
 // TestConnectionLostDuringUpload: an upload that is not closed is not there.
 func TestConnectionLostDuringUpload(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"fin", "reset"} {
 		for _, old := range [][]byte{nil, content(1, 1<<20)} {
 			t.Run(fmt.Sprintf("%s over %d bytes", how, len(old)), func(t *testing.T) {
@@ -71,6 +73,7 @@ func TestConnectionLostDuringUpload(t *testing.T) {
 // that it is killed midway.
 func TestClientKilledDuringUpload(t *testing.T) {
 	need(t, "sftp")
+	t.Parallel()
 	for _, old := range [][]byte{nil, content(1, 1<<20)} {
 		t.Run(fmt.Sprintf("over %d bytes", len(old)), func(t *testing.T) {
 			s := serve(t)

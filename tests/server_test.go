@@ -44,20 +44,26 @@ type server struct {
 }
 
 // serve starts a server with a folder of its own and more arguments for
-// `shelfd serve`, and has it stopped when the test ends: by SIGTERM, to which
-// it must answer with status 0.
+// `shelfd serve`. When the test ends, the server gets SIGTERM and must exit with
+// status 0.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
 	s, err := startServer(t.TempDir(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAtEnd(t, s)
+	return s
+}
+
+// stopAtEnd stops a server when the test ends.
+func stopAtEnd(t testing.TB, s *server) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := s.stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
 // startServer starts a server whose files all lie in dir, and returns when it

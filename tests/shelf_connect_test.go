@@ -74,6 +74,7 @@ func (p *typist) leaves(status int) {
 // TestShelfLockedKeys has a key whose passphrase is not known: the next one is
 // asked about. A wrong passphrase is called so.
 func TestShelfLockedKeys(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	first, second := lockedKey(t, filepath.Join(folder, "first")), lockedKey(t, filepath.Join(folder, "second"))
 	keys := append(ssh.MarshalAuthorizedKey(first), ssh.MarshalAuthorizedKey(second)...)
@@ -100,6 +101,7 @@ func TestShelfLockedKeys(t *testing.T) {
 
 // TestShelfPasswords types wrong passwords, is told so, and is refused in the end.
 func TestShelfPasswords(t *testing.T) {
+	t.Parallel()
 	s := serveConfigured(t, "library = \"library\"\n[accounts.ada]\npassword_hash = \""+shelfdPasswd(t, "right")+"\"\n")
 	folder := t.TempDir()
 	p := sit(t, stranger(s, folder, "--accept-new"))
@@ -123,6 +125,7 @@ func TestShelfPasswords(t *testing.T) {
 
 // TestShelfAsksNoScript runs a script at a terminal: nobody is asked there.
 func TestShelfAsksNoScript(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	key := ssh.MarshalAuthorizedKey(lockedKey(t, filepath.Join(folder, "locked")))
 	if err := os.WriteFile(filepath.Join(folder, "keys"), key, 0o600); err != nil {

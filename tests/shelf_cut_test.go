@@ -132,6 +132,7 @@ func (c *cutting) rounds() int {
 // TestShelfCutUploads cuts uploads of shelf at random moments and has the next
 // shelf go on: what is published is the source, and never a part of it.
 func TestShelfCutUploads(t *testing.T) {
+	t.Parallel()
 	c := newCutting(t)
 	from := t.TempDir()
 	for i := range c.rounds() {
@@ -153,6 +154,7 @@ func TestShelfCutUploads(t *testing.T) {
 
 // TestShelfCutDownloads is the other way.
 func TestShelfCutDownloads(t *testing.T) {
+	t.Parallel()
 	c := newCutting(t)
 	to := t.TempDir()
 	for i := range c.rounds() {
@@ -175,6 +177,7 @@ func TestShelfCutDownloads(t *testing.T) {
 // TestShelfDamagedBeginnings changes a byte of what a cut transfer left: that is
 // found out, and what is wrong is sent again. Without that, only the rest is.
 func TestShelfDamagedBeginnings(t *testing.T) {
+	t.Parallel()
 	c := newCutting(t)
 	const size = 8 << 20
 	want := content(1, size)

@@ -107,6 +107,7 @@ const slowly, large = "--limit 64K ", 16 << 20
 // try goes on. The bars are drawn in their place, whatever the terminal shows
 // of the keys.
 func TestShelfInterruptedGet(t *testing.T) {
+	t.Parallel()
 	s, folder := serve(t), t.TempDir()
 	want := content(3, large)
 	s.put(t, "large", want)
@@ -140,6 +141,7 @@ func TestShelfInterruptedGet(t *testing.T) {
 // and again while nothing is done: the prompt stays, says so, and goes on when
 // a server is back at that address.
 func TestShelfPromptOutlivesServer(t *testing.T) {
+	t.Parallel()
 	s, folder := serveAgain(t), t.TempDir()
 	want := content(4, large)
 	s.put(t, "large", want)

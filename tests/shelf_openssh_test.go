@@ -97,6 +97,7 @@ func (o *openSSH) must(t *testing.T, args ...string) string {
 
 // TestShelfOnOpenSSH does with OpenSSH's server what a person does with shelf.
 func TestShelfOnOpenSSH(t *testing.T) {
+	t.Parallel()
 	o := serveOpenSSH(t)
 	here := t.TempDir()
 	want := content(7, 3<<20)
@@ -134,6 +135,7 @@ func TestShelfOnOpenSSH(t *testing.T) {
 // damages what there is of them. Where that server has a shell it makes digests;
 // where it has none, what it has is read back, and a download starts anew.
 func TestShelfResumesOnOpenSSH(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		config string
 		gets   bool // it can go on with a download

@@ -180,6 +180,7 @@ func mustKeepHistory(t *testing.T, folder string) {
 // TestShelfPromptSurvives stops a transfer, then has the server restart: the
 // prompt stays, and what was moved is not moved again.
 func TestShelfPromptSurvives(t *testing.T) {
+	t.Parallel()
 	c := newCutting(t)
 	p, folder := person(t, c)
 	const size = 6 << 20

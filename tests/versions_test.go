@@ -11,6 +11,7 @@ import (
 // TestSameNameRaces has three clients upload one name at once, again and again:
 // whole versions only, and of each round one of that round.
 func TestSameNameRaces(t *testing.T) {
+	t.Parallel()
 	rounds := 50
 	if *torture {
 		rounds = 1000
@@ -41,7 +42,8 @@ func TestSameNameRaces(t *testing.T) {
 
 // TestNoTornReads reads a file over and over while it is replaced.
 func TestNoTornReads(t *testing.T) {
-	reads := 1000
+	t.Parallel()
+	reads := 300
 	if *torture {
 		reads = 10_000
 	}

@@ -30,24 +30,16 @@ func Algorithms() []Algorithm {
 	return []Algorithm{{"md5", crypto.MD5}, {"sha1", crypto.SHA1}, {"sha256", crypto.SHA256}, {"sha512", crypto.SHA512}}
 }
 
-// digestOf asks the file, or reads it.
-func digestOf(ctx context.Context, f File, a crypto.Hash) ([]byte, error) {
-	if d, ok := f.(Digest); ok {
-		return d.Digest(ctx, a)
-	}
-	return readDigest(ctx, f, a)
-}
-
 // digestChunk is how much is read at a time, in bytes.
 const digestChunk = 256 << 10
 
-// readDigest reads all there is; between chunks it looks whether anyone still
-// waits for it.
-func readDigest(ctx context.Context, r io.ReaderAt, a crypto.Hash) ([]byte, error) {
+// ReadDigest computes the digest of all that r has. Between chunks it looks
+// whether anyone still waits for it; then the error is of the kind [ErrCut].
+func ReadDigest(ctx context.Context, r io.ReaderAt, a crypto.Hash) ([]byte, error) {
 	sum, buffer := a.New(), make([]byte, digestChunk)
 	for off := int64(0); ; {
 		if ctx.Err() != nil {
-			return nil, &Error{Kind: errCut, Why: "the client is gone"}
+			return nil, &Error{Kind: ErrCut, Why: "the client is gone"}
 		}
 		n, err := r.ReadAt(buffer, off)
 		sum.Write(buffer[:n])
@@ -56,7 +48,7 @@ func readDigest(ctx context.Context, r io.ReaderAt, a crypto.Hash) ([]byte, erro
 			return sum.Sum(nil), nil
 		}
 		if err != nil {
-			return nil, storeError("read", err)
+			return nil, err
 		}
 	}
 }

@@ -24,6 +24,13 @@ var (
 	ErrBadHandle = errors.New("bad handle")
 	// ErrIO is a fault of the store.
 	ErrIO = errors.New("input/output error")
+	// ErrUnavailable is a store that can't be reached: trying again may help.
+	ErrUnavailable = errors.New("the store can't be reached; try again")
+	// ErrUncertain is a Commit of which nobody knows whether it has published:
+	// the name has the old content or the new, whole.
+	ErrUncertain = errors.New("it is not known whether the file was published")
+	// ErrCut is what the client left before it was done.
+	ErrCut = errors.New("cut short: the session ended before CLOSE")
 )
 
 // Error is a refusal or a fault. Why is written for the person at the client:
@@ -59,5 +66,5 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// notExist is the answer for all that is not a file of the library.
-func notExist() error { return &Error{Kind: fs.ErrNotExist, Why: "no such file"} }
+// NotExist is the answer for all that is not a file of the library.
+func NotExist() error { return &Error{Kind: fs.ErrNotExist, Why: "no such file"} }

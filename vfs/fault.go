@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// storeError turns an error of the operating system into an *Error whose
+// SystemError turns an error of the operating system into an *Error whose
 // reason names no path.
-func storeError(op string, err error) error {
+func SystemError(op string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -24,7 +24,7 @@ func storeError(op string, err error) error {
 		errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENOTDIR):
 		// O_NOFOLLOW says ELOOP (EMLINK on FreeBSD) of a link, and a socket
 		// cannot be opened (ENXIO): neither exists for clients.
-		return notExist()
+		return NotExist()
 	case errors.Is(err, fs.ErrExist):
 		return &Error{Kind: fs.ErrExist, Why: "a file of that name exists", Err: cause}
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):

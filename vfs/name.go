@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,4 +42,14 @@ func nameFault(name string) string {
 		return "has a control character"
 	}
 	return ""
+}
+
+// Printable is a name quoted, with everything that a terminal or a log might
+// act on escaped.
+func Printable(name string) string {
+	const most = 2 * MaxName
+	if len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "") + "..."
+	}
+	return fmt.Sprintf("%q", name)
 }

@@ -1,38 +1,18 @@
-// Package vfs is the library: a flat folder of regular files that accounts may
-// list, read and write over SFTP, and nothing else.
+// Package vfs is the contract between Shelf's protocols and its stores: a
+// library, which is a flat set of named regular files that can be listed, read
+// and replaced whole.
 //
-// The way in is [Library], the contract of a store, and [Session], which
-// serves one sftp channel on top of a Library.
+//	vfs.go          Library, File and Upload: what every store does
+//	info.go         what is told of a file; versions
+//	ability.go      what some stores do and promise beyond that, and how to ask
+//	digest.go       digests: which there are, and the ability to tell them
+//	name.go         which names a file may have
+//	errors.go       one error type with a reason for the person at the client
+//	permissions.go  what an account may do; package access is who asks
+//	event.go        what is reported of what was done
+//	fault.go        what the operating system says, as the contract puts it
 //
-//	vfs.go name.go errors.go  the contract: Library, File, Upload; names; Error
-//
-// [Dir] is the Library in a local directory:
-//
-//	dir.go list.go change.go  open, list, rename, remove, set attributes
-//	create.go upload.go extent.go  an upload, and which bytes it has
-//	draft.go                  an upload that is opened again before it has ended
-//	commit.go                 how it is published: the promise
-//	stage.go partial.go       the hidden folder: stages, and what can be resumed
-//	room.go usage.go          how much there may be
-//	digest.go digests.go digestfile.go  digests, and how they are remembered
-//	fault.go info.go          what the system says, as the contract puts it
-//
-// A session is one conversation:
-//
-//	session.go options.go     takes the channel's packets in order
-//	packets.go readdir.go handle.go  those on an open handle, answered at once
-//	extended.go               extensions
-//	names.go                  those by name, through pkg/sftp's RequestServer
-//	handlers*.go              its handlers, and all policy
-//	putting.go listing.go     an upload and a listing under way
-//	pending.go filepart.go    a name while this session uploads under it, or under x.filepart
-//	operation.go              a request that becomes an Event
-//	frame.go reply.go buffer.go  the bytes
-//	status.go                 errors to SSH_FX codes and reasons
-//
-// Other protocols come to the same handlers by [Access]:
-//
-//	access.go transfer.go     list, digest, read, upload
+// Package vfstest has one test suite for every store.
 //
 // Paths never reach a Library: a name is one path element, checked by
 // [CheckName], so there is nothing to climb out of.
@@ -51,17 +31,25 @@ import (
 // Every method takes names, never paths; a name that [CheckName] refuses, and
 // anything in the store that is not a regular file, does not exist
 // ([fs.ErrNotExist]) except for Create and the new name of Rename, which refuse
-// it with the reason ([ErrName]). Errors are an [*Error], or wrap a context's.
-// A Library is safe for concurrent use; what it opens is not (see each).
+// it with the reason ([ErrName]). Errors are an [*Error], or wrap a context's;
+// a store that can't be reached answers [ErrUnavailable]. A Library is safe for
+// concurrent use; what it opens is not (see each). A wrapper around a Library,
+// File or Upload has a method Unwrap, through which [As] finds abilities.
+//
+// Every call that may wait ends when its ctx does. The ctx of Open and Create
+// holds for the calls of what they return, too: when it has ended these may
+// fail, but for Close, Abort and Keep.
 type Library interface {
+	// Properties tells what this store promises beyond the contract.
+	Properties() Properties
+
 	// List yields every file once, in no set order, without holding them all
 	// in memory. A file removed meanwhile is left out. It stops at the first
-	// error of the store, which it yields last with a nil FileInfo.
-	List(ctx context.Context) iter.Seq2[fs.FileInfo, error]
+	// error of the store, which it yields last with an empty Info.
+	List(ctx context.Context) iter.Seq2[Info, error]
 
-	// Stat describes a file. Sys is comparable and tells versions apart: it is
-	// that of the Upload which published the file.
-	Stat(ctx context.Context, name string) (fs.FileInfo, error)
+	// Stat describes a file.
+	Stat(ctx context.Context, name string) (Info, error)
 
 	// Open opens a file for reading. What is read is the version that was
 	// published at that moment, whole, however often it is replaced later.
@@ -71,16 +59,18 @@ type Library interface {
 	// see changes before Upload.Commit.
 	Create(ctx context.Context, name string, o CreateOptions) (Upload, error)
 
-	// Rename gives the file old the name new, atomically. If new exists it is
-	// replaced when replace is set, else the error is [fs.ErrExist].
+	// Rename gives the file old the name new; it stays the same version. If new
+	// exists it is replaced when replace is set, else the error is
+	// [fs.ErrExist]. At no moment, and after no crash, is there neither name.
 	Rename(ctx context.Context, old, new string, replace bool) error
 
 	// Remove removes a file. Those who have it open keep reading it.
 	Remove(ctx context.Context, name string) error
 
-	// SetAttr changes the mode and times of a file. A new size is published
-	// like an upload: a reader sees the old content or the new, whole.
-	SetAttr(ctx context.Context, name string, a Attr) error
+	// SetAttr changes the mode and times of a file, and describes the version
+	// that it made. A new size is published like an upload: a reader sees the
+	// old content or the new, whole.
+	SetAttr(ctx context.Context, name string, a Attr) (Info, error)
 }
 
 // A File is one version of a published file, open for reading. ReadAt may be
@@ -88,7 +78,7 @@ type Library interface {
 type File interface {
 	io.ReaderAt
 	io.Closer
-	Stat() (fs.FileInfo, error)
+	Stat() (Info, error)
 }
 
 // An Upload is a file in the making, seen by nobody but its owner. It belongs
@@ -106,7 +96,7 @@ type Upload interface {
 	io.ReaderAt
 
 	// Stat describes what a Commit now would publish.
-	Stat() (fs.FileInfo, error)
+	Stat() (Info, error)
 
 	// SetAttr sets what the published file is to have: size at once, mode and
 	// times at Commit.
@@ -124,31 +114,18 @@ type Upload interface {
 	// publish.
 	Sync() error
 
-	// Commit publishes the upload under its name, whole and durable, and ends
-	// it. On an error nothing was published and the upload is gone: the name
-	// is as it was. With [CreateOptions.NoReplace] the error is [fs.ErrExist]
-	// if the name has been taken meanwhile.
-	Commit(ctx context.Context) error
+	// Commit publishes the upload under its name, whole and durable, ends it,
+	// and describes the version that it made. One that nothing was written to
+	// publishes no content, only the mode and times that were set. On an error
+	// the upload is gone, nothing was published and the name is as it was; but
+	// with [ErrUncertain] it may have been published. With
+	// [CreateOptions.NoReplace] the error is [fs.ErrExist] if the name has been
+	// taken meanwhile.
+	Commit(ctx context.Context) (Info, error)
 
 	// Abort ends the upload and leaves nothing of it. After Commit it does
 	// nothing.
 	Abort() error
-}
-
-// Resume is implemented by a Library that keeps partials: the beginning of an
-// upload whose session was cut. A partial is private to its owner and name, is
-// in no list, and counts only while nothing is published under the name: then
-// it is the base of a Create without Truncate.
-type Resume interface {
-	// Partial describes the partial of owner and name, or fs.ErrNotExist.
-	Partial(ctx context.Context, owner, name string) (fs.FileInfo, error)
-}
-
-// Keeper is implemented by an Upload of such a Library.
-type Keeper interface {
-	// Keep ends the upload like Abort, but keeps what was written from the
-	// start without a gap as a partial, if it is worth it.
-	Keep() error
 }
 
 // CreateOptions says what an upload starts from (draft-ietf-secsh-filexfer-02
@@ -197,16 +174,3 @@ type Attr struct {
 // nine permission bits, and always read and write for the owner. Set-id and
 // sticky bits are dropped.
 func FileMode(m fs.FileMode) fs.FileMode { return m&0o777 | 0o600 }
-
-// Space is implemented by a Library that knows how much room it has, in bytes
-// and files (statvfs@openssh.com).
-type Space interface {
-	Space(ctx context.Context) (SpaceInfo, error)
-}
-
-// SpaceInfo is what statvfs tells of a Library.
-type SpaceInfo struct {
-	BlockSize               uint64 // bytes
-	Blocks, Free, Available uint64 // blocks; Available is what uploads can use
-	Files, FreeFiles        uint64
-}

@@ -11,6 +11,7 @@ import (
 
 	"shelf/keys"
 	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 func publicKey(t *testing.T) string {
@@ -64,8 +65,8 @@ permissions = []
 	if _, err := s.openAccounts(nil, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	in, out := new(vfs.Dir), new(vfs.Dir)
-	service := s.services(libraries{"in": in, "out": out}, new(vfs.Buffers))
+	in, out := new(local.Dir), new(local.Dir)
+	service := s.services(libraries{"in": in, "out": out})
 	ana, err := service(keys.Identity{Account: "ana"})
 	if err != nil || ana.Library != in || ana.Permissions != vfs.DefaultPermissions() || ana.MaxFileSize != 2<<30 ||
 		ana.MaxOpenFiles != 7 || ana.MaxSessions != 0 || ana.Upload != nil {
@@ -87,7 +88,7 @@ permissions = []
 		t.Errorf("bob is %+v (%v)", account, err)
 	}
 	o := s.storage(s.libraries()["out"], nil)
-	if o.Durability != vfs.NoFsync || o.Quota != 5<<30 {
+	if o.Durability != local.NoFsync || o.Quota != 5<<30 {
 		t.Errorf("out is kept as %+v", o)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // settleArgs settles what a command line and a configuration file say.
@@ -132,8 +132,8 @@ partials_per_account = 0
 		t.Fatal(err)
 	}
 	o := s.storage(s.libraries()[onlyLibrary], nil)
-	if o.Durability != vfs.NoFsync || o.Quota != 10<<30 || o.MinFreeSpace != 1e9 || s.MaxFileSize.bytes != 4<<30 ||
-		s.MaxOpenFiles.n != 12 || *o.Partials != (vfs.PartialRules{MinSize: 4096, MaxAge: 48 * time.Hour}) {
+	if o.Durability != local.NoFsync || o.Quota != 10<<30 || o.MinFreeSpace != 1e9 || s.MaxFileSize.bytes != 4<<30 ||
+		s.MaxOpenFiles.n != 12 || *o.Partials != (local.PartialRules{MinSize: 4096, MaxAge: 48 * time.Hour}) {
 		t.Errorf("got %+v", s)
 	}
 	s, err = settleArgs(t, `max_sessions = 9`)
@@ -141,8 +141,8 @@ partials_per_account = 0
 		t.Fatal(err)
 	}
 	o = s.storage(s.libraries()[onlyLibrary], nil)
-	if o.Durability != vfs.Fsync || o.Quota != 0 || o.MinFreeSpace != 0 || s.MaxFileSize.bytes != 0 ||
-		s.MaxOpenFiles.n != 256 || *o.Partials != vfs.DefaultPartialRules() {
+	if o.Durability != local.Fsync || o.Quota != 0 || o.MinFreeSpace != 0 || s.MaxFileSize.bytes != 0 ||
+		s.MaxOpenFiles.n != 256 || *o.Partials != local.DefaultPartialRules() {
 		t.Errorf("by default %+v", s)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // librarySettings are a table [libraries.NAME]; what it does not say is as at
@@ -85,12 +85,12 @@ func (s settings) checkTables() error {
 }
 
 // storage is how a library keeps files.
-func (s settings) storage(l librarySettings, log *slog.Logger) vfs.DirOptions {
-	return vfs.DirOptions{
+func (s settings) storage(l librarySettings, log *slog.Logger) local.Options {
+	return local.Options{
 		Durability:   l.Durability.Durability,
 		Quota:        l.Quota.bytes,
 		MinFreeSpace: l.MinFreeSpace.bytes,
-		Partials: &vfs.PartialRules{
+		Partials: &local.PartialRules{
 			MinSize:    s.PartialMinSize.bytes,
 			MaxAge:     s.PartialMaxAge.Duration,
 			PerAccount: int(s.PartialsPerAccount),

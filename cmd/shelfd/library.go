@@ -12,15 +12,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // libraries are those that are open, by name.
-type libraries map[string]*vfs.Dir
+type libraries map[string]*local.Dir
 
 func (s settings) openLibraries(log *slog.Logger) (open libraries, err error) {
 	open = make(libraries)
-	all, digests := s.libraries(), vfs.NewDigests(filepath.Join(s.State, "digests"), log)
+	all, digests := s.libraries(), local.NewDigests(filepath.Join(s.State, "digests"), log)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		o := s.storage(all[name], log)
 		o.Digests = digests
@@ -43,12 +43,12 @@ func (l libraries) close() {
 	}
 }
 
-func (s settings) openLibrary(name string, o vfs.DirOptions) (*vfs.Dir, error) {
+func (s settings) openLibrary(name string, o local.Options) (*local.Dir, error) {
 	if err := s.checkFolder(name); err != nil {
 		return nil, err
 	}
 	path := s.libraries()[name].Path
-	dir, err := vfs.OpenDir(path, o)
+	dir, err := local.Open(path, o)
 	if err != nil {
 		return nil, s.unserved(name, err)
 	}
@@ -61,7 +61,7 @@ func (s settings) probeLibrary(name string) error {
 	if err := s.checkFolder(name); err != nil {
 		return err
 	}
-	if err := vfs.ProbeDir(s.libraries()[name].Path); err != nil {
+	if err := local.Probe(s.libraries()[name].Path); err != nil {
 		return s.unserved(name, err)
 	}
 	return s.checkOwner(name)

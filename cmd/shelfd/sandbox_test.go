@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // The test runs itself anew, since what is given up is given up for good.
@@ -61,7 +62,7 @@ func escape(t *testing.T, dir string) {
 	s := defaults()
 	s.AuditLog = filepath.Join(log, "shelfd.json")
 	s.Library, s.State, s.configFile, s.Sandbox.mode = library, state, filepath.Join(config, "shelfd.toml"), sandboxRequire
-	open, err := vfs.OpenDir(library, vfs.DirOptions{})
+	open, err := local.Open(library, local.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func escape(t *testing.T, dir string) {
 	if _, err := upload.WriteAt([]byte("x"), 0); err != nil {
 		t.Error(err)
 	}
-	if err := upload.Commit(t.Context()); err != nil {
+	if _, err := upload.Commit(t.Context()); err != nil {
 		t.Errorf("an upload is not published: %v", err)
 	}
 	for range 2 { // its own is made, and added to after a reload

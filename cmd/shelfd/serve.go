@@ -14,7 +14,6 @@ import (
 
 	"shelf/keys"
 	"shelf/sshd"
-	"shelf/vfs"
 )
 
 func serveCommand() *cobra.Command {
@@ -93,7 +92,6 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 // parts are what a server is put together from.
 type parts struct {
 	libraries libraries
-	buffers   *vfs.Buffers
 	hostKeys  keys.HostKeys
 	used      *keys.UsedCodes
 	accounts  *keys.Accounts
@@ -105,7 +103,7 @@ type parts struct {
 // prepare checks and opens all that serving needs, the port last: who can
 // connect is served.
 func prepare(s settings, log *slog.Logger) (p parts, err error) {
-	p.log, p.buffers = log, new(vfs.Buffers)
+	p.log = log
 	if err := errors.Join(checkUser(s), checkApart(s)); err != nil {
 		return p, err
 	}
@@ -149,7 +147,7 @@ func (p parts) config(s settings) sshd.Config {
 		NextHostKeys: p.hostKeys.Next,
 		Accounts:     p.accounts,
 		Limits:       s.limits(),
-		Session:      s.services(p.libraries, p.buffers),
+		Session:      s.services(p.libraries),
 		Report:       report,
 		Log:          p.log,
 	}

@@ -8,17 +8,17 @@ import (
 
 	"shelf/keys"
 	"shelf/sshd"
-	"shelf/vfs"
+	"shelf/vfs/access"
 )
 
 // services say what each account is served. Made once, since those of an
 // account share what limits its rates.
-func (s settings) services(open libraries, buffers *vfs.Buffers) func(keys.Identity) (sshd.Service, error) {
+func (s settings) services(open libraries) func(keys.Identity) (sshd.Service, error) {
 	all := make(map[string]sshd.Service)
 	for name, a := range s.accounts() {
-		all[name] = s.service(a, open, buffers)
+		all[name] = s.service(a, open)
 	}
-	dropped := s.service(accountSettings{}, open, buffers)
+	dropped := s.service(accountSettings{}, open)
 	return func(id keys.Identity) (sshd.Service, error) {
 		service, ok := all[id.Account]
 		if !ok {
@@ -31,23 +31,22 @@ func (s settings) services(open libraries, buffers *vfs.Buffers) func(keys.Ident
 	}
 }
 
-func (s settings) service(a accountSettings, open libraries, buffers *vfs.Buffers) sshd.Service {
+func (s settings) service(a accountSettings, open libraries) sshd.Service {
 	name := cmp.Or(a.Library, s.usualLibrary())
 	dir, ok := open[name]
 	if !ok {
 		return sshd.Service{}
 	}
 	return sshd.Service{
-		SessionOptions: vfs.SessionOptions{
-			Library:      dir,
-			Permissions:  a.permissions(),
-			MaxOpenFiles: s.MaxOpenFiles.n,
-			MaxFileSize:  first(a.MaxFileSize, s.libraries()[name].MaxFileSize).bytes,
-			Buffers:      buffers,
+		Options: access.Options{
+			Library:     dir,
+			Permissions: a.permissions(),
+			MaxFileSize: first(a.MaxFileSize, s.libraries()[name].MaxFileSize).bytes,
 		},
-		MaxSessions: int(a.MaxSessions),
-		Upload:      limiter(a.MaxUploadRate),
-		Download:    limiter(a.MaxDownloadRate),
+		MaxOpenFiles: s.MaxOpenFiles.n,
+		MaxSessions:  int(a.MaxSessions),
+		Upload:       limiter(a.MaxUploadRate),
+		Download:     limiter(a.MaxDownloadRate),
 	}
 }
 

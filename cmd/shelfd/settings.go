@@ -11,7 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"shelf/sshd"
-	"shelf/vfs"
+	"shelf/sshd/sftp"
+	"shelf/vfs/local"
 )
 
 // settings is what can be set, by the configuration file under the names
@@ -69,7 +70,7 @@ type settings struct {
 // defaults are the settings when nothing is said. Those that depend on who
 // starts the server are filled in by complete.
 func defaults() settings {
-	l, partials := sshd.DefaultLimits(), vfs.DefaultPartialRules()
+	l, partials := sshd.DefaultLimits(), local.DefaultPartialRules()
 	return settings{
 		Listen:              ":2222",
 		Grace:               duration{10 * time.Second},
@@ -82,8 +83,8 @@ func defaults() settings {
 		ClientAliveCountMax: count{l.ClientAliveCountMax},
 		MemoryLimit:         size{256 << 20},
 
-		Durability:         durability{vfs.Fsync},
-		MaxOpenFiles:       count{vfs.DefaultMaxOpenFiles},
+		Durability:         durability{local.Fsync},
+		MaxOpenFiles:       count{sftp.DefaultMaxOpenFiles},
 		PartialMinSize:     size{partials.MinSize},
 		PartialMaxAge:      duration{partials.MaxAge},
 		PartialsPerAccount: uint16(partials.PerAccount),

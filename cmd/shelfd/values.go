@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // Values have types that are structs: go-toml asks the others not how their
@@ -63,12 +63,12 @@ func (s *startups) UnmarshalText(text []byte) error {
 func (s startups) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(s.n), 10), nil }
 
 // durability is what the end of an upload waits for.
-type durability struct{ vfs.Durability }
+type durability struct{ local.Durability }
 
 func (d *durability) UnmarshalText(text []byte) error {
-	d.Durability = vfs.Durability(text)
-	if d.Durability != vfs.Fsync && d.Durability != vfs.NoFsync {
-		return fmt.Errorf("%q is not %s or %s", text, vfs.Fsync, vfs.NoFsync)
+	d.Durability = local.Durability(text)
+	if d.Durability != local.Fsync && d.Durability != local.NoFsync {
+		return fmt.Errorf("%q is not %s or %s", text, local.Fsync, local.NoFsync)
 	}
 	return nil
 }

@@ -61,10 +61,13 @@ func (b *bench) eachDurability(f func(s *server, as ...string) error) error {
 	}
 	defer hasty.stop()
 	return b.each(b.disk, nil, func(s *server) error {
-		if s.kind.name != hasty.kind.name {
-			return f(s, durable, not)
+		switch s.kind.name {
+		case hasty.kind.name:
+			return errors.Join(f(s, durable), f(hasty, not))
+		case "before":
+			return f(s, durable)
 		}
-		return errors.Join(f(s, durable), f(hasty, not))
+		return f(s, durable, not)
 	})
 }
 

@@ -3,8 +3,8 @@
 //
 //	go run ./tests/bench [flags] [MEASURE...]
 //
-// The other servers are OpenSSH's, if it is installed, and rclone's, if the
-// variable RCLONE names that program. Clients are the stock sftp wherever it
+// The other servers are OpenSSH's, if it is installed, rclone's, if the variable
+// RCLONE names that program, and an older shelfd, if BEFORE names one. Clients are the stock sftp wherever it
 // is the server that is judged by its speed; where the client would cost more
 // than the server (logins, idle sessions) it is one in this process, the same
 // for all. Rounds are interleaved, so that a machine whose speed drifts is as

@@ -21,6 +21,9 @@ type kind struct {
 // kinds are the servers that there are, shelfd first.
 func kinds(shelfd string) []kind {
 	all := []kind{{"shelfd", func(s *server) (*exec.Cmd, error) { return shelfdCommand(shelfd, s), nil }}}
+	if before := os.Getenv("BEFORE"); before != "" {
+		all = append(all, kind{"before", func(s *server) (*exec.Cmd, error) { return shelfdCommand(before, s), nil }})
+	}
 	if sshd, err := exec.LookPath("/usr/sbin/sshd"); err == nil {
 		all = append(all, kind{"openssh", func(s *server) (*exec.Cmd, error) { return opensshCommand(sshd, s) }})
 	}

@@ -2,7 +2,7 @@ package vfstest
 
 import (
 	"context"
-	"io/fs"
+	"errors"
 	"iter"
 	"sync"
 
@@ -44,7 +44,8 @@ type cue struct {
 func NewFaulty(l vfs.Library) *Faulty { return &Faulty{Library: l, cues: make(map[Call]cue)} }
 
 // Fail makes the n-th call of a kind from now on fail, once: with err, or with
-// a panic where err is nil.
+// a panic where err is nil. A Commit that fails with [vfs.ErrUncertain] has
+// published.
 func (f *Faulty) Fail(c Call, n int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -67,12 +68,15 @@ func (f *Faulty) call(c Call) error {
 	return q.err
 }
 
+// Unwrap lets [vfs.As] find what the library can do beyond the contract.
+func (f *Faulty) Unwrap() vfs.Library { return f.Library }
+
 // List implements [vfs.Library].
-func (f *Faulty) List(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
-	return func(yield func(fs.FileInfo, error) bool) {
+func (f *Faulty) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
+	return func(yield func(vfs.Info, error) bool) {
 		for i, err := range f.Library.List(ctx) {
 			if e := f.call(List); e != nil {
-				yield(nil, e)
+				yield(vfs.Info{}, e)
 				return
 			}
 			if !yield(i, err) {
@@ -83,9 +87,9 @@ func (f *Faulty) List(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
 }
 
 // Stat implements [vfs.Library].
-func (f *Faulty) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+func (f *Faulty) Stat(ctx context.Context, name string) (vfs.Info, error) {
 	if err := f.call(Stat); err != nil {
-		return nil, err
+		return vfs.Info{}, err
 	}
 	return f.Library.Stat(ctx, name)
 }
@@ -96,7 +100,10 @@ func (f *Faulty) Open(ctx context.Context, name string) (vfs.File, error) {
 		return nil, err
 	}
 	file, err := f.Library.Open(ctx, name)
-	return faultyFile{file, f}, err
+	if err != nil {
+		return nil, err
+	}
+	return faultyFile{file, f}, nil
 }
 
 // Create implements [vfs.Library].
@@ -105,7 +112,10 @@ func (f *Faulty) Create(ctx context.Context, name string, o vfs.CreateOptions) (
 		return nil, err
 	}
 	u, err := f.Library.Create(ctx, name, o)
-	return &faultyUpload{Upload: u, f: f}, err
+	if err != nil {
+		return nil, err
+	}
+	return &faultyUpload{Upload: u, f: f}, nil
 }
 
 // Rename implements [vfs.Library].
@@ -125,9 +135,9 @@ func (f *Faulty) Remove(ctx context.Context, name string) error {
 }
 
 // SetAttr implements [vfs.Library].
-func (f *Faulty) SetAttr(ctx context.Context, name string, a vfs.Attr) error {
+func (f *Faulty) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
 	if err := f.call(SetAttr); err != nil {
-		return err
+		return vfs.Info{}, err
 	}
 	return f.Library.SetAttr(ctx, name, a)
 }
@@ -136,6 +146,9 @@ type faultyFile struct {
 	vfs.File
 	f *Faulty
 }
+
+// Unwrap lets [vfs.As] find what the file can do beyond the contract.
+func (x faultyFile) Unwrap() vfs.File { return x.File }
 
 // ReadAt implements [vfs.File].
 func (x faultyFile) ReadAt(p []byte, off int64) (int, error) {
@@ -152,6 +165,9 @@ type faultyUpload struct {
 	f   *Faulty
 	err error
 }
+
+// Unwrap lets [vfs.As] find what the upload can do beyond the contract.
+func (x *faultyUpload) Unwrap() vfs.Upload { return x.Upload }
 
 func (x *faultyUpload) call(c Call) error {
 	if x.err == nil {
@@ -176,6 +192,15 @@ func (x *faultyUpload) ReadAt(p []byte, off int64) (int, error) {
 	return x.Upload.ReadAt(p, off)
 }
 
+// Open implements [vfs.Upload].
+func (x *faultyUpload) Open() (vfs.File, error) {
+	file, err := x.Upload.Open()
+	if err != nil {
+		return nil, err
+	}
+	return faultyFile{file, x.f}, nil
+}
+
 // SetAttr implements [vfs.Upload].
 func (x *faultyUpload) SetAttr(a vfs.Attr) error {
 	if err := x.call(SetAttr); err != nil {
@@ -193,10 +218,15 @@ func (x *faultyUpload) Sync() error {
 }
 
 // Commit implements [vfs.Upload].
-func (x *faultyUpload) Commit(ctx context.Context) error {
-	if err := x.call(Commit); err != nil {
+func (x *faultyUpload) Commit(ctx context.Context) (vfs.Info, error) {
+	err := x.call(Commit)
+	switch {
+	case err == nil:
+		return x.Upload.Commit(ctx)
+	case errors.Is(err, vfs.ErrUncertain):
+		x.Upload.Commit(ctx) // as if the answer had been lost
+	default:
 		x.Upload.Abort()
-		return err
 	}
-	return x.Upload.Commit(ctx)
+	return vfs.Info{}, err
 }

@@ -16,25 +16,52 @@ import (
 // Memory is a Library in memory. A version of a file is never changed once it
 // is published; an upload is a copy.
 type Memory struct {
-	mu    sync.Mutex
-	files map[string]*version
+	mu       sync.Mutex
+	files    map[string]*version
+	partials map[partial]*version
 }
 
-// NewMemory is an empty Library.
-func NewMemory() *Memory { return &Memory{files: make(map[string]*version)} }
+// partial is whose beginning of what it is.
+type partial struct{ owner, name string }
 
-// version is one published content.
+// NewMemory is an empty Library.
+func NewMemory() *Memory {
+	return &Memory{files: make(map[string]*version), partials: make(map[partial]*version)}
+}
+
+// Properties implements [vfs.Library].
+func (m *Memory) Properties() vfs.Properties {
+	return vfs.Properties{AtomicRename: true, OldVersionsReadable: true}
+}
+
+// version is one published content, with attributes.
 type version struct {
 	data  []byte
+	id    *byte // tells contents apart
 	mode  fs.FileMode
 	mtime time.Time
-	id    *byte // tells versions apart; attributes make no new one
+}
+
+// info describes a version.
+func (v *version) info(name string) vfs.Info {
+	type look struct {
+		id    *byte
+		mode  fs.FileMode
+		mtime int64
+	}
+	return vfs.Info{
+		Name: name, Size: int64(len(v.data)), Mode: v.mode, ModTime: v.mtime,
+		Version: vfs.VersionOf(look{v.id, v.mode, v.mtime.UnixNano()}),
+	}
 }
 
 func notExist() error { return &vfs.Error{Kind: fs.ErrNotExist} }
 func exists() error   { return &vfs.Error{Kind: fs.ErrExist} }
 
-func (m *Memory) get(name string) (*version, error) {
+func (m *Memory) get(ctx context.Context, name string) (*version, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if v, ok := m.files[name]; ok {
@@ -44,17 +71,17 @@ func (m *Memory) get(name string) (*version, error) {
 }
 
 // List implements [vfs.Library].
-func (m *Memory) List(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
-	return func(yield func(fs.FileInfo, error) bool) {
+func (m *Memory) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
+	return func(yield func(vfs.Info, error) bool) {
 		m.mu.Lock()
 		files := maps.Clone(m.files)
 		m.mu.Unlock()
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			if err := ctx.Err(); err != nil {
-				yield(nil, err)
+				yield(vfs.Info{}, err)
 				return
 			}
-			if !yield(info{name, files[name]}, nil) {
+			if !yield(files[name].info(name), nil) {
 				return
 			}
 		}
@@ -62,37 +89,43 @@ func (m *Memory) List(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
 }
 
 // Stat implements [vfs.Library].
-func (m *Memory) Stat(_ context.Context, name string) (fs.FileInfo, error) {
-	v, err := m.get(name)
+func (m *Memory) Stat(ctx context.Context, name string) (vfs.Info, error) {
+	v, err := m.get(ctx, name)
 	if err != nil {
-		return nil, err
+		return vfs.Info{}, err
 	}
-	return info{name, v}, nil
+	return v.info(name), nil
 }
 
 // Open implements [vfs.Library].
-func (m *Memory) Open(_ context.Context, name string) (vfs.File, error) {
-	v, err := m.get(name)
+func (m *Memory) Open(ctx context.Context, name string) (vfs.File, error) {
+	v, err := m.get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return file{name, v}, nil
+	return file{ctx, name, v}, nil
 }
 
 // Rename implements [vfs.Library].
-func (m *Memory) Rename(_ context.Context, old, new string, replace bool) error {
+func (m *Memory) Rename(ctx context.Context, old, new string, replace bool) error {
 	if err := vfs.CheckName(new); err != nil {
 		return err
 	}
-	v, err := m.get(old)
-	if err != nil {
-		return err
-	}
-	if err := m.publish(new, v, replace || old == new); err != nil || old == new {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	v := m.files[old]
+	switch {
+	case v == nil:
+		return notExist()
+	case old == new:
+		return nil
+	case m.files[new] != nil && !replace:
+		return exists()
+	}
+	m.files[new] = v
 	delete(m.files, old)
 	return nil
 }
@@ -108,7 +141,10 @@ func (m *Memory) publish(name string, v *version, replace bool) error {
 }
 
 // Remove implements [vfs.Library].
-func (m *Memory) Remove(_ context.Context, name string) error {
+func (m *Memory) Remove(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.files[name] == nil {
@@ -119,69 +155,131 @@ func (m *Memory) Remove(_ context.Context, name string) error {
 }
 
 // SetAttr implements [vfs.Library].
-func (m *Memory) SetAttr(ctx context.Context, name string, a vfs.Attr) error {
-	v, err := m.get(name)
+func (m *Memory) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+	v, err := m.get(ctx, name)
 	if err != nil {
-		return err
+		return vfs.Info{}, err
 	}
 	if !a.HasSize {
 		changed := *v
 		changed.set(a)
-		return m.publish(name, &changed, true)
+		return changed.info(name), m.publish(name, &changed, true)
 	}
 	u, err := m.Create(ctx, name, vfs.CreateOptions{})
 	if err == nil {
 		err = u.SetAttr(a)
 	}
 	if err != nil {
-		return err
+		return vfs.Info{}, err
 	}
 	return u.Commit(ctx)
 }
 
+// Partial implements [vfs.Resume].
+func (m *Memory) Partial(ctx context.Context, owner, name string) (vfs.Info, error) {
+	if err := ctx.Err(); err != nil {
+		return vfs.Info{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if v, ok := m.partials[partial{owner, name}]; ok {
+		return v.info(name), nil
+	}
+	return vfs.Info{}, notExist()
+}
+
+// takePartial is the partial, which is gone then.
+func (m *Memory) takePartial(owner, name string) (*version, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := m.partials[partial{owner, name}]
+	delete(m.partials, partial{owner, name})
+	return v, ok
+}
+
 // Create implements [vfs.Library].
-func (m *Memory) Create(_ context.Context, name string, o vfs.CreateOptions) (vfs.Upload, error) {
+func (m *Memory) Create(ctx context.Context, name string, o vfs.CreateOptions) (vfs.Upload, error) {
 	if err := vfs.CheckName(name); err != nil {
 		return nil, err
 	}
-	v, err := m.get(name)
-	switch {
-	case err != nil && !o.Create && o.Base == nil:
+	v, err := m.get(ctx, name)
+	if ctx.Err() != nil {
 		return nil, err
-	case err == nil && o.Base == nil && (o.Create && o.Exclusive || o.NoReplace):
-		return nil, exists()
 	}
-	u := &upload{m: m, name: name, o: o, v: version{mode: 0o644, mtime: time.Now(), id: new(byte)}}
+	u := &upload{m: m, ctx: ctx, name: name, o: o, v: version{mode: 0o644, mtime: time.Now(), id: new(byte)}}
 	if o.Mode != 0 {
 		u.v.mode = vfs.FileMode(o.Mode)
 	}
 	if err == nil {
 		u.v.mode = v.mode
 	}
-	if o.Base != nil {
+	switch {
+	case o.Base != nil:
 		return u, u.startFrom(o.Base)
+	case err == nil:
+		return u, u.startOver(v)
 	}
-	if err == nil && !o.Truncate {
-		u.v.data, u.v.mtime = slices.Clone(v.data), v.mtime
+	kept, resumes := m.takePartial(o.Owner, name)
+	if resumes && !o.Truncate && !o.Exclusive {
+		u.v.data, u.prefix = slices.Clone(kept.data), len(kept.data)
+		return u, nil
+	}
+	if !o.Create {
+		return nil, notExist()
 	}
 	return u, nil
 }
+
+// minPartial is the size from which a partial is kept, in bytes.
+const minPartial = 64 << 10
 
 // maxSize is more than tests write, in bytes.
 const maxSize = 64 << 20
 
 // upload is a version in the making.
 type upload struct {
-	m     *Memory
-	name  string
-	o     vfs.CreateOptions
-	v     version
-	same  bool // as the draft it started from
-	timed bool // the times were set
-	err   error
+	m      *Memory
+	ctx    context.Context
+	name   string
+	o      vfs.CreateOptions
+	v      version
+	same   bool     // nothing was written to what it started from
+	based  bool     // it started from something
+	prefix int      // how much was written from the start without a gap, in bytes
+	attr   vfs.Attr // mode and times that were set
+	err    error
+}
+
+// startOver makes a published version the base.
+func (u *upload) startOver(v *version) error {
+	if u.o.Create && u.o.Exclusive || u.o.NoReplace {
+		return exists()
+	}
+	if !u.o.Truncate {
+		u.v.data, u.v.mtime, u.same, u.based = slices.Clone(v.data), v.mtime, true, true
+	}
+	return nil
+}
+
+// startFrom makes a file the base.
+func (u *upload) startFrom(base vfs.File) error {
+	defer base.Close()
+	i, err := base.Stat()
+	if err != nil {
+		return err
+	}
+	u.v.data, u.v.mode, u.same, u.based = make([]byte, i.Size), i.Mode, true, true
+	_, err = base.ReadAt(u.v.data, 0)
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 func (u *upload) grow(size int64) error {
+	if u.err == nil {
+		u.err = u.ctx.Err()
+	}
 	if u.err == nil && (size < 0 || size > maxSize || u.o.MaxSize > 0 && size > u.o.MaxSize) {
 		u.err = &vfs.Error{Kind: vfs.ErrTooLarge}
 	}
@@ -201,14 +299,22 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 		u.v.data = append(u.v.data, make([]byte, end-int64(len(u.v.data)))...)
 	}
 	u.same = false
-	if !u.timed {
+	if int(off) <= u.prefix {
+		u.prefix = max(u.prefix, int(end))
+	}
+	if !u.attr.HasTimes {
 		u.v.mtime = time.Now()
 	}
 	return copy(u.v.data[off:], p), nil
 }
 
 // ReadAt implements [vfs.Upload].
-func (u *upload) ReadAt(p []byte, off int64) (int, error) { return readAt(u.v.data, p, off) }
+func (u *upload) ReadAt(p []byte, off int64) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return readAt(u.v.data, p, off)
+}
 
 func readAt(data, p []byte, off int64) (int, error) {
 	if off < 0 || off >= int64(len(data)) {
@@ -222,23 +328,28 @@ func readAt(data, p []byte, off int64) (int, error) {
 }
 
 // Stat implements [vfs.Upload].
-func (u *upload) Stat() (fs.FileInfo, error) {
-	v := u.v
-	return info{u.name, &v}, nil
-}
+func (u *upload) Stat() (vfs.Info, error) { return u.v.info(u.name), nil }
 
 // SetAttr implements [vfs.Upload].
 func (u *upload) SetAttr(a vfs.Attr) error {
+	if u.err != nil {
+		return u.err
+	}
 	if a.HasSize {
 		if err := u.grow(a.Size); err != nil {
 			return err
 		}
 		u.v.data = append(u.v.data, make([]byte, max(0, a.Size-int64(len(u.v.data))))...)[:a.Size]
-		u.same = false
+		u.same, u.prefix = false, min(u.prefix, int(a.Size))
+	}
+	if a.HasMode {
+		u.attr.HasMode, u.attr.Mode = true, a.Mode
+	}
+	if a.HasTimes {
+		u.attr.HasTimes, u.attr.Atime, u.attr.Mtime = true, a.Atime, a.Mtime
 	}
 	u.v.set(a)
-	u.timed = u.timed || a.HasTimes
-	return u.err
+	return nil
 }
 
 // set changes mode and times.
@@ -251,21 +362,6 @@ func (v *version) set(a vfs.Attr) {
 	}
 }
 
-// startFrom takes a file as the upload's base.
-func (u *upload) startFrom(base vfs.File) error {
-	defer base.Close()
-	i, err := base.Stat()
-	if err != nil {
-		return err
-	}
-	u.v.data, u.v.mode, u.same = make([]byte, i.Size()), i.Mode(), true
-	_, err = base.ReadAt(u.v.data, 0)
-	if err == io.EOF {
-		return nil
-	}
-	return err
-}
-
 // Open implements [vfs.Upload].
 func (u *upload) Open() (vfs.File, error) {
 	if u.err != nil {
@@ -273,7 +369,7 @@ func (u *upload) Open() (vfs.File, error) {
 	}
 	v := u.v
 	v.data = slices.Clone(v.data)
-	return file{u.name, &v}, nil
+	return file{u.ctx, u.name, &v}, nil
 }
 
 // Rename implements [vfs.Upload].
@@ -281,7 +377,7 @@ func (u *upload) Rename(new string, replace bool) error {
 	if err := vfs.CheckName(new); err != nil {
 		return err
 	}
-	if _, err := u.m.get(new); err == nil && !replace {
+	if _, err := u.m.get(u.ctx, new); err == nil && !replace {
 		return exists()
 	}
 	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
@@ -292,16 +388,22 @@ func (u *upload) Rename(new string, replace bool) error {
 func (u *upload) Sync() error { return u.err }
 
 // Commit implements [vfs.Upload].
-func (u *upload) Commit(context.Context) error {
+func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
+	if u.err == nil {
+		u.err = ctx.Err()
+	}
 	if u.err != nil {
-		return u.err
+		return vfs.Info{}, u.err
 	}
-	u.err = &vfs.Error{Kind: vfs.ErrBadHandle}
-	if u.same {
-		return nil
-	}
+	u.Abort()
 	v := u.v
-	return u.m.publish(u.name, &v, !u.o.NoReplace && !(u.o.Create && u.o.Exclusive))
+	switch {
+	case !u.same:
+		return v.info(u.name), u.m.publish(u.name, &v, !u.o.NoReplace && !(u.o.Create && u.o.Exclusive))
+	case u.attr.HasMode || u.attr.HasTimes:
+		return u.m.SetAttr(ctx, u.name, u.attr)
+	}
+	return v.info(u.name), nil
 }
 
 // Abort implements [vfs.Upload].
@@ -310,25 +412,33 @@ func (u *upload) Abort() error {
 	return nil
 }
 
+// Keep implements [vfs.Keeper].
+func (u *upload) Keep() error {
+	failed := u.err
+	u.Abort()
+	u.m.mu.Lock()
+	defer u.m.mu.Unlock()
+	if failed != nil && u.ctx.Err() == nil || u.based || u.o.Owner == "" || u.prefix < minPartial || u.m.files[u.name] != nil {
+		return nil
+	}
+	kept := u.v
+	kept.data = kept.data[:u.prefix]
+	u.m.partials[partial{u.o.Owner, u.name}] = &kept
+	return nil
+}
+
 // file is a version that is read.
 type file struct {
+	ctx  context.Context
 	name string
 	v    *version
 }
 
-func (f file) ReadAt(p []byte, off int64) (int, error) { return readAt(f.v.data, p, off) }
-func (f file) Stat() (fs.FileInfo, error)              { return info(f), nil }
-func (f file) Close() error                            { return nil }
-
-// info describes a version.
-type info struct {
-	name string
-	v    *version
+func (f file) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return readAt(f.v.data, p, off)
 }
-
-func (i info) Name() string       { return i.name }
-func (i info) Size() int64        { return int64(len(i.v.data)) }
-func (i info) Mode() fs.FileMode  { return i.v.mode }
-func (i info) ModTime() time.Time { return i.v.mtime }
-func (i info) IsDir() bool        { return false }
-func (i info) Sys() any           { return i.v.id }
+func (f file) Stat() (vfs.Info, error) { return f.v.info(f.name), nil }
+func (f file) Close() error            { return nil }

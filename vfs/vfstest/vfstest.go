@@ -20,8 +20,17 @@ import (
 	"shelf/vfs"
 )
 
-// Test runs the suite; open makes an empty Library for each part.
+// Test runs the suite on a Library, and again with a decorator around it: what
+// it can do beyond the contract must be found through that. open makes an empty
+// Library for each part.
 func Test(t *testing.T, open func(t *testing.T) vfs.Library) {
+	t.Run("plain", func(t *testing.T) { test(t, open) })
+	t.Run("decorated", func(t *testing.T) {
+		test(t, func(t *testing.T) vfs.Library { return NewFaulty(NewFaulty(open(t))) })
+	})
+}
+
+func test(t *testing.T, open func(t *testing.T) vfs.Library) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, suite)
@@ -42,6 +51,11 @@ func Test(t *testing.T, open func(t *testing.T) vfs.Library) {
 		{"Remove", testRemove},
 		{"Digest", testDigest},
 		{"Limits", testLimits},
+		{"Versions", testVersions},
+		{"Partials", testPartials},
+		{"Partials are private", testPartialsArePrivate},
+		{"Space", testSpace},
+		{"Cancelled", testCancelled},
 		{"Races", testRaces},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, suite{t, open(t)}) })
@@ -84,12 +98,39 @@ func (s suite) write(u vfs.Upload, off int64, text string) {
 	}
 }
 
+// commit publishes an upload and checks what that says of it.
+func (s suite) commit(u vfs.Upload) vfs.Info {
+	s.t.Helper()
+	i, err := u.Commit(s.t.Context())
+	s.ok(err)
+	return i
+}
+
+// set sets attributes of a file and checks what that says of it.
+func (s suite) set(name string, a vfs.Attr) {
+	s.t.Helper()
+	i, err := s.SetAttr(s.t.Context(), name, a)
+	s.ok(err)
+	if now := s.look(name); now != i {
+		s.t.Fatalf("SetAttr made %+v, and there is %+v", i, now)
+	}
+}
+
+func (s suite) look(name string) vfs.Info {
+	s.t.Helper()
+	i, err := s.Stat(s.t.Context(), name)
+	s.ok(err)
+	return i
+}
+
+func failure[T any](_ T, err error) error { return err }
+
 // put publishes a file.
 func (s suite) put(name, text string) {
 	s.t.Helper()
 	u := s.create(name, vfs.CreateOptions{Create: true, Truncate: true})
 	s.write(u, 0, text)
-	s.ok(u.Commit(s.t.Context()))
+	s.commit(u)
 }
 
 // has checks what is published.
@@ -103,8 +144,8 @@ func (s suite) has(name, want string) {
 	}
 	i, err := s.Stat(s.t.Context(), name)
 	s.ok(err)
-	if i.Size() != int64(len(want)) || i.Name() != name || !i.Mode().IsRegular() {
-		s.t.Fatalf("%s is %s, %d bytes, %v", name, i.Name(), i.Size(), i.Mode())
+	if i.Size != int64(len(want)) || i.Name != name || !i.Mode.IsRegular() {
+		s.t.Fatalf("%s is %s, %d bytes, %v", name, i.Name, i.Size, i.Mode)
 	}
 }
 
@@ -120,7 +161,7 @@ func (s suite) names() (names []string) {
 	s.t.Helper()
 	for i, err := range s.List(s.t.Context()) {
 		s.ok(err)
-		names = append(names, i.Name())
+		names = append(names, i.Name)
 	}
 	slices.Sort(names)
 	return names
@@ -160,7 +201,7 @@ func testFlags(t *testing.T, s suite) {
 			s.hasNot("absent " + row.name)
 			s.write(u, 1, "XY")
 			s.hasNot("absent " + row.name)
-			s.ok(u.Commit(t.Context()))
+			s.commit(u)
 			s.has("absent "+row.name, "\x00XY")
 		}
 		s.put("there "+row.name, "abcdef")
@@ -169,7 +210,7 @@ func testFlags(t *testing.T, s suite) {
 		if err == nil {
 			s.write(u, 1, "XY")
 			s.has("there "+row.name, "abcdef")
-			s.ok(u.Commit(t.Context()))
+			s.commit(u)
 			s.has("there "+row.name, row.want)
 		} else {
 			s.has("there "+row.name, "abcdef")
@@ -191,7 +232,8 @@ func testNames(t *testing.T, s suite) {
 		_, err := s.Create(t.Context(), name, vfs.CreateOptions{Create: true})
 		s.is(err, vfs.ErrName)
 		s.is(s.Remove(t.Context(), name), fs.ErrNotExist)
-		s.is(s.SetAttr(t.Context(), name, vfs.Attr{HasMode: true}), fs.ErrNotExist)
+		_, err = s.SetAttr(t.Context(), name, vfs.Attr{HasMode: true})
+		s.is(err, fs.ErrNotExist)
 		s.put("good", "x")
 		s.is(s.Rename(t.Context(), "good", name, true), vfs.ErrName)
 		s.is(s.Rename(t.Context(), name, "other", true), fs.ErrNotExist)
@@ -235,7 +277,7 @@ func testReplaceWhileReading(t *testing.T, s suite) {
 	if got := readAll(t, f); got != "old content" {
 		t.Fatalf("the reader got %q", got)
 	}
-	if i, err := f.Stat(); err != nil || i.Size() != 11 {
+	if i, err := f.Stat(); err != nil || i.Size != 11 {
 		t.Fatalf("the reader's Stat: %v, %v", i, err)
 	}
 	if n, err := f.ReadAt(make([]byte, 1), 11); n != 0 || err != io.EOF {
@@ -257,11 +299,11 @@ func testOverlay(t *testing.T, s suite) {
 	if got := readAll(t, u); got != want {
 		t.Fatalf("read %q", got)
 	}
-	if i, err := u.Stat(); err != nil || i.Size() != int64(len(want)) || i.Name() != "f" {
+	if i, err := u.Stat(); err != nil || i.Size != int64(len(want)) || i.Name != "f" {
 		t.Fatalf("Stat: %v, %v", i, err)
 	}
 	s.ok(u.Sync())
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.has("f", want)
 }
 
@@ -284,11 +326,11 @@ func testTruncate(t *testing.T, s suite) {
 	resize(6)
 	reads("0123\x00\x00")
 	s.write(u, 9, "Q")
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.has("f", "0123\x00\x00\x00\x00\x00Q")
-	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasSize: true, Size: 2}))
+	s.set("f", vfs.Attr{HasSize: true, Size: 2})
 	s.has("f", "01")
-	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasSize: true, Size: 3}))
+	s.set("f", vfs.Attr{HasSize: true, Size: 3})
 	s.has("f", "01\x00")
 }
 
@@ -302,7 +344,7 @@ func testAbort(t *testing.T, s suite) {
 		if _, err := u.WriteAt([]byte("x"), 0); err == nil {
 			t.Fatal("an aborted upload takes a write")
 		}
-		if u.Commit(t.Context()) == nil {
+		if _, err := u.Commit(t.Context()); err == nil {
 			t.Fatal("an aborted upload commits")
 		}
 	}
@@ -315,31 +357,31 @@ func testAttributes(t *testing.T, s suite) {
 	u := s.create("f", vfs.CreateOptions{Create: true, Mode: 0o4640})
 	s.write(u, 0, "x")
 	s.ok(u.SetAttr(vfs.Attr{HasTimes: true, Atime: when, Mtime: when}))
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.looks("f", 0o640, when)
-	s.ok(s.SetAttr(t.Context(), "f", vfs.Attr{HasMode: true, Mode: 0o7111}))
+	s.set("f", vfs.Attr{HasMode: true, Mode: 0o7111})
 	s.looks("f", 0o711, when)
 
 	// Who replaces a file keeps its mode; who only looks at it changes nothing.
-	s.ok(s.create("f", vfs.CreateOptions{}).Commit(t.Context()))
+	s.commit(s.create("f", vfs.CreateOptions{}))
 	s.looks("f", 0o711, when)
 	u = s.create("f", vfs.CreateOptions{Create: true, Truncate: true, Mode: 0o600})
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	i, err := s.Stat(t.Context(), "f")
 	s.ok(err)
-	if i.Mode() != 0o711 || i.Size() != 0 {
-		t.Fatalf("replaced: %v, %d bytes", i.Mode(), i.Size())
+	if i.Mode != 0o711 || i.Size != 0 {
+		t.Fatalf("replaced: %v, %d bytes", i.Mode, i.Size)
 	}
 	u = s.create("f", vfs.CreateOptions{})
 	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o644, HasTimes: true, Atime: when, Mtime: when}))
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.looks("f", 0o644, when)
 
 	// What was set stands, also when it is written to afterwards.
 	u = s.create("f", vfs.CreateOptions{Create: true, Truncate: true})
 	s.ok(u.SetAttr(vfs.Attr{HasSize: true, Size: 2, HasMode: true, Mode: 0o600, HasTimes: true, Atime: when, Mtime: when}))
 	s.write(u, 0, "ab")
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.looks("f", 0o600, when)
 	s.has("f", "ab")
 }
@@ -348,8 +390,8 @@ func (s suite) looks(name string, mode fs.FileMode, mtime time.Time) {
 	s.t.Helper()
 	i, err := s.Stat(s.t.Context(), name)
 	s.ok(err)
-	if i.Mode() != mode || !i.ModTime().Equal(mtime) {
-		s.t.Fatalf("%s: mode %v, mtime %v; want %v, %v", name, i.Mode(), i.ModTime(), mode, mtime)
+	if i.Mode != mode || !i.ModTime.Equal(mtime) {
+		s.t.Fatalf("%s: mode %v, mtime %v; want %v, %v", name, i.Mode, i.ModTime, mode, mtime)
 	}
 }
 
@@ -365,7 +407,7 @@ func testDigest(t *testing.T, s suite) {
 		files = append(files, f)
 	}
 	for i, f := range files {
-		d, ok := f.(vfs.Digest)
+		d, ok := vfs.As[vfs.Digest](f)
 		if !ok {
 			t.Skip("this store tells no digests")
 		}
@@ -385,8 +427,8 @@ func testExclusive(t *testing.T, s suite) {
 		first, second := s.create(name, o), s.create(name, o)
 		s.write(first, 0, "first")
 		s.write(second, 0, "second")
-		s.ok(first.Commit(t.Context()))
-		s.is(second.Commit(t.Context()), fs.ErrExist)
+		s.commit(first)
+		s.is(failure(second.Commit(t.Context())), fs.ErrExist)
 		s.has(name, "first")
 	}
 }
@@ -396,9 +438,9 @@ func testLastCommitWins(t *testing.T, s suite) {
 	a, b := s.create("f", o), s.create("f", o)
 	s.write(a, 0, "aaaaaa")
 	s.write(b, 0, "bbb")
-	s.ok(b.Commit(t.Context()))
+	s.commit(b)
 	s.has("f", "bbb")
-	s.ok(a.Commit(t.Context()))
+	s.commit(a)
 	s.has("f", "aaaaaa")
 }
 
@@ -419,17 +461,17 @@ func testDraft(t *testing.T, s suite) {
 		if got := readAll(t, draft); got != want {
 			t.Errorf("the draft of %s is %q, want %q", name, got, want)
 		}
-		if i, err := draft.Stat(); err != nil || i.Size() != int64(len(want)) || i.Mode() != 0o640 {
+		if i, err := draft.Stat(); err != nil || i.Size != int64(len(want)) || i.Mode != 0o640 {
 			t.Errorf("the draft of %s: %v, %v", name, i, err)
 		}
 		second := s.create(name, vfs.CreateOptions{Base: draft})
 		s.write(second, 0, "XY")
-		s.ok(first.Commit(t.Context()))
+		s.commit(first)
 		s.has(name, want)
 		if got := readAll(t, second); got != "XY"+want[2:] {
 			t.Errorf("over the draft of %s is %q", name, got)
 		}
-		s.ok(second.Commit(t.Context()))
+		s.commit(second)
 		s.has(name, "XY"+want[2:])
 	}
 
@@ -456,7 +498,7 @@ func testRenameUpload(t *testing.T, s suite) {
 	s.is(u.Rename(".x", true), vfs.ErrName)
 	s.ok(u.Rename("old", true))
 	s.has("old", "old")
-	s.ok(u.Commit(t.Context()))
+	s.commit(u)
 	s.has("old", "new")
 	s.hasNot("tmp")
 
@@ -465,7 +507,7 @@ func testRenameUpload(t *testing.T, s suite) {
 	s.write(u, 0, "late")
 	s.ok(u.Rename("next", false))
 	s.put("next", "first")
-	s.is(u.Commit(t.Context()), fs.ErrExist)
+	s.is(failure(u.Commit(t.Context())), fs.ErrExist)
 	s.has("next", "first")
 	s.hasNot("tmp")
 }
@@ -501,7 +543,7 @@ func testLimits(t *testing.T, s suite) {
 		if n, err := u.WriteAt([]byte("abcd"), off); n != 0 || err == nil {
 			t.Fatalf("a write at %d: %d, %v", off, n, err)
 		}
-		if u.Commit(t.Context()) == nil {
+		if _, err := u.Commit(t.Context()); err == nil {
 			t.Fatalf("committed after a refused write at %d", off)
 		}
 		s.has("f", "old")
@@ -511,6 +553,216 @@ func testLimits(t *testing.T, s suite) {
 		t.Fatal("a negative size was accepted")
 	}
 	s.ok(u.Abort())
+}
+
+// testVersions: two looks see the same version exactly if content and attributes
+// are the same.
+func testVersions(t *testing.T, s suite) {
+	seen := make(map[vfs.Version]string)
+	changed := func(what string) {
+		t.Helper()
+		v := s.look("f").Version
+		if before, ok := seen[v]; ok {
+			t.Errorf("after %s it is the version as after %s", what, before)
+		}
+		seen[v] = what
+		s.same(v, what)
+	}
+	s.put("f", "one")
+	changed("an upload")
+	s.put("f", "two")
+	changed("another upload")
+	s.set("f", vfs.Attr{HasMode: true, Mode: 0o600})
+	changed("a change of mode")
+	when := time.Unix(1234567890, 0)
+	s.set("f", vfs.Attr{HasTimes: true, Atime: when, Mtime: when})
+	changed("a change of times")
+	s.set("f", vfs.Attr{HasSize: true, Size: 2})
+	changed("a change of size")
+
+	before := s.look("f").Version
+	s.set("f", vfs.Attr{HasMode: true, Mode: 0o600})
+	s.commit(s.create("f", vfs.CreateOptions{}))
+	s.same(before, "a change that is none")
+	s.ok(s.Rename(t.Context(), "f", "g", false))
+	s.ok(s.Rename(t.Context(), "g", "f", false))
+	s.same(before, "two renames")
+
+	u := s.create("f", vfs.CreateOptions{Create: true, Truncate: true})
+	s.write(u, 0, "three")
+	s.same(before, "an upload that has not ended")
+	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o640, HasTimes: true, Atime: when, Mtime: when}))
+	if published, now := s.commit(u), s.look("f"); published != now {
+		t.Errorf("Commit made %+v, and there is %+v", published, now)
+	}
+}
+
+// same checks that f is that version, however one looks.
+func (s suite) same(v vfs.Version, what string) {
+	s.t.Helper()
+	f, err := s.Open(s.t.Context(), "f")
+	s.ok(err)
+	defer f.Close()
+	opened, err := f.Stat()
+	s.ok(err)
+	if now := s.look("f").Version; now != v || opened.Version != v {
+		s.t.Errorf("after %s the versions of Stat and of Open are %v and %v, want %v", what, now, opened.Version, v)
+	}
+	if s.Properties().ApproximateList {
+		return
+	}
+	for i, err := range s.List(s.t.Context()) {
+		s.ok(err)
+		if i.Name == "f" && i.Version != v {
+			s.t.Errorf("after %s List has version %v, want %v", what, i.Version, v)
+		}
+	}
+}
+
+// partialSize is a beginning that any store keeps, in bytes.
+const partialSize = 1 << 20
+
+// keep begins an upload of ada's and has its session cut.
+func (s suite) keep(name, text string) {
+	s.t.Helper()
+	u := s.create(name, vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
+	s.write(u, 0, text)
+	k, ok := vfs.As[vfs.Keeper](u)
+	if !ok {
+		s.t.Fatal("the library has partials, and its upload cannot be kept")
+	}
+	s.ok(k.Keep())
+	if _, err := u.WriteAt([]byte("x"), 0); err == nil {
+		s.t.Fatal("a kept upload takes a write")
+	}
+}
+
+// partials is the Library's ability; without it the test is skipped.
+func (s suite) partials() vfs.Resume {
+	s.t.Helper()
+	lib, ok := vfs.As[vfs.Resume](s.Library)
+	if !ok {
+		s.t.Skip("this store keeps no partials")
+	}
+	return lib
+}
+
+func (s suite) hasPartial(owner, name string, size int) {
+	s.t.Helper()
+	i, err := s.partials().Partial(s.t.Context(), owner, name)
+	if size == 0 {
+		s.is(err, fs.ErrNotExist)
+		return
+	}
+	s.ok(err)
+	if i.Size != int64(size) || i.Name != name {
+		s.t.Fatalf("the partial is %+v, want %d bytes", i, size)
+	}
+}
+
+// testPartials: the beginning of an upload is what the next one of its owner
+// goes on with, while nothing is published.
+func testPartials(t *testing.T, s suite) {
+	text := strings.Repeat("0123456789abcdef", partialSize/16)
+	s.hasPartial("ada", "f", 0)
+	s.keep("f", text)
+	s.hasPartial("ada", "f", len(text))
+	s.hasNot("f")
+
+	u := s.create("f", vfs.CreateOptions{Owner: "ada"})
+	if i, err := u.Stat(); err != nil || i.Size != int64(len(text)) {
+		t.Fatalf("resumed at %+v, %v", i, err)
+	}
+	s.write(u, int64(len(text)), "the end")
+	s.commit(u)
+	s.has("f", text+"the end")
+	s.hasPartial("ada", "f", 0)
+
+	// Who begins anew drops it, and what was never written to is not kept.
+	s.keep("g", text)
+	s.ok(s.create("g", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"}).Abort())
+	s.hasPartial("ada", "g", 0)
+	u = s.create("h", vfs.CreateOptions{Create: true, Owner: "ada"})
+	s.write(u, partialSize, "after a hole")
+	k, _ := vfs.As[vfs.Keeper](u)
+	s.ok(k.Keep())
+	s.hasPartial("ada", "h", 0)
+	_, err := s.Create(t.Context(), "h", vfs.CreateOptions{Owner: "ada"})
+	s.is(err, fs.ErrNotExist)
+}
+
+func testPartialsArePrivate(t *testing.T, s suite) {
+	s.partials()
+	s.keep("f", strings.Repeat("x", partialSize))
+	s.hasPartial("bob", "f", 0)
+	s.hasPartial("", "f", 0)
+	s.hasPartial("ada", "g", 0)
+	if got := s.names(); len(got) != 0 {
+		t.Errorf("it is listed: %q", got)
+	}
+	_, err := s.Create(t.Context(), "f", vfs.CreateOptions{Owner: "bob"})
+	s.is(err, fs.ErrNotExist)
+	u := s.create("f", vfs.CreateOptions{Create: true, Owner: "bob"})
+	if got := readAll(t, u); got != "" {
+		t.Errorf("another has %d bytes of it", len(got))
+	}
+	s.ok(u.Abort())
+	s.hasPartial("ada", "f", partialSize)
+	s.ok(s.create("f", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"}).Abort())
+}
+
+// testSpace: a store that knows its space says nothing impossible.
+func testSpace(t *testing.T, s suite) {
+	lib, ok := vfs.As[vfs.Space](s.Library)
+	if !ok {
+		t.Skip("this store does not know its space")
+	}
+	i, err := lib.Space(t.Context())
+	s.ok(err)
+	if i.BlockSize == 0 || i.Available > i.Free || i.Free > i.Blocks || i.FreeFiles > i.Files {
+		t.Errorf("it has %+v", i)
+	}
+}
+
+// testCancelled: when a ctx has ended a call does what it is to do or fails with
+// that, and what was opened with it can be closed.
+func testCancelled(t *testing.T, s suite) {
+	s.put("f", "text")
+	ctx, cancel := context.WithCancel(t.Context())
+	f, err := s.Open(ctx, "f")
+	s.ok(err)
+	u, err := s.Create(ctx, "new", vfs.CreateOptions{Create: true})
+	s.ok(err)
+	s.write(u, 0, "text")
+	cancel()
+	late := make([]byte, 4)
+	for what, err := range map[string]error{
+		"Stat":            failure(s.Stat(ctx, "f")),
+		"Open of none":    failure(s.Open(ctx, "none")),
+		"Rename":          s.Rename(ctx, "f", "f", true),
+		"SetAttr":         failure(s.SetAttr(ctx, "f", vfs.Attr{HasMode: true, Mode: 0o600})),
+		"Remove of none":  s.Remove(ctx, "none"),
+		"ReadAt":          failure(f.ReadAt(late, 0)),
+		"Upload.WriteAt":  failure(u.WriteAt([]byte("late"), 0)),
+		"Upload.ReadAt":   failure(u.ReadAt(late, 0)),
+		"Create of a dot": failure(s.Create(ctx, ".x", vfs.CreateOptions{Create: true})),
+	} {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, vfs.ErrName) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	s.ok(f.Close())
+	if _, err := u.Commit(ctx); err == nil {
+		s.has("new", "late") // it was published, whole
+	} else {
+		s.is(err, context.Canceled)
+		s.hasNot("new")
+	}
+	u, err = s.Create(t.Context(), "other", vfs.CreateOptions{Create: true})
+	s.ok(err)
+	s.ok(u.Abort())
+	s.hasNot("other")
+	s.has("f", "text")
 }
 
 // testRaces: whatever happens at once, a file is one version, whole.
@@ -527,7 +779,7 @@ func testRaces(t *testing.T, s suite) {
 					_, err = u.WriteAt([]byte(version(w)), 0)
 				}
 				if err == nil {
-					err = u.Commit(t.Context())
+					_, err = u.Commit(t.Context())
 				}
 				if err != nil {
 					t.Error(err)

@@ -1,0 +1,104 @@
+// Package command answers `ssh HOST COMMAND`: it reads the command line as a
+// shell would and runs one of a few commands that are Go functions here. It
+// never starts a program, and it reaches files only through [access.Session].
+//
+//	command.go     Run, and the table of commands
+//	arguments.go   splits a command line into arguments, as a shell does
+//	expand.go      the files that an argument with wildcards names
+//	digest.go      md5sum, sha1sum, sha256sum and sha512sum
+//	scp.go         scp -t and scp -f: flags, and what both directions share
+//	scp_sink.go    scp -t: the client uploads
+//	scp_source.go  scp -f: the client downloads
+//	rclone.go      the question by which rclone finds out what shell it talks to
+//
+// A new command is a function in a file of its own and a row in the table.
+package command
+
+import (
+	"crypto"
+	"fmt"
+	"io"
+	"strings"
+
+	"shelf/vfs"
+	"shelf/vfs/access"
+)
+
+// The exit statuses of commands. They are those of POSIX utilities.
+const (
+	exitOK      = 0
+	exitFailure = 1
+)
+
+// Call is a command line, and what the command may use.
+type Call struct {
+	Line    string
+	Access  *access.Session // the library, as the account may use it
+	Channel io.ReadWriter   // stdin and stdout
+	Stderr  io.Writer
+}
+
+// Run runs a command line and returns the exit status. An error means that
+// nothing was run; it says why, for the person at the client.
+func Run(c Call) (status uint32, err error) {
+	if c.Line == shellQuestion {
+		return answerShellQuestion(c.Channel), nil
+	}
+	arguments, err := split(c.Line)
+	if err != nil {
+		return 0, err
+	}
+	if len(arguments) > 0 {
+		for _, row := range commands() {
+			if row.name == arguments[0].text {
+				return row.run(&process{Call: c, name: row.name, arguments: arguments[1:]}), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("it does not run programs; the only commands are %s", commandNames())
+}
+
+// command is a row of the table of commands.
+type command struct {
+	name string
+	run  func(*process) (status uint32)
+}
+
+// commands is the table of all commands.
+func commands() []command {
+	return []command{
+		{"scp", scp},
+		{"md5sum", digest(crypto.MD5)},
+		{"sha1sum", digest(crypto.SHA1)},
+		{"sha256sum", digest(crypto.SHA256)},
+		{"sha512sum", digest(crypto.SHA512)},
+	}
+}
+
+// commandNames lists the names of all commands in a sentence.
+func commandNames() string {
+	var names []string
+	for _, row := range commands() {
+		names = append(names, row.name)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// process is a running command. It belongs to one goroutine.
+type process struct {
+	Call
+	name      string
+	arguments []argument
+}
+
+// fail prints why the command can't do anything, and returns the exit status.
+func (p *process) fail(why error) (status uint32) {
+	fmt.Fprintf(p.Stderr, "%s: %v\n", p.name, why)
+	return exitFailure
+}
+
+// complain prints what went wrong with one file. The command goes on.
+func (p *process) complain(name string, why error) {
+	fmt.Fprintf(p.Stderr, "%s: %s: %v\n", p.name, vfs.Printable(name), why)
+}

@@ -1,0 +1,214 @@
+// Package sftp serves one sftp channel: it turns the packets of SFTP version 3
+// into calls of package access, and its answers into replies.
+//
+//	session.go     takes the channel's packets in order
+//	packets.go readdir.go handle.go  those on an open handle, answered at once
+//	extended.go    extensions, and which are announced
+//	names.go       those by name, through pkg/sftp's RequestServer
+//	handlers.go    its handlers, which ask package access
+//	fileinfo.go    a file as that library describes it
+//	frame.go reply.go buffer.go  the bytes
+//	status.go      errors to SSH_FX codes
+//	reasons.go     why, on stderr
+package sftp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"shelf/vfs"
+	"shelf/vfs/access"
+)
+
+// Options is what a [Session] is made from.
+type Options struct {
+	access.Options
+	MaxOpenFiles int      // handles open at once; 0 is DefaultMaxOpenFiles
+	Buffers      *Buffers // shared by the sessions of a server; nil is the session's own
+}
+
+// DefaultMaxOpenFiles is how many handles a session may hold.
+const DefaultMaxOpenFiles = 256
+
+// complete fills in what was left out.
+func (o Options) complete() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Buffers == nil {
+		o.Buffers = new(Buffers)
+	}
+	if o.MaxOpenFiles == 0 {
+		o.MaxOpenFiles = DefaultMaxOpenFiles
+	}
+	return o
+}
+
+// Session serves one sftp channel: SFTP version 3, draft-ietf-secsh-filexfer-02.
+//
+// It takes packets strictly in order, one at a time. Those that name a file, or
+// open or close a handle, go to a pkg/sftp RequestServer, whose handlers ask
+// package access; its reply is awaited before the next packet is taken. Those
+// on an open handle (READ, WRITE, FSTAT, FSETSTAT, READDIR) are answered here
+// from what the handler opened: in order, on the handle and not on its name,
+// from pooled buffers, so that an idle session holds none. Since one thing
+// happens at a time there are no locks.
+type Session struct {
+	o       Options
+	access  *access.Session
+	h       *handlers
+	names   *nameServer
+	ctx     context.Context // ends when the client has gone
+	channel io.ReadWriter
+	open    map[string]*handle // by the handle strings of the RequestServer
+	count   atomic.Int32       // len(open), for other goroutines
+	begun   bool               // INIT was seen
+	head    [headerLen]byte    // of the packet that is waited for
+}
+
+// NewSession makes a session; Serve runs it once.
+func NewSession(o Options) *Session {
+	return &Session{o: o.complete(), open: make(map[string]*handle)}
+}
+
+// OpenHandles is the number of files, uploads and listings open now. It may be
+// called from any goroutine: a server that is to stop waits for zero.
+func (s *Session) OpenHandles() int { return int(s.count.Load()) }
+
+// Serve answers the channel's packets in order until the client ends (nil), the
+// channel fails, or a packet makes no sense. Whoever wants it to end early
+// closes the channel; ctx is what the Library is called with. Reasons of
+// refusals are also written to stderr, a line each. It does not close the
+// channel. Uploads still open are aborted before it returns.
+func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Writer) error {
+	s.channel = channel
+	s.access = access.New(ctx, s.o.Options)
+	s.ctx = ctx
+	s.h = &handlers{access: s.access, reasons: &reasons{w: stderr}}
+	s.names = &nameServer{h: s.h, pool: s.o.Buffers}
+	defer s.end()
+	for {
+		if err := s.serveOne(); err != nil {
+			if err == io.EOF { // between packets
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// end aborts what is open. The client is gone: there is nobody to tell why, and
+// a write to it might wait for ever.
+func (s *Session) end() {
+	s.h.reasons.w = nil
+	s.names.stop()
+	s.count.Store(0)
+}
+
+// serveOne takes a packet and answers it.
+func (s *Session) serveOne() error {
+	f, err := readFrame(s.channel, s.head[:], s.o.Buffers)
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	if f.kind != fxpInit && !s.begun {
+		return &vfs.Error{Kind: vfs.ErrBadMessage, Why: "the first packet is not SSH_FXP_INIT"}
+	}
+	r := reply{pool: s.o.Buffers}
+	defer r.release()
+	if err := s.answer(&f, &r); err != nil {
+		return err
+	}
+	if err := f.skip(); err != nil {
+		return err
+	}
+	_, err = s.channel.Write(r.b)
+	// Who waits for zero waits for the reply to the last CLOSE, too.
+	s.count.Store(int32(len(s.open)))
+	return err
+}
+
+// answer puts the reply to f into r. An error ends the session. A panic fails
+// this request only, unless the reply has begun: what it left half done is an
+// upload that will not commit.
+func (s *Session) answer(f *frame, r *reply) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if err = access.Panicked(s.o.Log, p); !r.begun {
+				s.status(r, f, nil, err)
+				err = nil
+			}
+		}
+	}()
+	switch f.kind {
+	case fxpInit:
+		s.begun = true
+		r.version(s.extensions())
+	case fxpRead:
+		return s.read(f, r)
+	case fxpWrite:
+		return s.write(f, r)
+	case fxpFstat:
+		s.fstat(f, r)
+	case fxpFsetstat:
+		s.fsetstat(f, r)
+	case fxpExtended:
+		return s.extended(f, r)
+	case fxpOpen, fxpOpendir:
+		return s.opening(f, r)
+	case fxpClose:
+		return s.closing(f, r)
+	case fxpReaddir:
+		s.readdir(f, r)
+	case fxpStat, fxpLstat, fxpSetstat, fxpRename, fxpRemove, fxpRealpath:
+		return s.names.ask(f, r)
+	default:
+		s.unsupported(f, r)
+	}
+	return nil
+}
+
+// opening passes on an OPEN or OPENDIR and remembers what its handle stands for.
+func (s *Session) opening(f *frame, r *reply) error {
+	if len(s.open) >= s.o.MaxOpenFiles {
+		s.status(r, f, nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: fmt.Sprintf("too many open files: this session may have %d", s.o.MaxOpenFiles)})
+		return nil
+	}
+	if f.kind == fxpOpen {
+		attr, err := openAttr(f.body)
+		if err != nil {
+			return err
+		}
+		s.h.openAttr = attr
+	}
+	s.h.opened = handle{}
+	if err := s.names.ask(f, r); err != nil {
+		return err
+	}
+	if id, ok := r.handle(); ok {
+		opened := s.h.opened
+		s.open[id] = &opened
+		s.count.Store(int32(len(s.open)))
+	}
+	return nil
+}
+
+// closing passes on a CLOSE, which commits an upload.
+func (s *Session) closing(f *frame, r *reply) error {
+	id, _, err := cutString(f.body)
+	if err != nil {
+		return err
+	}
+	if err := s.names.ask(f, r); err != nil {
+		return err
+	}
+	if _, open := s.open[string(id)]; open {
+		delete(s.open, string(id))
+		s.names.closed()
+	}
+	return nil
+}

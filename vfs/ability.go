@@ -1,0 +1,77 @@
+package vfs
+
+import "context"
+
+// Properties is what a [Library] promises beyond the contract. Protocols
+// announce what they offer by it.
+type Properties struct {
+	// Durable: what Commit, Rename, Remove and SetAttr have done survives a
+	// power cut.
+	Durable bool
+	// AtomicRename: Rename has no moment in which both names are there, or
+	// neither is. Without it both may be there for a while.
+	AtomicRename bool
+	// OldVersionsReadable: an open File keeps its version when the file is
+	// replaced or removed. Without it reading may fail then.
+	OldVersionsReadable bool
+	// Fsync: Upload.Sync makes what was written survive a power cut.
+	Fsync bool
+	// ApproximateList: List may tell another mode and mtime than Stat.
+	ApproximateList bool
+}
+
+// Resume is implemented by a [Library] that keeps partials: the beginning of an
+// upload whose session was cut. A partial is private to its owner and name, is
+// in no list, and counts only while nothing is published under the name: then
+// it is the base of a Create without Truncate.
+type Resume interface {
+	// Partial describes the partial of owner and name, or fs.ErrNotExist.
+	Partial(ctx context.Context, owner, name string) (Info, error)
+}
+
+// Keeper is implemented by an [Upload] of such a Library.
+type Keeper interface {
+	// Keep ends the upload like Abort, but keeps what was written from the
+	// start without a gap as a partial, if it is worth it.
+	Keep() error
+}
+
+// Space is implemented by a [Library] that knows how much room it has, in bytes
+// and files (statvfs@openssh.com).
+type Space interface {
+	Space(ctx context.Context) (SpaceInfo, error)
+}
+
+// SpaceInfo is what statvfs tells of a Library.
+type SpaceInfo struct {
+	BlockSize               uint64 // bytes
+	Blocks, Free, Available uint64 // blocks; Available is what uploads can use
+	Files, FreeFiles        uint64
+}
+
+// As finds an optional ability, such as [Space], [Keeper] or [Digest], of a
+// Library, File or Upload: its own, or that of what it is wrapped around. A
+// wrapper has a method Unwrap that returns that. One that must see the calls
+// of an ability has the ability itself.
+func As[T any](v any) (ability T, ok bool) {
+	for v != nil {
+		if ability, ok = v.(T); ok {
+			return ability, true
+		}
+		v = unwrap(v)
+	}
+	return ability, false
+}
+
+// unwrap is what v is wrapped around, or nil.
+func unwrap(v any) any {
+	switch v := v.(type) {
+	case interface{ Unwrap() Library }:
+		return v.Unwrap()
+	case interface{ Unwrap() File }:
+		return v.Unwrap()
+	case interface{ Unwrap() Upload }:
+		return v.Unwrap()
+	}
+	return nil
+}

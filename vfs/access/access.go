@@ -1,0 +1,131 @@
+// Package access is what an account may do with its library, for every protocol
+// alike: a [Session] holds the policy, remembers what it uploads, reports what
+// was done, and knows no protocol.
+//
+//	access.go     Session; where a path leads
+//	policy.go     the policy: one table
+//	operation.go  an operation becomes an Event, and an error what a client reads
+//	stat.go       Stat, Exists, Space
+//	list.go       List, Match
+//	open.go       Open and Digest; a file that is read
+//	create.go     Create: an upload begins
+//	change.go     Rename, Remove, SetAttr
+//	upload.go     an upload under way, and how it ends
+//	states.go     its states: one table
+//	pending.go    a name while this session uploads under it
+//	own.go        which files this session has published
+//	filepart.go   WinSCP's names for uploads under way
+//
+// Errors of its methods are for the person at the client: an [*vfs.Error] that
+// names nothing of the host, or [io.EOF]. The cause is in the log.
+package access
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"path"
+	"strings"
+	"sync/atomic"
+
+	"shelf/vfs"
+)
+
+// Options is what a [Session] is made from.
+type Options struct {
+	Library     vfs.Library
+	Account     string // who it is: the owner of partials
+	Permissions vfs.Permissions
+	MaxFileSize int64           // bytes; 0 is no cap
+	Report      func(vfs.Event) // called as each event ends, one at a time; nil is nobody
+	Log         *slog.Logger    // faults of the server; nil discards
+}
+
+// Session is an account at work, over one channel of a connection: what it
+// uploads there is its own. It belongs to one goroutine.
+//
+// Paths are those of SFTP: relative to "/", which is the library, with "." and
+// ".." meaning what they do elsewhere. None leads out.
+type Session struct {
+	ctx       context.Context // what the library is called with
+	account   string
+	library   share
+	report    func(vfs.Event)
+	log       *slog.Logger
+	open      atomic.Int32          // files, uploads and listings, for other goroutines
+	pending   map[place][]*Writer   // this session's uploads, by name; the newest of each is the last
+	published map[place]vfs.Version // what this session published
+	replacing place                 // a file that Rename is to replace: see announcesReplace
+}
+
+// New makes a Session; ctx is what the Library is called with.
+func New(ctx context.Context, o Options) *Session {
+	s := &Session{
+		ctx: ctx, account: o.Account, report: o.Report, log: o.Log,
+		library: share{Library: o.Library, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
+		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version),
+	}
+	if s.report == nil {
+		s.report = func(vfs.Event) {}
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// OpenHandles is how many files, uploads and listings are open now. It may be
+// called from any goroutine: a server that is to stop waits for zero.
+func (s *Session) OpenHandles() int { return int(s.open.Load()) }
+
+// Properties tells what the library promises beyond the contract.
+func (s *Session) Properties() vfs.Properties { return s.library.Properties() }
+
+// share is a library, and what the account may do in it.
+type share struct {
+	vfs.Library
+	held        permissions
+	maxFileSize int64 // bytes; 0 is no cap
+}
+
+// place is where a path leads: a name in a library. The library itself has the
+// name "".
+type place struct {
+	in   *share
+	name string
+}
+
+// resolve finds where a path leads. The error is that there is nothing.
+func (s *Session) resolve(p string) (place, error) {
+	at := place{&s.library, strings.TrimPrefix(clean(p), "/")}
+	if strings.Contains(at.name, "/") {
+		return at, vfs.NotExist()
+	}
+	return at, nil
+}
+
+// file is resolve for what must be a file.
+func (s *Session) file(p string) (place, error) {
+	at, err := s.resolve(p)
+	if err == nil && at.name == "" {
+		err = denied("that is the library itself")
+	}
+	return at, err
+}
+
+// clean is a path made absolute, without "." and "..".
+func clean(p string) string {
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	return path.Clean(p)
+}
+
+// IsRoot tells whether a path is that of the library itself.
+func IsRoot(p string) bool { return clean(p) == "/" }
+
+// exists is the answer for a name that is taken.
+func exists() error { return &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"} }
+
+// denied is the refusal of an account that lacks a permission.
+func denied(why string) error { return &vfs.Error{Kind: fs.ErrPermission, Why: why} }

@@ -1,0 +1,157 @@
+package access
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"shelf/vfs"
+)
+
+// Rename gives a file another name. Where that is taken the file there is
+// replaced if replace is set and the account may replace files.
+func (s *Session) Rename(old, new string, replace bool) (err error) {
+	op := s.begin(toRename, old)
+	op.event.Target = strings.TrimPrefix(clean(new), "/")
+	defer op.finish(&err)
+	from, err := s.file(old)
+	if err != nil {
+		return err
+	}
+	to, err := s.newFile(new)
+	if err == nil {
+		err = s.move(from, to, replace)
+	}
+	return aboutNew(op.event.Target, err)
+}
+
+// newFile is file for one that shall be: what is wrong with the name is said,
+// where otherwise there would be no such file.
+func (s *Session) newFile(path string) (place, error) {
+	at, err := s.file(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = vfs.CheckName(at.name)
+	}
+	return at, err
+}
+
+// aboutNew puts the new name into an error that is about that. The old name
+// stands before the reason anyway. Only a new name is bad or taken: an old one
+// would not exist.
+func aboutNew(new string, err error) error {
+	e := (*vfs.Error)(nil)
+	if !errors.As(err, &e) || e.Kind != fs.ErrExist && e.Kind != vfs.ErrName {
+		return err
+	}
+	return &vfs.Error{Kind: e.Kind, Why: vfs.Printable(new) + ": " + e.Reason(), Err: e.Err}
+}
+
+func (s *Session) move(from, to place, replace bool) error {
+	if err := s.may(toRename, from); err != nil {
+		return err
+	}
+	replace = (s.replaces(from, to) || replace) && to.in.allow(toReplace)
+	w := s.uploading(from)
+	switch {
+	case w != nil && from == to:
+		return nil
+	case from != to && s.uploading(to) != nil && !replace:
+		return exists()
+	case w != nil:
+		return s.renamePending(w, to, replace)
+	}
+	if err := from.in.Rename(s.ctx, from.name, to.name, replace); err != nil {
+		return err
+	}
+	s.drop(to)
+	s.renameOwn(from, to)
+	return nil
+}
+
+// Remove removes a file, or what the account could resume under that name.
+func (s *Session) Remove(path string) (err error) {
+	op := s.begin(toRemove, path)
+	defer op.finish(&err)
+	at, err := s.file(path)
+	if err != nil {
+		return err
+	}
+	if s.announcesReplace(at) {
+		op.quiet = true // Rename will tell
+		return nil
+	}
+	if err := s.may(toRemove, at); err != nil {
+		return err
+	}
+	err = vfs.NotExist()
+	if at.in.allow(toRemove) { // else only what is resumable is removed
+		err = at.in.Remove(s.ctx, at.name)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if s.uploading(at) != nil {
+		s.drop(at)
+		return nil
+	}
+	if err != nil {
+		return s.removePartial(at, err)
+	}
+	return nil
+}
+
+// removePartial removes what the account could resume, which nobody else sees;
+// the error is absent where there is no such thing.
+func (s *Session) removePartial(at place, absent error) error {
+	if _, err := s.partial(at); err != nil {
+		return absent
+	}
+	up, err := at.in.Create(s.ctx, at.name, vfs.CreateOptions{Create: true, Truncate: true, Owner: s.account})
+	if err != nil {
+		return err
+	}
+	return up.Abort()
+}
+
+// RemoveFolder refuses to remove a folder: there are none. Some clients try that
+// after a Remove was refused, and show this answer.
+func (s *Session) RemoveFolder() error {
+	if err := s.may(toRemoveFolder, place{in: &s.library}); err != nil {
+		return err
+	}
+	return &vfs.Error{Kind: vfs.ErrUnsupported, Why: "the library has no folders"}
+}
+
+// SetAttr changes the attributes of a file, or of the upload that this session
+// has under way under that name.
+func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
+	op := s.begin(toSetAttr, path)
+	defer op.finish(&err)
+	at, err := s.file(path)
+	if err != nil {
+		return err
+	}
+	if w := s.uploading(at); w != nil {
+		return w.setAttr(a)
+	}
+	if err := checkAttr(a); err != nil {
+		return err
+	}
+	if err := s.may(toSetAttr, at); err != nil {
+		return err
+	}
+	mine := s.holds(at)
+	i, err := at.in.SetAttr(s.ctx, at.name, a)
+	if err == nil && mine {
+		s.own(at, i)
+	}
+	return err
+}
+
+// checkAttr refuses what no account may set.
+func checkAttr(a vfs.Attr) error {
+	if a.HasOwner {
+		return denied("files here have no owner to change")
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package access
+
+import (
+	"io/fs"
+
+	"shelf/vfs"
+)
+
+// Flags is how a file is opened for writing.
+type Flags struct {
+	Read      bool        // for reading as well
+	Append    bool        // every write goes to the end, whatever its offset says
+	Create    bool        // also where there is none
+	Truncate  bool        // from nothing
+	Exclusive bool        // only where there is none; it has no meaning without Create
+	Mode      fs.FileMode // of a new file; 0 is the library's choice
+}
+
+// Replace is the flags of an upload that takes the place of what has the name.
+func Replace(mode fs.FileMode) Flags { return Flags{Create: true, Truncate: true, Mode: mode} }
+
+// Create begins an upload.
+func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
+	op := s.begin(toCreate, path)
+	defer op.started(&err)
+	at, err := s.file(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayCreate(at, f); err != nil {
+		return nil, err
+	}
+	o := s.createOptions(at, f)
+	if err := s.base(at, &o); err != nil {
+		return nil, err
+	}
+	up, err := at.in.Create(s.ctx, at.name, o)
+	if err != nil {
+		return nil, err
+	}
+	i, err := up.Stat()
+	if err != nil {
+		up.Abort()
+		return nil, err
+	}
+	w := &Writer{op: op, at: at, up: up, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
+	s.push(w)
+	s.open.Add(1)
+	return w, nil
+}
+
+func (s *Session) createOptions(at place, f Flags) vfs.CreateOptions {
+	return vfs.CreateOptions{
+		Create:    f.Create,
+		Truncate:  f.Truncate,
+		Exclusive: f.Create && f.Exclusive,
+		NoReplace: !at.in.allow(toReplace),
+		Mode:      f.Mode,
+		Owner:     s.account,
+		MaxSize:   at.in.maxFileSize,
+	}
+}
+
+// base is what an upload starts from that begins while another of the same name
+// is under way.
+func (s *Session) base(at place, o *vfs.CreateOptions) (err error) {
+	w := s.uploading(at)
+	switch {
+	case w == nil:
+		return nil
+	case o.Exclusive:
+		return exists()
+	case o.Truncate:
+		o.Create = true // without CREAT, too: to this session it exists
+		return nil
+	}
+	o.Base, err = w.up.Open()
+	return err
+}

@@ -1,0 +1,92 @@
+package access
+
+import (
+	"io"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+
+	"shelf/vfs"
+)
+
+// List opens the library to read what is in it.
+func (s *Session) List(path string) (_ *Listing, err error) {
+	op := s.begin(toList, path)
+	defer op.started(&err)
+	at, err := s.resolve(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case at.name != "":
+		return nil, &vfs.Error{Kind: fs.ErrNotExist, Why: "no such folder; the library has none"}
+	}
+	if err := s.may(toList, at); err != nil {
+		return nil, err
+	}
+	next, stop := iter.Pull2(at.in.List(s.ctx))
+	s.open.Add(1)
+	return &Listing{op: op, next: next, stop: stop}, nil
+}
+
+// Listing is an open folder, read a batch at a time. It is to be closed.
+type Listing struct {
+	op   *operation
+	next func() (vfs.Info, error, bool)
+	stop func()
+}
+
+// Next puts the next files into to and tells how many; the error is io.EOF at
+// the end.
+func (l *Listing) Next(to []vfs.Info) (n int, err error) {
+	defer func() {
+		l.op.recovered(recover(), &err)
+		err = l.op.s.told(l.op.name, "", err)
+	}()
+	for n < len(to) {
+		i, err, ok := l.next()
+		if !ok {
+			return n, io.EOF
+		}
+		if err != nil {
+			return n, err
+		}
+		to[n] = i
+		n++
+	}
+	return n, nil
+}
+
+// Close ends the listing.
+func (l *Listing) Close() error {
+	l.op.s.open.Add(-1)
+	l.stop()
+	l.op.report(nil)
+	return nil
+}
+
+// maxMatches bounds what a pattern may stand for, in names.
+const maxMatches = 1 << 16
+
+// Match lists the names that a pattern of [path.Match] stands for, sorted.
+func (s *Session) Match(pattern string) (names []string, err error) {
+	op := s.begin(toList, "")
+	defer op.finish(&err)
+	at := place{in: &s.library}
+	if err := s.may(toList, at); err != nil {
+		return nil, err
+	}
+	for i, err := range at.in.List(s.ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if ok, err := path.Match(pattern, i.Name); err != nil || !ok {
+			continue
+		}
+		if names = append(names, i.Name); len(names) > maxMatches {
+			return nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: "that stands for too many files; ask for fewer at a time"}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,348 @@
+package access_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"shelf/vfs"
+	"shelf/vfs/access"
+	"shelf/vfs/vfstest"
+)
+
+// model is what two sessions at one library should see, said as simply as can
+// be. Time is a count of steps. An upload is in the way of its name until it is
+// detached: ended, taken off its name, or overtaken.
+//
+//   - A name is, to its session, the upload that was opened last and is attached.
+//   - CLOSE publishes nothing of what was taken off its name.
+//   - Nor of what a later upload of the same name has overtaken by publishing,
+//     unless it was written to after the latest of those was opened.
+//   - Nor of what nothing was written to, if an older one is attached, or there is
+//     nothing new in it.
+type model struct {
+	now     int
+	files   map[string]string // what is published
+	uploads [2][]*modelUpload // open, in the order of opening
+}
+
+type modelUpload struct {
+	name      string
+	data      string
+	wrote     bool // there is something to publish, even without an older upload
+	based     bool // it started from something
+	excl      bool // CLOSE does not replace
+	attached  bool
+	takenOff  bool
+	overtaken bool
+	written   int // when
+	covered   int // when another was opened over it
+}
+
+// attached are a session's uploads that are in the way of a name.
+func (m *model) attached(who int, name string) (all []*modelUpload) {
+	for _, u := range m.uploads[who] {
+		if u.attached && u.name == name {
+			all = append(all, u)
+		}
+	}
+	return all
+}
+
+func (m *model) top(who int, name string) *modelUpload {
+	if all := m.attached(who, name); len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return nil
+}
+
+// takeOff has a name stand for something else.
+func (m *model) takeOff(who int, name string) {
+	for _, u := range m.attached(who, name) {
+		u.attached, u.takenOff = false, true
+	}
+}
+
+func (m *model) open(who int, name string, f access.Flags) (ok bool) {
+	top := m.top(who, name)
+	data, there := m.files[name]
+	if top != nil {
+		data, there = top.data, true
+	}
+	if f.Create && f.Exclusive && there || !there && !f.Create {
+		return false
+	}
+	u := &modelUpload{name: name, attached: true, excl: f.Create && f.Exclusive}
+	if there && !f.Truncate {
+		u.data, u.based = data, true
+	}
+	u.wrote = f.Truncate
+	for _, below := range m.attached(who, name) {
+		below.covered = m.now
+	}
+	m.uploads[who] = append(m.uploads[who], u)
+	return true
+}
+
+func (m *model) write(u *modelUpload, off int, text string) {
+	for len(u.data) < off+len(text) {
+		u.data += "\x00"
+	}
+	u.data = u.data[:off] + text + u.data[off+len(text):]
+	u.wrote, u.written = true, m.now
+}
+
+func (m *model) resize(u *modelUpload, size int) {
+	u.data = (u.data + strings.Repeat("\x00", size))[:size]
+	u.wrote, u.written = true, m.now
+}
+
+func (m *model) end(who int, u *modelUpload) {
+	u.attached = false
+	m.uploads[who] = slices.DeleteFunc(m.uploads[who], func(x *modelUpload) bool { return x == u })
+}
+
+func (m *model) close(who int, u *modelUpload) (ok bool) {
+	defer m.end(who, u)
+	all := m.attached(who, u.name)
+	below := all[:max(0, slices.Index(all, u))]
+	switch {
+	case u.takenOff, u.overtaken && u.written <= u.covered:
+		return true
+	case !u.wrote && len(below) > 0, !u.wrote && u.based:
+		return true
+	}
+	if _, there := m.files[u.name]; there && u.excl {
+		return false
+	}
+	m.files[u.name] = u.data
+	for _, b := range below {
+		b.attached, b.overtaken = false, true
+	}
+	return true
+}
+
+func (m *model) rename(who int, old, new string, replace bool) (ok bool) {
+	top := m.top(who, old)
+	data, there := m.files[old]
+	_, taken := m.files[new]
+	switch {
+	case top == nil && !there && (old == new || replace || m.top(who, new) == nil):
+		return false
+	case old == new:
+		return true
+	case (taken || m.top(who, new) != nil) && !replace:
+		return false
+	}
+	if there {
+		m.files[new] = data
+		delete(m.files, old)
+	}
+	m.takeOff(who, new)
+	if top != nil {
+		m.takeOff(who, old)
+		top.name, top.attached, top.takenOff = new, true, false
+		top.excl = !replace && !there
+		// It was opened last of those of its new name.
+		m.uploads[who] = append(slices.DeleteFunc(m.uploads[who], func(x *modelUpload) bool { return x == top }), top)
+	}
+	return true
+}
+
+func (m *model) remove(who int, name string) (ok bool) {
+	_, there := m.files[name]
+	ok = there || m.top(who, name) != nil
+	delete(m.files, name)
+	m.takeOff(who, name)
+	return ok
+}
+
+func (m *model) setSize(who int, name string, size int) (ok bool) {
+	if top := m.top(who, name); top != nil {
+		m.resize(top, size)
+		return true
+	}
+	data, there := m.files[name]
+	if there {
+		m.files[name] = (data + strings.Repeat("\x00", size))[:size]
+	}
+	return there
+}
+
+// play drives two sessions and the model with the same steps.
+type play struct {
+	t        testing.TB
+	lib      vfs.Library
+	model    model
+	sessions [2]*access.Session
+	writers  map[*modelUpload]*access.Writer
+	said     []string // the steps so far
+}
+
+func newPlay(t testing.TB) *play {
+	p := &play{t: t, lib: vfstest.NewMemory(), model: model{files: make(map[string]string)}, writers: make(map[*modelUpload]*access.Writer)}
+	for who := range p.sessions {
+		p.begin(who)
+	}
+	return p
+}
+
+func (p *play) begin(who int) {
+	p.sessions[who] = access.New(context.Background(), access.Options{Library: p.lib, Account: "ada", Permissions: everything()})
+}
+
+var modelNames = []string{"a", "b", "a.filepart"}
+
+// step does what three bytes say.
+func (p *play) step(op, x, y byte) {
+	who, name, other := int(x>>7), modelNames[int(x)%3], modelNames[int(y)%3]
+	s, m := p.sessions[who], &p.model
+	m.now++
+	var u *modelUpload
+	if n := len(m.uploads[who]); n > 0 {
+		u = m.uploads[who][int(y)%n]
+	}
+	switch op %= 16; {
+	case op < 4 || u == nil && op < 10:
+		if len(m.uploads[who]) == 4 {
+			return
+		}
+		f := access.Flags{Create: y&1 != 0, Truncate: y&2 != 0, Exclusive: y&4 != 0 && y&8 != 0}
+		w, err := s.Create(name, f)
+		p.agree(err, m.open(who, name, f), "%d opens %s %+v", who, name, f)
+		if err == nil {
+			p.writers[m.uploads[who][len(m.uploads[who])-1]] = w
+		}
+	case op < 7:
+		off, text := int(y>>6), strings.Repeat(string('a'+rune(p.model.now%26)), 1+int(y>>2&3))
+		_, err := p.writers[u].WriteAt([]byte(text), int64(off))
+		m.write(u, off, text)
+		p.agree(err, true, "%d writes %s to %s at %d", who, text, u.name, off)
+	case op < 9:
+		err := p.writers[u].Commit()
+		p.agree(err, m.close(who, u), "%d closes %s", who, u.name)
+	case op == 9:
+		err := p.writers[u].SetAttr(vfs.Attr{HasSize: true, Size: int64(y >> 5)})
+		m.resize(u, int(y>>5))
+		p.agree(err, true, "%d makes %s %d long", who, u.name, y>>5)
+	case op == 10:
+		p.agree(s.SetAttr(name, vfs.Attr{HasSize: true, Size: int64(y >> 5)}), m.setSize(who, name, int(y>>5)), "%d makes name %s %d long", who, name, y>>5)
+	case op < 14:
+		replace := y&128 != 0
+		p.agree(s.Rename(name, other, replace), m.rename(who, name, other, replace), "%d renames %s to %s, replacing %v", who, name, other, replace)
+	case op == 14:
+		p.agree(s.Remove(name), m.remove(who, name), "%d removes %s", who, name)
+	case op == 15 && y%4 == 0:
+		for _, u := range slices.Clone(m.uploads[who]) {
+			p.writers[u].Cut()
+			m.end(who, u)
+		}
+		p.begin(who)
+		p.said = append(p.said, fmt.Sprintf("%d is cut", who))
+	}
+	p.check()
+}
+
+// agree compares whether a step was done.
+func (p *play) agree(err error, ok bool, format string, args ...any) {
+	p.t.Helper()
+	p.said = append(p.said, fmt.Sprintf(format, args...)+fmt.Sprintf(": %v", err))
+	if (err == nil) != ok {
+		p.fail("the model says %v", ok)
+	}
+}
+
+func (p *play) fail(format string, args ...any) {
+	p.t.Helper()
+	p.t.Fatalf("%s\n%s", strings.Join(p.said, "\n"), fmt.Sprintf(format, args...))
+}
+
+// check compares what is published, and what each session sees.
+func (p *play) check() {
+	p.t.Helper()
+	var listed []string
+	for i, err := range p.lib.List(context.Background()) {
+		if err != nil {
+			p.fail("List: %v", err)
+		}
+		listed = append(listed, i.Name)
+	}
+	if want := slices.Sorted(maps.Keys(p.model.files)); !slices.Equal(listed, want) {
+		p.fail("published are %q, want %q", listed, want)
+	}
+	for who, s := range p.sessions {
+		if n := s.OpenHandles(); n != len(p.model.uploads[who]) {
+			p.fail("%d has %d open, want %d", who, n, len(p.model.uploads[who]))
+		}
+		for _, name := range modelNames {
+			want, there := p.model.files[name]
+			if top := p.model.top(who, name); top != nil {
+				want, there = top.data, true
+			}
+			got, found := p.read(s, name)
+			if there != found || got != want {
+				p.fail("%d reads %q in %s, there %v; want %q, %v", who, got, name, found, want, there)
+			}
+		}
+	}
+}
+
+func (p *play) read(s *access.Session, name string) (text string, there bool) {
+	i, err := s.Stat(name)
+	if err != nil {
+		return "", false
+	}
+	r, err := s.Open(name)
+	if err != nil {
+		p.fail("Open of %s: %v", name, err)
+	}
+	defer r.Close(nil)
+	b := make([]byte, i.Size+1)
+	n, _ := r.ReadAt(b, 0)
+	return string(b[:n]), true
+}
+
+// end closes what is open, the oldest first.
+func (p *play) end() {
+	for who := range p.sessions {
+		for _, u := range slices.Clone(p.model.uploads[who]) {
+			p.model.now++
+			p.agree(p.writers[u].Commit(), p.model.close(who, u), "%d closes %s", who, u.name)
+			p.check()
+		}
+	}
+}
+
+// Random steps of two sessions with four uploads each do what the model says.
+func TestUploadsAgainstModel(t *testing.T) {
+	plays := 1000
+	if testing.Short() {
+		plays = 300
+	}
+	for seed := range plays {
+		r := rand.New(rand.NewPCG(uint64(seed), 13))
+		p := newPlay(t)
+		p.said = append(p.said, fmt.Sprintf("seed %d", seed))
+		for range 40 {
+			p.step(byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32()))
+		}
+		p.end()
+	}
+}
+
+// FuzzUploads is the same with steps that are looked for.
+func FuzzUploads(f *testing.F) {
+	f.Add([]byte("\x00\x00\x03\x04\x00\x08\x00\x00\x03\x04\x00\x08\x07\x00\x01\x04\x00\x00\x07\x00\x00"))
+	f.Add([]byte("\x00\x00\x03\x04\x00\x00\x0b\x00\x81\x00\x01\x03\x07\x00\x00\x0e\x01\x00\x07\x00\x00"))
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		p := newPlay(t)
+		for ; len(steps) >= 3; steps = steps[3:] {
+			p.step(steps[0], steps[1], steps[2])
+		}
+		p.end()
+	})
+}

@@ -1,0 +1,108 @@
+package access
+
+import (
+	"crypto"
+	"io"
+
+	"shelf/vfs"
+)
+
+// Open opens a file for reading.
+func (s *Session) Open(path string) (_ *Reader, err error) {
+	op := s.begin(toRead, path)
+	defer op.started(&err)
+	f, err := s.openFor(toRead, path)
+	if err != nil {
+		return nil, err
+	}
+	s.open.Add(1)
+	return &Reader{op: op, file: f}, nil
+}
+
+func (s *Session) openFor(a action, path string) (vfs.File, error) {
+	at, err := s.file(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.may(a, at); err != nil {
+		return nil, err
+	}
+	if w := s.uploading(at); w != nil {
+		return w.up.Open()
+	}
+	return at.in.Open(s.ctx, at.name)
+}
+
+// Digest is the digest of a file's content, which a client gets no more of.
+func (s *Session) Digest(path string, algorithm crypto.Hash) (sum []byte, err error) {
+	s.open.Add(1)
+	defer s.open.Add(-1)
+	op := s.begin(toDigest, path)
+	defer op.finish(&err)
+	f, err := s.openFor(toDigest, path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return s.digestOf(f, algorithm)
+}
+
+// digestOf asks the file, or reads it.
+func (s *Session) digestOf(f vfs.File, a crypto.Hash) ([]byte, error) {
+	if d, ok := vfs.As[vfs.Digest](f); ok {
+		return d.Digest(s.ctx, a)
+	}
+	return vfs.ReadDigest(s.ctx, f, a)
+}
+
+// Reader is a file that is read. It is to be closed.
+type Reader struct {
+	op   *operation
+	file vfs.File
+	size int64 // bytes, when it was last looked at
+}
+
+// Name is what the client called it.
+func (r *Reader) Name() string { return r.op.event.Name }
+
+// ReadAt implements [io.ReaderAt].
+func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.file.ReadAt(p, off)
+	r.op.event.Bytes += int64(n)
+	if err != nil && err != io.EOF {
+		err = r.op.s.told("read", r.Name(), err)
+	}
+	return n, err
+}
+
+// Within is how many of n bytes at off there are, as far as can be told.
+func (r *Reader) Within(off int64, n int) int {
+	if off < 0 {
+		return 0
+	}
+	if off > r.size-int64(n) {
+		if i, err := r.file.Stat(); err == nil {
+			r.size = i.Size
+		}
+	}
+	return int(max(0, min(r.size-off, int64(n))))
+}
+
+// Stat describes the version that is read.
+func (r *Reader) Stat() (vfs.Info, error) {
+	i, err := r.file.Stat()
+	return i, r.op.s.told("fstat", r.Name(), err)
+}
+
+// Digest is that of the version that is read.
+func (r *Reader) Digest(a crypto.Hash) ([]byte, error) {
+	sum, err := r.op.s.digestOf(r.file, a)
+	return sum, r.op.s.told("digest", r.Name(), err)
+}
+
+// Close reports what was read; why is what kept it from being all, or nil.
+func (r *Reader) Close(why error) error {
+	r.op.s.open.Add(-1)
+	r.op.report(why)
+	return r.op.s.told("close", r.Name(), r.file.Close())
+}

@@ -1,0 +1,93 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"shelf/vfs"
+)
+
+// operation is one that is under way: it becomes one Event.
+type operation struct {
+	s     *Session
+	name  string // what the log calls it
+	event vfs.Event
+	quiet bool  // it is not reported
+	aside error // what the event says of what the client is told was done
+}
+
+func (s *Session) begin(a action, path string) *operation {
+	r := policy[a]
+	e := vfs.Event{Op: r.name, Name: strings.TrimPrefix(clean(path), "/"), Start: time.Now()}
+	return &operation{s: s, name: r.name, event: e, quiet: !r.event}
+}
+
+// started is deferred by what opens something, whose end reports: only a refusal
+// is reported now. A panic becomes an error, and an error what a client reads.
+func (op *operation) started(err *error) {
+	op.recovered(recover(), err)
+	if *err != nil {
+		op.report(*err)
+		*err = op.s.told(op.name, op.event.Name, *err)
+	}
+}
+
+// finish is deferred by what is done at once.
+func (op *operation) finish(err *error) {
+	op.recovered(recover(), err)
+	op.report(*err)
+	*err = op.s.told(op.name, op.event.Name, *err)
+}
+
+func (op *operation) recovered(p any, err *error) {
+	if p != nil {
+		*err = Panicked(op.s.log, p)
+	}
+}
+
+func (op *operation) report(err error) {
+	if op.quiet {
+		return
+	}
+	e := op.event
+	if err == nil {
+		err = op.aside
+	}
+	e.Duration, e.Err = time.Since(e.Start), err
+	op.s.report(e)
+}
+
+// told is what a client reads of an error of the library. What is not a plain
+// refusal is the server's fault, and goes to the log.
+func (s *Session) told(op, name string, err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	if s.ctx.Err() != nil && errors.Is(err, s.ctx.Err()) {
+		return &vfs.Error{Kind: vfs.ErrCut, Why: "the client is gone"}
+	}
+	e := (*vfs.Error)(nil)
+	known := errors.As(err, &e)
+	if !known || e.Err != nil {
+		s.log.Error("operation failed", "operation", op, "name", name, "error", err)
+	}
+	if !known {
+		return &vfs.Error{Kind: vfs.ErrIO, Why: "the server failed"}
+	}
+	return &vfs.Error{Kind: e.Kind, Why: e.Why}
+}
+
+// Panicked logs a panic, and is what a client reads of it.
+func Panicked(log *slog.Logger, value any) error {
+	log.Error("panic", "value", fmt.Sprint(value), "stack", string(debug.Stack()))
+	return errPanic()
+}
+
+func errPanic() error {
+	return &vfs.Error{Kind: vfs.ErrIO, Why: "the server failed; the request was not done"}
+}

@@ -1,0 +1,50 @@
+package access
+
+import "shelf/vfs"
+
+// own remembers a version that this session published.
+func (s *Session) own(at place, i vfs.Info) {
+	const most = 10000 // names; a session that uploads more forgets them
+	if !at.in.remembers(at.name) {
+		return
+	}
+	if len(s.published) >= most {
+		clear(s.published)
+	}
+	s.published[at] = i.Version
+}
+
+// isOwn tells whether a file is the one that this session published.
+func (s *Session) isOwn(at place, i vfs.Info) bool {
+	v, ok := s.published[at]
+	return ok && v == i.Version
+}
+
+// holds is isOwn for what has not been looked at.
+func (s *Session) holds(at place) bool {
+	if _, ok := s.published[at]; !ok {
+		return false
+	}
+	i, err := at.in.Stat(s.ctx, at.name)
+	return err == nil && s.isOwn(at, i)
+}
+
+// renameOwn keeps what was this session's own its own.
+func (s *Session) renameOwn(from, to place) {
+	v, ok := s.published[from]
+	delete(s.published, from)
+	if ok && to.in.remembers(to.name) {
+		s.published[to] = v
+	}
+}
+
+// remembers tells whether it matters that a file is a session's own: that it
+// excuses something which the account may not do otherwise.
+func (l *share) remembers(name string) bool {
+	for a, r := range policy {
+		if r.excuses&own != 0 && !l.allow(action(a)) {
+			return true
+		}
+	}
+	return isPart(name) && !l.allow(toRemove)
+}

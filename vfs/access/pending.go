@@ -1,0 +1,115 @@
+package access
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+
+	"shelf/vfs"
+)
+
+// A session's own upload answers by its name before it is closed, as an open
+// file does under POSIX: to Stat and SetAttr, and to Open, Create, Rename and
+// Remove as well. sshfs needs it: it returns from close(2) before it has sent
+// the CLOSE, so that what a program asks for next may come first. For all other
+// sessions there is nothing until CLOSE.
+//
+// The uploads of one name form a stack, in the order in which they were opened.
+// The name stands for the top one. When an upload publishes, those below it leave
+// the stack: the name stands for what is published then.
+
+// uploading is what this session uploads under a name, or nil.
+func (s *Session) uploading(at place) *Writer {
+	if stack := s.pending[at]; len(stack) > 0 {
+		return stack[len(stack)-1]
+	}
+	return nil
+}
+
+// push puts an upload that was just opened on top.
+func (s *Session) push(w *Writer) {
+	for _, below := range s.pending[w.at] {
+		below.turn(isCovered)
+	}
+	s.pending[w.at] = append(s.pending[w.at], w)
+}
+
+// drop empties the stack of a name, which stands for something else now.
+func (s *Session) drop(at place) {
+	for _, w := range s.pending[at] {
+		w.turn(isDropped)
+	}
+	delete(s.pending, at)
+}
+
+// setStack replaces the stack of a name.
+func (s *Session) setStack(at place, stack []*Writer) {
+	if len(stack) == 0 {
+		delete(s.pending, at)
+		return
+	}
+	s.pending[at] = stack
+}
+
+// stack is that of the upload's name, and how many are below the upload in it;
+// -1 is that it has left the stack.
+func (w *Writer) stack() (all []*Writer, below int) {
+	all = w.op.s.pending[w.at]
+	return all, slices.Index(all, w)
+}
+
+// below is the upload just below this one, or nil.
+func (w *Writer) below() *Writer {
+	if all, n := w.stack(); n > 0 {
+		return all[n-1]
+	}
+	return nil
+}
+
+// overtake takes those below off the stack, since this one has published.
+func (w *Writer) overtake() {
+	all, n := w.stack()
+	if n < 0 {
+		return
+	}
+	for _, below := range all[:n] {
+		below.turn(isOvertaken)
+	}
+	w.op.s.setStack(w.at, all[n:])
+}
+
+// leave takes an upload that has ended off the stack.
+func (w *Writer) leave() {
+	w.turn(isClosed)
+	all, n := w.stack()
+	if n < 0 {
+		return
+	}
+	if n > 0 && n == len(all)-1 {
+		all[n-1].turn(isUncovered)
+	}
+	w.op.s.setStack(w.at, slices.Delete(all, n, n+1))
+}
+
+// renamePending renames what this session uploads: it will be published under
+// the new name. What is published under the old one goes there at once.
+func (s *Session) renamePending(w *Writer, to place, replace bool) error {
+	if err := w.up.SetAttr(vfs.Attr{}); err != nil {
+		return err // it has failed already
+	}
+	err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
+	published := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := w.up.Rename(to.name, replace || published && to.in.allow(toReplace)); err != nil {
+		return err
+	}
+	all, n := w.stack()
+	s.setStack(w.at, all[:n])
+	s.drop(w.at)
+	s.drop(to)
+	w.at, w.op.event.Name = to, to.name
+	s.pending[to] = []*Writer{w}
+	return nil
+}

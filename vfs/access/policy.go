@@ -1,0 +1,166 @@
+package access
+
+import (
+	"errors"
+	"io/fs"
+
+	"shelf/vfs"
+)
+
+// permissions is a set of what an account may do.
+type permissions uint8
+
+const (
+	mayList permissions = 1 << iota
+	mayRead
+	mayWrite
+	mayOverwrite
+	mayRename
+	mayDelete
+)
+
+// permissionsOf reads [vfs.Permissions], and is all that does.
+func permissionsOf(p vfs.Permissions) (set permissions) {
+	for _, one := range [...]struct {
+		held bool
+		bit  permissions
+	}{
+		{p.List, mayList}, {p.Read, mayRead}, {p.Write, mayWrite},
+		{p.Overwrite, mayOverwrite}, {p.Rename, mayRename}, {p.Delete, mayDelete},
+	} {
+		if one.held {
+			set |= one.bit
+		}
+	}
+	return set
+}
+
+// action is something that needs a permission.
+type action int
+
+const (
+	toList         action = iota
+	toStat                // a published file
+	toSeePartial          // what the account could resume
+	toRead                // a file
+	toDigest              // a file
+	toCreate              // upload under a name that nothing is published under
+	toReplace             // upload under a name that a file has, or rename to it
+	toReadBack            // read what an upload started from
+	toRename              // a file, whatever its new name
+	toRemove              // a file
+	toRemoveFolder        // of which there are none
+	toSetAttr             // of a file
+	toSeeSpace            // of the library
+)
+
+// excuse is a set of what needs no permission.
+type excuse uint8
+
+const (
+	own         excuse = 1 << iota // a file that this session has published
+	pending                        // a name that this session uploads under
+	unpublished                    // the same, with nothing published under it
+	resumable                      // a partial, with nothing published under its name
+)
+
+// A rule is who may do one thing.
+type rule struct {
+	name    string      // of the operation, in events, logs and reasons
+	event   bool        // it is reported
+	needs   permissions // one of these is enough; 0 is that anyone may
+	excuses excuse      // one of these is enough, too
+	missing bool        // who has neither is told so where there is no such file
+	refusal string      // and this otherwise; "" is that there is no such file
+}
+
+// policy is all of it.
+var policy = [...]rule{
+	toList:         {"list", true, mayList, 0, false, "this account may not list files"},
+	toStat:         {"stat", false, mayList | mayRead, own | pending, false, ""},
+	toSeePartial:   {"stat", false, mayWrite, 0, false, ""},
+	toRead:         {"get", true, mayRead, 0, false, "this account may not read files"},
+	toDigest:       {"digest", true, mayRead, 0, false, "this account may not read files"},
+	toCreate:       {"put", true, mayWrite, 0, false, "this account may not upload files"},
+	toReplace:      {"put", true, mayOverwrite, 0, false, "a file of that name exists, and this account may not replace files"},
+	toReadBack:     {"put", true, mayRead, 0, false, "this account may not read files"},
+	toRename:       {"rename", true, mayRename, own | unpublished, false, "this account may not rename files"},
+	toRemove:       {"remove", true, mayDelete, resumable, false, "this account may not delete files"},
+	toRemoveFolder: {"rmdir", false, mayDelete, 0, false, "this account may not delete files, and there are no folders"},
+	toSetAttr:      {"setstat", true, mayOverwrite, own | pending, true, "this account may not change files"},
+	toSeeSpace:     {"statvfs", false, 0, 0, false, ""},
+}
+
+// allow tells whether the account has a permission for it.
+func (l *share) allow(a action) bool {
+	needs := policy[a].needs
+	return needs == 0 || l.held&needs != 0
+}
+
+// refuse is the refusal of it.
+func refuse(a action) error {
+	if why := policy[a].refusal; why != "" {
+		return denied(why)
+	}
+	return vfs.NotExist()
+}
+
+// may refuses what is neither allowed nor excused. It looks at the file only
+// where that matters.
+func (s *Session) may(a action, at place) error {
+	excuses := policy[a].excuses
+	switch {
+	case at.in.allow(a):
+		return nil
+	case excuses == 0:
+		return refuse(a)
+	case excuses&pending != 0 && s.uploading(at) != nil:
+		return nil
+	}
+	i, err := at.in.Stat(s.ctx, at.name)
+	switch {
+	case err == nil:
+		return refuseUnless(excuses&own != 0 && s.isOwn(at, i), a)
+	case !errors.Is(err, fs.ErrNotExist) || policy[a].missing:
+		return err
+	case s.uploading(at) != nil:
+		return refuseUnless(excuses&unpublished != 0, a)
+	}
+	_, err = s.partial(at)
+	return refuseUnless(err == nil && excuses&resumable != 0, a)
+}
+
+func refuseUnless(ok bool, a action) error {
+	if ok {
+		return nil
+	}
+	return refuse(a)
+}
+
+// mayCreate is the policy of an upload's beginning. Who may create and replace
+// needs no look at what is there.
+func (s *Session) mayCreate(at place, f Flags) error {
+	reads := f.Read && !f.Truncate && !at.in.allow(toReadBack)
+	if !reads && at.in.allow(toCreate) && at.in.allow(toReplace) {
+		return nil
+	}
+	if reads && s.uploading(at) != nil {
+		return refuse(toReadBack)
+	}
+	_, err := at.in.Stat(s.ctx, at.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s.may(toCreate, at)
+	case err != nil:
+		return err
+	case f.Create && f.Exclusive:
+		return nil // the library refuses it
+	case !at.in.allow(toReplace) && !at.in.allow(toCreate):
+		return refuse(toCreate)
+	case !at.in.allow(toReplace):
+		return refuse(toReplace)
+	case reads:
+		return refuse(toReadBack)
+	}
+	return nil
+}

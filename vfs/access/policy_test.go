@@ -1,0 +1,291 @@
+package access_test
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"shelf/vfs"
+	"shelf/vfs/access"
+	"shelf/vfs/vfstest"
+)
+
+// What stands under the name "f" when an operation is tried.
+type standing string
+
+const (
+	absent  standing = "absent"
+	foreign standing = "foreign" // somebody else has published it
+	own     standing = "own"     // this session has
+	pending standing = "pending" // this session has it open for writing, and nothing is published
+	over    standing = "over"    // the same, over somebody else's
+	partial standing = "partial" // the account can resume it
+)
+
+// The rules as they are documented for operators: what an account may do to what
+// stands there. The answer is nil, fs.ErrNotExist, fs.ErrPermission or fs.ErrExist.
+var rules = []struct {
+	op    string
+	event string // "" is none
+	do    func(*access.Session) error
+	rule  func(p vfs.Permissions, at standing) error
+}{
+	{"list", "list", func(s *access.Session) error {
+		l, err := s.List("/")
+		if err == nil {
+			err = l.Close()
+		}
+		return err
+	}, func(p vfs.Permissions, _ standing) error {
+		return needs(p.List)
+	}},
+	{"match", "list", func(s *access.Session) error { return second(s.Match("*")) }, func(p vfs.Permissions, _ standing) error {
+		return needs(p.List)
+	}},
+	// Every file can be seen by who may list or read; what one has uploaded
+	// oneself, or can go on with, by anyone. The rest is as if it were not there.
+	{"stat", "", func(s *access.Session) error { return second(s.Stat("f")) }, func(p vfs.Permissions, at standing) error {
+		switch at {
+		case own, pending, over:
+			return nil
+		case foreign:
+			return seen(p.List || p.Read)
+		case partial:
+			return seen(p.Write)
+		}
+		return fs.ErrNotExist
+	}},
+	{"get", "get", func(s *access.Session) error {
+		r, err := s.Open("f")
+		if err == nil {
+			err = r.Close(nil)
+		}
+		return err
+	}, reading},
+	{"digest", "digest", func(s *access.Session) error { return second(s.Digest("f", crypto.MD5)) }, reading},
+	{"put", "put", create(access.Flags{Create: true, Truncate: true}), uploading},
+	{"put without truncating", "put", create(access.Flags{Create: true}), uploading},
+	{"put that reads, too", "put", create(access.Flags{Create: true, Read: true}), func(p vfs.Permissions, at standing) error {
+		// What was there before may be read only by who may read.
+		switch {
+		case (at == pending || at == over) && !p.Read:
+			return fs.ErrPermission
+		case uploading(p, at) != nil:
+			return uploading(p, at)
+		case at == foreign || at == own:
+			return needs(p.Read)
+		}
+		return nil
+	}},
+	{"put exclusively", "put", create(access.Flags{Create: true, Exclusive: true, Truncate: true}), func(p vfs.Permissions, at standing) error {
+		switch at {
+		case foreign, own, over:
+			return fs.ErrExist
+		case pending:
+			if !p.Write {
+				return fs.ErrPermission
+			}
+			return fs.ErrExist
+		}
+		return needs(p.Write)
+	}},
+	{"put to what exists", "put", create(access.Flags{Truncate: true}), func(p vfs.Permissions, at standing) error {
+		if (at == absent || at == partial) && p.Write {
+			return fs.ErrNotExist
+		}
+		return uploading(p, at)
+	}},
+	// Renaming takes the permission, or that it is this session's own. What another
+	// has published under the name of one's upload is not.
+	{"rename", "rename", func(s *access.Session) error { return s.Rename("f", "new", false) }, renaming},
+	{"rename over a file", "rename", func(s *access.Session) error { return s.Rename("f", "taken", true) }, func(p vfs.Permissions, at standing) error {
+		if err := renaming(p, at); err != nil {
+			return err
+		}
+		if !p.Overwrite {
+			return fs.ErrExist
+		}
+		return nil
+	}},
+	{"rename to a taken name", "rename", func(s *access.Session) error { return s.Rename("f", "taken", false) }, func(p vfs.Permissions, at standing) error {
+		if err := renaming(p, at); err != nil {
+			return err
+		}
+		return fs.ErrExist
+	}},
+	// Deleting takes the permission, own or not; one's partial is nobody else's.
+	{"remove", "remove", func(s *access.Session) error { return s.Remove("f") }, func(p vfs.Permissions, at standing) error {
+		switch {
+		case at == partial && p.Write:
+			return nil
+		case !p.Delete:
+			return fs.ErrPermission
+		case at == absent || at == partial:
+			return fs.ErrNotExist
+		}
+		return nil
+	}},
+	// Attributes are changed by who may overwrite, and of one's own by anyone.
+	{"setattr", "setstat", func(s *access.Session) error { return s.SetAttr("f", vfs.Attr{HasMode: true, Mode: 0o600}) }, changing},
+	{"set a size", "setstat", func(s *access.Session) error { return s.SetAttr("f", vfs.Attr{HasSize: true, Size: 1}) }, changing},
+	{"chown", "setstat", func(s *access.Session) error { return s.SetAttr("f", vfs.Attr{HasOwner: true}) }, func(vfs.Permissions, standing) error {
+		return fs.ErrPermission
+	}},
+	{"rmdir", "", func(s *access.Session) error { return s.RemoveFolder() }, func(p vfs.Permissions, _ standing) error {
+		if !p.Delete {
+			return fs.ErrPermission
+		}
+		return vfs.ErrUnsupported
+	}},
+	{"space", "", func(s *access.Session) error { return second(s.Space("/")) }, func(vfs.Permissions, standing) error {
+		return vfs.ErrUnsupported // a library in memory does not know
+	}},
+}
+
+func needs(ok bool) error {
+	if ok {
+		return nil
+	}
+	return fs.ErrPermission
+}
+
+func seen(ok bool) error {
+	if ok {
+		return nil
+	}
+	return fs.ErrNotExist
+}
+
+func reading(p vfs.Permissions, at standing) error {
+	if !p.Read {
+		return fs.ErrPermission
+	}
+	return seen(at != absent && at != partial)
+}
+
+// uploading: a new name takes write, one that a file has takes overwrite, and
+// that the file is one's own does not matter.
+func uploading(p vfs.Permissions, at standing) error {
+	switch at {
+	case foreign, own, over:
+		return needs(p.Overwrite)
+	}
+	return needs(p.Write)
+}
+
+func renaming(p vfs.Permissions, at standing) error {
+	switch at {
+	case own, pending:
+		return nil
+	case foreign, over:
+		return needs(p.Rename)
+	}
+	if !p.Rename {
+		return fs.ErrPermission
+	}
+	return fs.ErrNotExist
+}
+
+func changing(p vfs.Permissions, at standing) error {
+	switch at {
+	case own, pending, over:
+		return nil
+	case foreign:
+		return needs(p.Overwrite)
+	}
+	return fs.ErrNotExist
+}
+
+func create(f access.Flags) func(*access.Session) error {
+	return func(s *access.Session) error {
+		w, err := s.Create("f", f)
+		if err == nil {
+			err = w.Commit()
+		}
+		return err
+	}
+}
+
+// Every operation with every set of permissions, whatever stands there.
+func TestPolicy(t *testing.T) {
+	for bits := range 1 << 6 {
+		p := vfs.Permissions{
+			List: bits&1 != 0, Read: bits&2 != 0, Write: bits&4 != 0,
+			Overwrite: bits&8 != 0, Rename: bits&16 != 0, Delete: bits&32 != 0,
+		}
+		for _, at := range []standing{absent, foreign, own, pending, over, partial} {
+			for _, r := range rules {
+				s, events, possible := stand(t, p, at)
+				if !possible {
+					continue
+				}
+				before := len(*events)
+				err, want := r.do(s), r.rule(p, at)
+				if want == nil && err != nil || !errors.Is(err, want) {
+					t.Errorf("%s of what is %s with %+v: %v, want %v", r.op, at, p, err, want)
+				}
+				checkEvent(t, fmt.Sprintf("%s of what is %s with %+v", r.op, at, p), (*events)[before:], r.event, err)
+			}
+		}
+	}
+}
+
+// checkEvent checks that an operation was reported, and that it failed if it did.
+func checkEvent(t *testing.T, what string, events []vfs.Event, op string, err error) {
+	t.Helper()
+	if op == "" {
+		if len(events) != 0 {
+			t.Errorf("%s: reported %+v", what, events)
+		}
+		return
+	}
+	if len(events) != 1 || events[0].Op != op || (events[0].Err != nil) != (err != nil) {
+		t.Errorf("%s: reported %+v, want one %s", what, events, op)
+	}
+}
+
+// stand makes a session with p, and what stands under "f" as said. Some of that
+// needs permissions, without which it is not possible.
+func stand(t *testing.T, p vfs.Permissions, at standing) (s *access.Session, events *[]vfs.Event, possible bool) {
+	t.Helper()
+	lib := vfstest.NewMemory()
+	publish(t, lib, "taken", "taken")
+	if at == foreign || at == over {
+		publish(t, lib, "f", "foreign")
+	}
+	if at == partial {
+		keepPartial(t, lib, "f")
+	}
+	events = new([]vfs.Event)
+	o := access.Options{Library: lib, Account: "ada", Permissions: p, Report: func(e vfs.Event) { *events = append(*events, e) }}
+	s = access.New(context.Background(), o)
+	if at != own && at != pending && at != over {
+		return s, events, true
+	}
+	w, err := s.Create("f", access.Replace(0))
+	if err == nil {
+		_, err = w.WriteAt([]byte("own"), 0)
+	}
+	if err == nil && at == own {
+		err = w.Commit()
+	}
+	return s, events, err == nil
+}
+
+func keepPartial(t *testing.T, lib vfs.Library, name string) {
+	t.Helper()
+	u, err := lib.Create(t.Context(), name, vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
+	if err == nil {
+		_, err = u.WriteAt(make([]byte, 64<<10), 0)
+	}
+	if err == nil {
+		k, _ := vfs.As[vfs.Keeper](u)
+		err = k.Keep()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

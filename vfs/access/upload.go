@@ -1,0 +1,190 @@
+package access
+
+import (
+	"crypto"
+	"errors"
+	"io"
+
+	"shelf/vfs"
+)
+
+// Writer is an upload under way. One of Commit, Cut and Abandon ends it; after
+// that they fail.
+type Writer struct {
+	op       *operation
+	at       place
+	up       vfs.Upload
+	state    state
+	readable bool
+	append   bool     // every write goes to the end
+	end      int64    // where that is
+	wrote    bool     // there is something to publish
+	attr     vfs.Attr // mode and times that were set
+	err      error    // the first
+}
+
+// Name is what the client called it, or renamed it to.
+func (w *Writer) Name() string { return w.op.event.Name }
+
+// Readable tells whether it was opened for reading as well.
+func (w *Writer) Readable() bool { return w.readable }
+
+// WriteAt implements [io.WriterAt].
+func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
+	if w.append {
+		off = w.end
+	}
+	w.turn(isWritten)
+	w.wrote = true
+	returned := w.state
+	w.turn(isTorn)
+	n, err := w.up.WriteAt(b, off)
+	w.state = returned
+	w.end = max(w.end, off+int64(n))
+	w.op.event.Bytes += int64(n)
+	if err != nil {
+		err = w.failed("write", err)
+	}
+	return n, err
+}
+
+// ReadAt implements [io.ReaderAt]: it reads what Commit would publish now.
+func (w *Writer) ReadAt(b []byte, off int64) (int, error) {
+	n, err := w.up.ReadAt(b, off)
+	if err != nil && err != io.EOF {
+		err = w.op.s.told("read", w.Name(), err)
+	}
+	return n, err
+}
+
+// Stat describes what Commit would publish now.
+func (w *Writer) Stat() (vfs.Info, error) {
+	i, err := w.up.Stat()
+	return i, w.op.s.told("fstat", w.Name(), err)
+}
+
+// Digest is that of what Commit would publish now.
+func (w *Writer) Digest(a crypto.Hash) ([]byte, error) {
+	sum, err := vfs.ReadDigest(w.op.s.ctx, w.up, a)
+	return sum, w.op.s.told("digest", w.Name(), err)
+}
+
+// SetAttr sets what the published file is to have; see [vfs.Upload].
+func (w *Writer) SetAttr(a vfs.Attr) error {
+	if err := w.setAttr(a); err != nil {
+		return w.failed("fsetstat", err)
+	}
+	return nil
+}
+
+func (w *Writer) setAttr(a vfs.Attr) error {
+	if err := checkAttr(a); err != nil {
+		return err
+	}
+	returned := w.state
+	w.turn(isTorn)
+	err := w.up.SetAttr(a)
+	w.state = returned
+	if err != nil {
+		return err
+	}
+	if a.HasSize {
+		w.turn(isWritten)
+		w.end, w.wrote = a.Size, true
+	}
+	if a.HasMode {
+		w.attr.HasMode, w.attr.Mode = true, a.Mode
+	}
+	if a.HasTimes {
+		w.attr.HasTimes, w.attr.Atime, w.attr.Mtime = true, a.Atime, a.Mtime
+	}
+	return nil
+}
+
+// Sync makes what was written survive a crash of the machine.
+func (w *Writer) Sync() error { return w.op.s.told("fsync", w.Name(), w.up.Sync()) }
+
+// failed keeps the first error, for the event, and returns what a client reads.
+func (w *Writer) failed(op string, err error) error {
+	if w.err == nil {
+		w.err = err
+	}
+	return w.op.s.told(op, w.Name(), err)
+}
+
+// Commit publishes the upload, unless its name was removed, renamed or published
+// anew meanwhile. On an error nothing was published; but see
+// [vfs.ErrUncertain].
+func (w *Writer) Commit() error { return w.finish(w.commit) }
+
+// Cut ends an upload whose client is gone: its beginning may be kept.
+func (w *Writer) Cut() error { return w.finish(w.keep) }
+
+// Abandon ends an upload of which nothing is to be kept, because of an error
+// that its methods returned, or else of why.
+func (w *Writer) Abandon(why string) error {
+	return w.finish(func() error {
+		if w.err == nil {
+			w.err = &vfs.Error{Kind: vfs.ErrCut, Why: why}
+		}
+		return errors.Join(w.err, w.up.Abort())
+	})
+}
+
+// errEnded is what who ends an upload twice is told.
+var errEnded = errors.New("the upload has ended")
+
+func (w *Writer) finish(how func() error) (err error) {
+	if w.state == ended {
+		return errEnded
+	}
+	defer w.op.s.open.Add(-1) // a server that stops waits for it to be published
+	defer w.op.finish(&err)
+	defer w.leave()
+	return how()
+}
+
+// errOvertaken is what the log says of an upload that is left out.
+var errOvertaken = errors.New("not published: the name was removed, renamed or published anew meanwhile")
+
+// leftOut ends an upload that is not to be published. It is false for others.
+func (w *Writer) leftOut() (err error, ok bool) {
+	switch outcomes[w.state] {
+	case leaveOut:
+		w.op.aside = errOvertaken
+		return w.up.Abort(), true
+	case fail:
+		w.up.Abort()
+		return errPanic(), true
+	}
+	return nil, false
+}
+
+func (w *Writer) commit() error {
+	if err, ok := w.leftOut(); ok {
+		return err
+	}
+	if below := w.below(); below != nil && !w.wrote {
+		// That one is published later, and with what was set here.
+		return errors.Join(below.setAttr(w.attr), w.up.Abort())
+	}
+	i, err := w.up.Commit(w.op.s.ctx)
+	if err != nil {
+		return err
+	}
+	w.overtake()
+	w.op.s.own(w.at, i)
+	return nil
+}
+
+// keep leaves what can be resumed, where that can be.
+func (w *Writer) keep() error {
+	if err, ok := w.leftOut(); ok {
+		return err
+	}
+	end := w.up.Abort
+	if k, ok := vfs.As[vfs.Keeper](w.up); ok {
+		end = k.Keep
+	}
+	return &vfs.Error{Kind: vfs.ErrCut, Err: end()}
+}

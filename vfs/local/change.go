@@ -1,0 +1,161 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"shelf/vfs"
+)
+
+// Rename implements [vfs.Library]. The folder is synced, so that what was renamed
+// stays renamed.
+func (d *Dir) Rename(_ context.Context, old, new string, replace bool) error {
+	if err := vfs.CheckName(new); err != nil {
+		return err
+	}
+	from, err := d.stat(old)
+	if err != nil {
+		return err
+	}
+	if old == new {
+		return nil
+	}
+	if err := d.usage.replacing(d, new, func() error { return d.rename(old, from.id, new, replace) }); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+func (d *Dir) rename(old string, from fileID, new string, replace bool) error {
+	defer d.names.hold(replace)()
+	to, err := d.checkTarget(new, replace)
+	switch {
+	case err != nil:
+		return err
+	case to == from:
+		// Both names are the same file, which rename(2) would leave so.
+		return vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
+	case to == fileID{}:
+		d.renames.tell(new)
+	}
+	return d.place(d.fd(), old, new, replace)
+}
+
+// publish gives the file entry of the stage folder its name in the library.
+func (d *Dir) publish(entry, name string, replace bool) error {
+	defer d.names.hold(replace)()
+	if _, err := d.checkTarget(name, replace); err != nil {
+		return err
+	}
+	return d.place(d.stages.fd(), entry, name, replace)
+}
+
+// place moves the file old of a folder on this file system to a name of the
+// library. Who calls it holds d.names and has called checkTarget.
+func (d *Dir) place(folder int, old, new string, replace bool) error {
+	if !replace {
+		return vfs.SystemError("rename", d.renameNoReplace(folder, old, new))
+	}
+	return vfs.SystemError("rename", unix.Renameat(folder, old, d.fd(), new))
+}
+
+// checkTarget refuses a name that stands for something else than a file, which
+// a rename would replace (a link, a FIFO) and which clients cannot see. It looks
+// once: between two looks another upload may publish a file. If there is a file
+// it tells which.
+func (d *Dir) checkTarget(name string, replace bool) (id fileID, err error) {
+	var st unix.Stat_t
+	err = unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return id, nil
+	}
+	if err != nil {
+		return id, vfs.SystemError("stat", err)
+	}
+	i, regular := infoOf(name, &st)
+	if !regular {
+		return id, &vfs.Error{Kind: vfs.ErrName, Why: "the name is taken by something that is not a file of the library"}
+	}
+	if !replace {
+		return id, &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+	}
+	return i.id, nil
+}
+
+// Remove implements [vfs.Library].
+func (d *Dir) Remove(_ context.Context, name string) error {
+	if _, err := d.stat(name); err != nil {
+		return err
+	}
+	remove := func() error {
+		defer d.names.hold(true)()
+		return vfs.SystemError("remove", unix.Unlinkat(d.fd(), name, 0))
+	}
+	if err := d.usage.replacing(d, name, remove); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+// SetAttr implements [vfs.Library].
+func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+	if a.HasSize {
+		return d.resize(ctx, name, a)
+	}
+	f, i, err := d.open(name)
+	if err != nil {
+		return vfs.Info{}, err
+	}
+	defer f.Close()
+	changed, err := setAttr(f, i.mode, a)
+	if err == nil && changed && d.o.Durability != NoFsync {
+		err = vfs.SystemError("fsync", f.Sync())
+	}
+	if err != nil {
+		return vfs.Info{}, err
+	}
+	return (&dirFile{File: f, name: name}).Stat()
+}
+
+// resize publishes the file anew with another size.
+func (d *Dir) resize(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+	u, err := d.Create(ctx, name, vfs.CreateOptions{})
+	if err != nil {
+		return vfs.Info{}, err
+	}
+	if err := u.SetAttr(a); err != nil {
+		u.Abort()
+		return vfs.Info{}, err
+	}
+	return u.Commit(ctx)
+}
+
+// setAttr sets mode and times of an open file, and tells whether it had to.
+func setAttr(f *os.File, old fs.FileMode, a vfs.Attr) (changed bool, err error) {
+	if a.HasMode && vfs.FileMode(a.Mode) != old {
+		if err := f.Chmod(vfs.FileMode(a.Mode)); err != nil {
+			return false, vfs.SystemError("chmod", err)
+		}
+		changed = true
+	}
+	if !a.HasTimes {
+		return changed, nil
+	}
+	atime, mtime := unix.NsecToTimespec(a.Atime.UnixNano()), unix.NsecToTimespec(a.Mtime.UnixNano())
+	return true, vfs.SystemError("set the times", setTimes(int(f.Fd()), atime, mtime))
+}
+
+// sync makes the folder's names durable.
+func (d *Dir) sync() error { return d.o.sync(d.dir) }
+
+// sync makes an open folder's names durable, where that is promised.
+func (o *Options) sync(folder *os.File) error {
+	if o.Durability == NoFsync {
+		return nil
+	}
+	return vfs.SystemError("fsync", folder.Sync())
+}

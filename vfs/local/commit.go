@@ -1,0 +1,163 @@
+package local
+
+import (
+	"context"
+	"errors"
+
+	"shelf/vfs"
+)
+
+// Sync implements [vfs.Upload]. The beginning of what is synced survives a crash as
+// a partial, where it would be kept if the client were gone.
+func (u *upload) Sync() error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if err := u.stage.Sync(); err != nil {
+		return u.content.Fail(vfs.SystemError("fsync", err))
+	}
+	if size := u.resumable(); size > 0 {
+		return u.content.Fail(u.stage.save(u.attempt, size))
+	}
+	return nil
+}
+
+// sync is Commit's: what the library promises, not what the client asked.
+func (u *upload) sync() error {
+	if u.d.o.Durability == NoFsync {
+		return nil
+	}
+	return vfs.SystemError("fsync", u.stage.Sync())
+}
+
+// Commit implements [vfs.Upload]. The order of the system calls is the promise:
+//
+//	copy_file_range  holes from the base, so the stage is the whole file
+//	ftruncate        to its size, where it ends in a hole
+//	fchmod utimensat
+//	fsync(stage)     the content is on disk before any name stands for it
+//	renameat         over the name: readers have the old file or the new one
+//	                 (renameat2, or linkat and unlinkat, where it must not replace)
+//	fsync(folder)    the name is on disk before the client is told
+//	unlinkat         a partial of the same owner and name, which is obsolete
+//	fsync(.shelf)    if there was one, or the stage was saved
+//
+// After an error of the last three the new file is there, whole, but a power cut
+// may undo that: it is uncertain.
+func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
+	if err := u.usable(); err != nil {
+		u.Abort()
+		return vfs.Info{}, err
+	}
+	if !u.content.Changed() {
+		i, err := u.commitAttr(ctx)
+		return i, errors.Join(err, u.Abort())
+	}
+	for _, step := range []func() error{u.content.Fill, u.setAttr, u.sync, u.publish} {
+		if err := step(); err != nil {
+			u.Abort()
+			return vfs.Info{}, err
+		}
+	}
+	i, err := (&dirFile{File: u.stage.File, name: u.name}).Stat()
+	late := errors.Join(u.d.sync(), u.obsolete(), u.stage.settleName())
+	return i, errors.Join(err, uncertain(late), u.close())
+}
+
+// uncertain is the error of a Commit that has renamed and could not sync that.
+func uncertain(err error) error {
+	if err == nil {
+		return nil
+	}
+	const why = "the server's disk failed after the file was published; it is not known whether that lasts"
+	return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: err}
+}
+
+// obsolete has nobody go on with a beginning that is older than what has been
+// published.
+func (u *upload) obsolete() error {
+	_, err := u.d.stages.attempts.win(u.attempt, func() error {
+		return u.d.stages.dropPartial(u.o.Owner, u.name)
+	})
+	return err
+}
+
+// commitAttr is the Commit of an upload into which nothing was written.
+func (u *upload) commitAttr(ctx context.Context) (vfs.Info, error) {
+	if !u.attr.HasMode && !u.attr.HasTimes {
+		return (&dirFile{File: u.base, name: u.name}).Stat()
+	}
+	return u.d.SetAttr(ctx, u.name, u.attr)
+}
+
+func (u *upload) setAttr() error {
+	a := u.attr
+	if !a.HasMode {
+		a.HasMode, a.Mode = true, u.mode
+	}
+	const stageMode = 0o600
+	_, err := setAttr(u.stage.File, stageMode, a)
+	return err
+}
+
+func (u *upload) publish() error {
+	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
+	err := u.d.usage.replacing(u.d, u.name, func() error {
+		return u.d.publish(u.stage.name, u.name, replace)
+	})
+	if err == nil {
+		u.settleUsage(u.content.Size())
+	}
+	return err
+}
+
+// Abort implements [vfs.Upload].
+func (u *upload) Abort() error {
+	if u.done {
+		return nil
+	}
+	return errors.Join(u.stage.unlink(), u.close())
+}
+
+// Keep implements [vfs.Keeper]. A partial is kept where it can be resumed: nothing
+// is published under the name, no write failed, and its client has not begun
+// anew meanwhile.
+func (u *upload) Keep() error {
+	size := u.resumable()
+	if u.done || size == 0 {
+		return u.Abort()
+	}
+	if _, err := u.d.stat(u.name); err == nil {
+		return u.Abort()
+	}
+	kept, err := u.stage.keep(u.attempt, size)
+	if err != nil || !kept {
+		return errors.Join(err, u.Abort())
+	}
+	u.settleUsage(size)
+	return u.close()
+}
+
+// resumable is how much of the upload can be kept, in bytes: the beginning that
+// was written without a gap, if it is worth it.
+func (u *upload) resumable() int64 {
+	size := u.content.Prefix()
+	if !u.d.o.Partials.worth(u.o.Owner, size) {
+		return 0
+	}
+	return size
+}
+
+// settleUsage hands the quota that the upload holds on to what it became.
+func (u *upload) settleUsage(size int64) {
+	u.d.usage.settle(u.charged, size)
+	u.charged = 0
+}
+
+// close ends the upload and gives back its descriptors and its quota.
+func (u *upload) close() error {
+	u.done = true
+	u.d.stages.attempts.end(u.attempt)
+	u.d.usage.give(u.charged)
+	return u.content.Close()
+}

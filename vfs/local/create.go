@@ -1,0 +1,123 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"shelf/vfs"
+	"shelf/vfs/spool"
+)
+
+// Create implements [vfs.Library].
+func (d *Dir) Create(_ context.Context, name string, o vfs.CreateOptions) (vfs.Upload, error) {
+	if err := vfs.CheckName(name); err != nil {
+		return nil, err
+	}
+	if o.Base != nil {
+		return d.createOver(name, o)
+	}
+	base, i, err := d.open(name)
+	switch {
+	case err == nil && (o.Create && o.Exclusive || o.NoReplace):
+		base.Close()
+		return nil, &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+	case err == nil:
+		return d.replace(name, base, i, o)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	if _, err := d.checkTarget(name, true); err != nil {
+		return nil, err
+	}
+	return d.createNew(name, o)
+}
+
+// createNew begins an upload under a name that stands for nothing: from the
+// owner's partial, if there is one and it is wanted.
+func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
+	u := d.begin(name, o)
+	u.mode = newMode(o.Mode)
+	err := u.resume()
+	if errors.Is(err, fs.ErrNotExist) && o.Create {
+		err = u.startEmpty()
+	}
+	if err != nil {
+		d.stages.attempts.end(u.attempt)
+		return nil, err
+	}
+	return u, nil
+}
+
+// begin is an upload that has no stage yet. From here on those of its owner and
+// name that began before keep nothing, if it starts from nothing.
+func (d *Dir) begin(name string, o vfs.CreateOptions) *upload {
+	mine := d.stages.attempts.begin(o.Owner, name, o.Truncate || o.Exclusive)
+	return &upload{d: d, name: name, o: o, attempt: mine}
+}
+
+// resume has the upload go on with the owner's partial, or drops one that is not
+// wanted. The error is fs.ErrNotExist if there is nothing to go on with.
+func (u *upload) resume() error {
+	if err := u.dropUnwanted(); err != nil {
+		return err
+	}
+	if u.o.Truncate || u.o.Exclusive {
+		return vfs.NotExist()
+	}
+	st, size, err := u.d.stages.takePartial(u.o.Owner, u.name)
+	if err != nil {
+		return err
+	}
+	// The quota counts it already.
+	u.stage, u.charged, u.content = st, size, spool.Resume(st.File, u, size)
+	u.d.usage.pledge(size)
+	return nil
+}
+
+// startEmpty gives the upload an empty stage.
+func (u *upload) startEmpty() (err error) {
+	if u.stage, err = u.d.stages.create(); err != nil {
+		return err
+	}
+	u.content = spool.New(u.stage.File, u)
+	return nil
+}
+
+// dropUnwanted drops the owner's partial if the upload starts from nothing.
+func (u *upload) dropUnwanted() error {
+	if !u.o.Truncate && !u.o.Exclusive {
+		return nil
+	}
+	return u.d.stages.dropPartial(u.o.Owner, u.name)
+}
+
+// replace begins an upload that will replace the file base.
+func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (vfs.Upload, error) {
+	u := d.begin(name, o)
+	u.mode = vfs.FileMode(i.mode)
+	err := u.dropUnwanted()
+	if err == nil {
+		err = u.startEmpty()
+	}
+	if err != nil {
+		d.stages.attempts.end(u.attempt)
+		base.Close()
+		return nil, err
+	}
+	if o.Truncate {
+		base.Close()
+		return u, nil
+	}
+	u.base, u.content = base, spool.Over(u.stage.File, u, base, i.size)
+	return u, nil
+}
+
+// newMode is the mode of a file that did not exist.
+func newMode(asked fs.FileMode) fs.FileMode {
+	if asked == 0 {
+		return 0o644
+	}
+	return vfs.FileMode(asked)
+}

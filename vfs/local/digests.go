@@ -1,0 +1,176 @@
+package local
+
+import (
+	"context"
+	"crypto"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"shelf/vfs"
+)
+
+// Digests remembers the digests of files, in memory and in a file, so that each
+// version is read once for each algorithm. One serves all libraries.
+//
+// A digest is found again only for the same device, inode, size, mtime and
+// ctime, in nanoseconds. Whatever changes content changes the ctime, which no
+// program can set; but a change right after another may leave it as it was,
+// since the clock of a file system has ticks. So nothing is remembered of a
+// file that was changed just now.
+type Digests struct {
+	log   *slog.Logger
+	now   func() time.Time
+	slots chan struct{} // as many as may be computed at a time
+
+	mu    sync.Mutex
+	file  *digestFile                 // mu
+	known map[digestKey]string        // mu
+	order []digestKey                 // of known, the oldest first; mu
+	busy  map[digestKey]chan struct{} // being computed, closed when done; mu
+}
+
+// digestKey is one digest of one version of a file.
+type digestKey struct {
+	algorithm          crypto.Hash
+	dev, ino           uint64
+	size, mtime, ctime int64 // bytes; nanoseconds since 1970
+}
+
+// maxDigests bounds how many are remembered: some 6 MiB of memory.
+const maxDigests = 1 << 15
+
+// settled is how long ago a file must have changed before its digest is
+// remembered: more than a tick of any file system's clock.
+const settled = 2 * time.Second
+
+// NewDigests remembers in the file path, which it makes when there is something
+// to remember. What it cannot read or write there is logged and does no harm.
+func NewDigests(path string, log *slog.Logger) *Digests {
+	return &Digests{
+		log: log, now: time.Now, slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		file: &digestFile{path: path}, busy: make(map[digestKey]chan struct{}),
+	}
+}
+
+// of is the digest of an open file.
+func (d *Digests) of(ctx context.Context, f *os.File, a crypto.Hash) ([]byte, error) {
+	for {
+		key, err := keyOf(f, a)
+		if err != nil {
+			return nil, err
+		}
+		sum, wait, done := d.take(key)
+		switch {
+		case sum != nil:
+			return sum, nil
+		case done != nil:
+			defer d.release(key, done)
+			return d.compute(ctx, f, key)
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return nil, &vfs.Error{Kind: vfs.ErrCut, Why: "the client is gone"}
+		}
+	}
+}
+
+// take is a digest that is known; or what to wait for, when another computes
+// it; or, for who is to compute it, what to release.
+func (d *Digests) take(key digestKey) (sum []byte, wait <-chan struct{}, done chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil {
+		d.load()
+	}
+	if sum, ok := d.known[key]; ok {
+		return []byte(sum), nil, nil
+	}
+	if wait, ok := d.busy[key]; ok {
+		return nil, wait, nil
+	}
+	done = make(chan struct{})
+	d.busy[key] = done
+	return nil, nil, done
+}
+
+func (d *Digests) release(key digestKey, done chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.busy, key)
+	close(done)
+}
+
+// compute reads the file, and remembers the digest if what was read is for sure
+// what the key stands for.
+func (d *Digests) compute(ctx context.Context, f *os.File, key digestKey) ([]byte, error) {
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	case <-ctx.Done():
+	}
+	sum, err := vfs.ReadDigest(ctx, f, key.algorithm)
+	if err != nil {
+		return nil, vfs.SystemError("read", err)
+	}
+	after, err := keyOf(f, key.algorithm)
+	if err == nil && after == key && d.now().Sub(time.Unix(0, key.ctime)) > settled {
+		d.remember(key, string(sum))
+	}
+	return sum, nil
+}
+
+func (d *Digests) remember(key digestKey, sum string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.add(key, sum)
+	if err := d.file.append(key, sum); err != nil {
+		d.log.Warn("a digest was not saved", "err", err)
+	}
+	if d.file.lines > 2*maxDigests {
+		d.warn("the digests were not tidied up", d.file.rewrite(d.order, d.known))
+	}
+}
+
+// add makes room by forgetting the oldest; mu is held.
+func (d *Digests) add(key digestKey, sum string) {
+	if _, ok := d.known[key]; !ok {
+		d.order = append(d.order, key)
+	}
+	d.known[key] = sum
+	if len(d.order) > maxDigests {
+		delete(d.known, d.order[0])
+		d.order = d.order[1:]
+	}
+}
+
+// load reads what was remembered before; mu is held.
+func (d *Digests) load() {
+	d.known = make(map[digestKey]string)
+	d.warn("digests of before are not known", d.file.load(d.add))
+}
+
+func (d *Digests) warn(what string, err error) {
+	if err != nil {
+		d.log.Warn(what, "err", err)
+	}
+}
+
+// keyOf describes the version that is open.
+func keyOf(f *os.File, a crypto.Hash) (digestKey, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return digestKey{}, vfs.SystemError("fstat", err)
+	}
+	return digestKey{
+		algorithm: a, dev: uint64(st.Dev), ino: st.Ino, size: st.Size,
+		mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
+	}, nil
+}

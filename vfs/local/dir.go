@@ -1,0 +1,216 @@
+// Package local is a library in a folder of the server's own disk.
+//
+//	dir.go stat.go        Dir: open, describe
+//	list.go folder.go     list; reading a folder's names
+//	change.go link.go     rename, remove, set attributes; renaming without replacing
+//	renames.go            what a listing under way is told of renames
+//	create.go upload.go   an upload: what it starts from, and while it goes on
+//	draft.go              an upload that is opened again before it has ended
+//	commit.go             how it is published: the promise, in one screen
+//	stage.go              the hidden folder where uploads wait
+//	partial.go attempts.go  what is kept of an upload that was cut; which of two
+//	saved.go              what fsync@openssh.com made survive a crash
+//	room.go usage.go      how much there may be: limits, quota, the disk
+//	digests.go digestfile.go  digests that are remembered
+//	probe.go              whether a folder could be a library
+//	dir_linux.go dir_bsd.go  system calls that differ
+package local
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"shelf/vfs"
+)
+
+// Durability is what Commit waits for.
+type Durability string
+
+const (
+	// Fsync is the default: what Commit acknowledged survives a power cut.
+	Fsync Durability = "fsync"
+	// NoFsync survives a crash of the server, not one of the machine.
+	NoFsync Durability = "none"
+)
+
+// Options configures a local library; the zero value is the default.
+type Options struct {
+	Durability   Durability
+	Quota        int64         // bytes of all files, stages and partials; 0 is no quota
+	MinFreeSpace int64         // bytes of the file system that uploads leave free
+	Partials     *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
+	Digests      *Digests      // remembers the digests of files; nil is to compute them each time
+	Log          *slog.Logger  // warnings and faults; nil discards
+}
+
+// Dir is the Library in a local directory, on Unix.
+//
+// A name is one path element, so openat on the directory's own descriptor with
+// O_NOFOLLOW, then fstat, is free of races: whatever a local process swaps in,
+// what was opened is a regular file that lies in this directory or it is
+// closed again unread. O_NONBLOCK keeps a FIFO from holding us up.
+type Dir struct {
+	o      Options
+	dir    *os.File // the library
+	stages *stages
+	usage  *usage
+
+	names   nameLock
+	renames renames
+}
+
+// Open opens the directory path as a library and takes it for this process:
+// it makes the hidden stage folder, discards what a crash left there, and
+// fails if another process serves it, if it is not a directory or cannot be
+// written.
+func Open(path string, o Options) (*Dir, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Partials == nil {
+		rules := DefaultPartialRules()
+		o.Partials = &rules
+	}
+	dir, err := os.OpenFile(path, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open library: %w", err)
+	}
+	stages, err := openStages(dir, &o)
+	if err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("library %s: %w", path, err)
+	}
+	d := &Dir{o: o, dir: dir, stages: stages, names: nameLock{twoSteps: stages.twoSteps}}
+	d.usage = &usage{quota: o.Quota, count: d.count}
+	return d, nil
+}
+
+// Properties implements [vfs.Library].
+func (d *Dir) Properties() vfs.Properties {
+	return vfs.Properties{
+		Durable: d.o.Durability != NoFsync, AtomicRename: true, OldVersionsReadable: true, Fsync: true,
+	}
+}
+
+// Close gives the library back. Uploads that are open fail.
+func (d *Dir) Close() error {
+	return errors.Join(d.stages.close(), d.dir.Close())
+}
+
+func (d *Dir) fd() int { return int(d.dir.Fd()) }
+
+// Stat implements [vfs.Library].
+func (d *Dir) Stat(_ context.Context, name string) (vfs.Info, error) {
+	i, err := d.stat(name)
+	return i.public(), err
+}
+
+func (d *Dir) stat(name string) (info, error) {
+	i, regular, err := d.look(name)
+	switch {
+	case err != nil:
+		return info{}, vfs.SystemError("stat", err)
+	case !regular:
+		return info{}, vfs.NotExist()
+	}
+	return i, nil
+}
+
+// look describes what has a name; regular is false for what is not a file of
+// the library. The error is the system's.
+func (d *Dir) look(name string) (i info, regular bool, err error) {
+	if vfs.CheckName(name) != nil {
+		return info{}, false, nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return info{}, false, err
+	}
+	i, regular = infoOf(name, &st)
+	return i, regular, nil
+}
+
+// Open implements [vfs.Library].
+func (d *Dir) Open(_ context.Context, name string) (vfs.File, error) {
+	f, _, err := d.open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &dirFile{f, name, d.o.Digests}, nil
+}
+
+func (d *Dir) open(name string) (*os.File, info, error) {
+	if vfs.CheckName(name) != nil {
+		return nil, info{}, vfs.NotExist()
+	}
+	return openRegular(d.fd(), name)
+}
+
+// openRegular opens a regular file of the folder dir for reading.
+func openRegular(dir int, name string) (*os.File, info, error) {
+	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, info{}, vfs.SystemError("open", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return nil, info{}, vfs.SystemError("fstat", err)
+	}
+	i, regular := infoOf(name, &st)
+	if !regular {
+		unix.Close(fd)
+		return nil, info{}, vfs.NotExist()
+	}
+	return os.NewFile(uintptr(fd), name), i, nil
+}
+
+// dirFile is an open version of a file.
+type dirFile struct {
+	*os.File
+	name    string
+	digests *Digests // or nil
+}
+
+// Digest implements [vfs.Digest].
+func (f *dirFile) Digest(ctx context.Context, a crypto.Hash) ([]byte, error) {
+	if f.digests == nil {
+		sum, err := vfs.ReadDigest(ctx, f.File, a)
+		return sum, vfs.SystemError("read", err)
+	}
+	return f.digests.of(ctx, f.File, a)
+}
+
+// Stat describes this version, whatever the name stands for by now.
+func (f *dirFile) Stat() (vfs.Info, error) {
+	i, err := f.stat()
+	return i.public(), err
+}
+
+func (f *dirFile) stat() (info, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return info{}, vfs.SystemError("fstat", err)
+	}
+	i, _ := infoOf(f.name, &st)
+	return i, nil
+}
+
+// ReadAt implements io.ReaderAt; past the largest offset is past the end.
+func (f *dirFile) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, io.EOF
+	}
+	n, err := f.File.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		err = vfs.SystemError("read", err)
+	}
+	return n, err
+}

@@ -1,0 +1,130 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"shelf/vfs"
+)
+
+// openTwoSteps is a library on a file system without RENAME_NOREPLACE.
+func openTwoSteps(t *testing.T) (*Dir, string) {
+	t.Helper()
+	path := t.TempDir()
+	d, err := Open(path, Options{Durability: NoFsync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	d.names.twoSteps = true
+	return d, path
+}
+
+func publishFile(t *testing.T, d *Dir, name, text string) {
+	t.Helper()
+	u, err := d.Create(context.Background(), name, vfs.CreateOptions{Create: true, Truncate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.WriteAt([]byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.Commit(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without RENAME_NOREPLACE a rename is link and unlink. A posix-rename the other
+// way between the two did nothing and was answered OK, and then the name that
+// it had made was unlinked.
+func TestTwoStepRenameAgainstRenameBack(t *testing.T) {
+	d, path := openTwoSteps(t)
+	for i := range 2000 {
+		publishFile(t, d, "c", fmt.Sprint(i))
+		var both sync.WaitGroup
+		var back error
+		both.Go(func() { d.Rename(t.Context(), "c", "a", false) })
+		both.Go(func() { back = d.Rename(t.Context(), "a", "c", true) })
+		both.Wait()
+		there := "a"
+		if back == nil {
+			there = "c"
+		}
+		if text, err := os.ReadFile(filepath.Join(path, there)); err != nil || string(text) != fmt.Sprint(i) {
+			t.Fatalf("after the rename back was answered with %v, %s: %q, %v", back, there, text, err)
+		}
+		if back == nil {
+			if err := d.Remove(t.Context(), "c"); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := d.Remove(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A file that is published under the old name between link and unlink was
+// unlinked: an acknowledged upload was lost.
+func TestTwoStepRenameAgainstPublish(t *testing.T) {
+	d, path := openTwoSteps(t)
+	for i := range 2000 {
+		publishFile(t, d, "c", "old")
+		var both sync.WaitGroup
+		var moved error
+		both.Go(func() { moved = d.Rename(t.Context(), "c", "a", false) })
+		both.Go(func() { publishFile(t, d, "c", fmt.Sprint(i)) })
+		both.Wait()
+		at := "c"
+		if _, err := os.Stat(filepath.Join(path, "c")); errors.Is(err, fs.ErrNotExist) {
+			at = "a" // the rename came last and took the new one
+		}
+		if text, err := os.ReadFile(filepath.Join(path, at)); err != nil || string(text) != fmt.Sprint(i) {
+			t.Fatalf("published %d; the rename was answered with %v; %s holds %q, %v", i, moved, at, text, err)
+		}
+		os.Remove(filepath.Join(path, "c"))
+		os.Remove(filepath.Join(path, "a"))
+	}
+}
+
+// It never replaces, and a rename that fails leaves both files as they were.
+func TestTwoStepRenameKeepsWhatIsThere(t *testing.T) {
+	d, path := openTwoSteps(t)
+	publishFile(t, d, "a", "a")
+	publishFile(t, d, "b", "b")
+	if err := d.Rename(t.Context(), "a", "b", false); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("renamed over a file: %v", err)
+	}
+	if err := d.Rename(t.Context(), "a", "c", false); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"b": "b", "c": "a"} {
+		if text, _ := os.ReadFile(filepath.Join(path, name)); string(text) != want {
+			t.Errorf("%s holds %q", name, text)
+		}
+	}
+}
+
+// After a crash between the two steps both names are one file. A posix-rename
+// from one to the other then ends with one name, as its client was told.
+func TestRenameOfTwoNamesOfOneFile(t *testing.T) {
+	d, path := openTwoSteps(t)
+	publishFile(t, d, "a", "a")
+	if err := os.Link(filepath.Join(path, "a"), filepath.Join(path, "b")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Rename(t.Context(), "a", "b", true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Stat(t.Context(), "a"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the old name: %v", err)
+	}
+	if _, err := d.Stat(t.Context(), "b"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,122 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"golang.org/x/sys/unix"
+
+	"shelf/vfs"
+)
+
+// List implements [vfs.Library]. It reads the folder as it goes, so that a million
+// files cost no more memory than a batch of names.
+//
+// A file that is renamed meanwhile must not be missed: the place of its new
+// name may be passed already, and its old one gone. What [Dir.Rename] does
+// meanwhile is noted (renames.go). What others do is seen when a name that was
+// read is gone when it is looked at: then the folder is read again for that
+// inode. When nothing is missed, nothing is read again.
+func (d *Dir) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
+	return func(yield func(vfs.Info, error) bool) {
+		l := &lister{d: d, ctx: ctx, yield: yield, renamed: d.renames.follow()}
+		defer d.renames.leave(l.renamed)
+		if err := l.run(); err != nil && err != errStopped {
+			yield(vfs.Info{}, vfs.SystemError("list", err))
+		}
+	}
+}
+
+// errStopped is the end of a listing whose caller wants no more.
+var errStopped = errors.New("stopped")
+
+// lister is one List under way.
+type lister struct {
+	d       *Dir
+	ctx     context.Context
+	yield   func(vfs.Info, error) bool
+	renamed *renamed
+	missed  map[uint64]bool // inodes of names that were gone; nil if there are none
+}
+
+// The bounds of reading again: how often, and for how many files at a time.
+const (
+	maxRereads = 16
+	maxMissed  = 1024
+)
+
+// run reads the folder, and again until nothing is missed that is still there.
+func (l *lister) run() error {
+	if _, err := l.read(func(entry) bool { return true }); err != nil {
+		return err
+	}
+	for range maxRereads {
+		if err := l.lookAtRenamed(); err != nil {
+			return err
+		}
+		if len(l.missed) == 0 {
+			return nil
+		}
+		found, err := l.read(func(e entry) bool { return l.missed[e.inode] && !l.renamed.has(e.name) })
+		if err != nil || found == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the folder once and looks at what is wanted of it.
+func (l *lister) read(wanted func(entry) bool) (n int, err error) {
+	for e, err := range folderEntries(l.d.fd()) {
+		if err = errors.Join(err, l.ctx.Err()); err != nil {
+			return n, err
+		}
+		if !wanted(e) {
+			continue
+		}
+		n++
+		if err := l.look(e); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// look yields a file. What cannot be described does not exist for clients.
+func (l *lister) look(e entry) error {
+	i, regular, err := l.d.look(e.name)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		if l.missed == nil {
+			l.missed = make(map[uint64]bool)
+		}
+		if len(l.missed) < maxMissed {
+			l.missed[e.inode] = true
+		}
+		return nil
+	case err != nil, !regular:
+		return nil
+	}
+	delete(l.missed, e.inode)
+	l.renamed.saw(e.name)
+	if !l.yield(i.public(), nil) {
+		return errStopped
+	}
+	return nil
+}
+
+// lookAtRenamed yields what has a name that a rename made while the folder was
+// read, unless the name has been listed after that.
+func (l *lister) lookAtRenamed() error {
+	for {
+		name, ok := l.renamed.next()
+		if !ok {
+			return nil
+		}
+		// If it is gone again, the rename that took it made another name.
+		if i, regular, err := l.d.look(name); err == nil && regular && !l.yield(i.public(), nil) {
+			return errStopped
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package local
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"shelf/vfs"
+)
+
+// stageFolder is the hidden folder at the library's top where uploads wait. It
+// is on the library's own file system, so that rename(2) publishes; its name
+// starts with a dot, so that no client can reach it.
+const stageFolder = ".shelf"
+
+// stages is the open stage folder. It is flat: every entry is one stage or, as
+// its name says, a partial or a saved stage.
+//
+// Nothing in it counts on its own after a power cut but those two, so only what
+// makes, takes or removes one of them syncs the folder: an unlink or a rename
+// that was not synced is undone by the cut. A stage that comes back is
+// discarded at the next start; a partial that comes back would be resumed.
+type stages struct {
+	folder   *os.File
+	o        *Options
+	attempts attempts
+	twoSteps bool // renameat2 cannot rename without replacing here
+}
+
+// openStages makes the stage folder of a library if need be, takes it for this
+// process, and discards what a crash left: which parts of such a stage were
+// written is not known, unless it was saved.
+func openStages(library *os.File, o *Options) (*stages, error) {
+	lib := int(library.Fd())
+	err := unix.Mkdirat(lib, stageFolder, 0o700)
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, fmt.Errorf("make the stage folder %s: %w (the library must be writable by the server)", stageFolder, err)
+	}
+	if err == nil {
+		err = o.sync(library) // or a power cut takes all that is kept in it
+	} else {
+		err = nil
+	}
+	fd, openErr := unix.Openat(lib, stageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err = errors.Join(err, openErr); err != nil {
+		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
+	}
+	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), o: o}
+	if err := s.take(lib); err != nil {
+		s.folder.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// take locks the folder against a second server, which would discard our
+// stages, and empties it.
+func (s *stages) take(library int) error {
+	if err := unix.Flock(s.fd(), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return errors.New("another shelfd serves it; stop that one first, or serve another folder")
+		}
+		return fmt.Errorf("lock the stage folder: %w", err)
+	}
+	if err := unix.Fchmod(s.fd(), 0o700); err != nil {
+		return fmt.Errorf("close the stage folder to others: %w", err)
+	}
+	if err := s.clear(library); err != nil {
+		return fmt.Errorf("discard the stages of a crash: %w", err)
+	}
+	return s.probe()
+}
+
+// clear removes every stage, and the partials whose time has come. A saved
+// stage becomes a partial.
+func (s *stages) clear(library int) error {
+	var saved []savedName
+	removed := false
+	for name, err := range folderNames(s.fd()) {
+		if err != nil {
+			return err
+		}
+		if isPartial(name) && s.isResumable(name) {
+			continue
+		}
+		if entry, ok := parseSaved(name); ok {
+			saved = append(saved, entry)
+			continue
+		}
+		if err := unix.Unlinkat(s.fd(), name, 0); err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		s.o.Log.Info("discarded what was left of an upload", "stage", name)
+		removed = true
+	}
+	if err := s.recover(saved, library); err != nil {
+		return err
+	}
+	if !removed && len(saved) == 0 {
+		return nil
+	}
+	return s.sync()
+}
+
+// probe fails where no stage can be made, and finds out how one is renamed.
+func (s *stages) probe() error {
+	st, err := s.create()
+	if err != nil {
+		return fmt.Errorf("cannot be written: %w", errors.Unwrap(err))
+	}
+	to := rand.Text()
+	err = renameNoReplace(s.fd(), st.name, s.fd(), to)
+	switch {
+	case err == nil:
+		st.name = to
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOTSUP):
+		s.twoSteps = true
+	default:
+		return errors.Join(fmt.Errorf("cannot rename: %w", err), st.discard())
+	}
+	return st.discard()
+}
+
+// sync makes the names in the folder durable, where that is promised.
+func (s *stages) sync() error { return s.o.sync(s.folder) }
+
+func (s *stages) fd() int { return int(s.folder.Fd()) }
+
+func (s *stages) close() error { return s.folder.Close() }
+
+// stage is one file of the stage folder.
+type stage struct {
+	*os.File
+	in    *stages
+	name  string
+	saved int64 // bytes that its name says survive a crash; see save
+}
+
+// create makes an empty stage that only the server can open.
+func (s *stages) create() (*stage, error) {
+	name := rand.Text()
+	fd, err := unix.Openat(s.fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, vfs.SystemError("create a stage", err)
+	}
+	return &stage{File: os.NewFile(uintptr(fd), name), in: s, name: name}, nil
+}
+
+// discard closes and removes the stage.
+func (st *stage) discard() error { return errors.Join(st.unlink(), st.File.Close()) }
+
+func (st *stage) unlink() error {
+	if err := unix.Unlinkat(st.in.fd(), st.name, 0); err != nil {
+		return vfs.SystemError("remove a stage", err)
+	}
+	return st.settleName()
+}
+
+// settleName is called when the stage has left its name: one that was saved
+// must not come back after a power cut.
+func (st *stage) settleName() error {
+	if st.saved == 0 {
+		return nil
+	}
+	st.saved = 0
+	return st.in.sync()
+}

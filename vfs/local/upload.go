@@ -1,0 +1,123 @@
+package local
+
+import (
+	"io/fs"
+	"os"
+
+	"shelf/vfs"
+	"shelf/vfs/spool"
+)
+
+// upload is a file in the making: a stage over the file that it replaces.
+type upload struct {
+	d         *Dir
+	name      string
+	o         vfs.CreateOptions
+	attempt   attempt
+	stage     *stage
+	content   *spool.File // what was written to the stage, over base
+	base      *os.File    // the version the upload starts from, or nil
+	mode      fs.FileMode
+	attr      vfs.Attr // mode and times to set at Commit
+	roomUntil int64    // offset up to which the disk was found to have room
+	charged   int64    // bytes of the quota it holds
+	done      bool
+}
+
+// WriteAt implements [vfs.Upload].
+func (u *upload) WriteAt(p []byte, off int64) (int, error) {
+	if err := u.usable(); err != nil {
+		return 0, err
+	}
+	return u.content.WriteAt(p, off)
+}
+
+// ReadAt implements [vfs.Upload].
+func (u *upload) ReadAt(p []byte, off int64) (int, error) {
+	if u.done {
+		return 0, errEnded()
+	}
+	return u.content.ReadAt(p, off)
+}
+
+// Stat implements [vfs.Upload].
+func (u *upload) Stat() (vfs.Info, error) {
+	i, err := (&dirFile{File: u.current(), name: u.name}).stat()
+	if err != nil {
+		return vfs.Info{}, err
+	}
+	i.size, i.mode = u.content.Size(), u.mode
+	if u.attr.HasMode {
+		i.mode = vfs.FileMode(u.attr.Mode)
+	}
+	if u.attr.HasTimes {
+		i.mtime = u.attr.Mtime
+	}
+	return i.public(), nil
+}
+
+// current is the file that has the content: the base as long as nothing differs
+// from it.
+func (u *upload) current() *os.File {
+	if u.content.Changed() {
+		return u.stage.File
+	}
+	return u.base
+}
+
+// SetAttr implements [vfs.Upload].
+func (u *upload) SetAttr(a vfs.Attr) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if a.HasSize {
+		if err := u.content.Truncate(a.Size); err != nil {
+			return err
+		}
+	}
+	if a.HasMode {
+		u.attr.HasMode, u.attr.Mode = true, a.Mode
+	}
+	if a.HasTimes {
+		u.attr.HasTimes, u.attr.Atime, u.attr.Mtime = true, a.Atime, a.Mtime
+	}
+	return nil
+}
+
+// Rename implements [vfs.Upload].
+func (u *upload) Rename(new string, replace bool) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if err := vfs.CheckName(new); err != nil {
+		return err
+	}
+	if _, err := u.d.checkTarget(new, replace); err != nil {
+		return err
+	}
+	if err := u.stage.unsave(); err != nil {
+		return u.content.Fail(err)
+	}
+	u.d.stages.attempts.end(u.attempt)
+	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new, false)
+	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
+	return nil
+}
+
+// Change implements [spool.Owner]: what was saved is about to change.
+func (u *upload) Change(off int64) error {
+	if off >= u.stage.saved {
+		return nil
+	}
+	return u.stage.unsave()
+}
+
+// usable is the error that ended the upload, or nil.
+func (u *upload) usable() error {
+	if u.done {
+		return errEnded()
+	}
+	return u.content.Err()
+}
+
+func errEnded() error { return &vfs.Error{Kind: vfs.ErrBadHandle, Why: "the upload has ended"} }
