@@ -13,8 +13,12 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; Go says whether there is one.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
+# What --version prints: the tag or the commit, and whether there are changes since.
+# Without git it is empty, and the programs say that they do not know.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+
 build:
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./cmd/shelfd ./cmd/shelf
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.commit=$(VERSION)' -o bin/ ./cmd/shelfd ./cmd/shelf
 
 # Who has the usual ed25519 key logs in with that; for others a pair is made
 # that is good for nothing but this.
@@ -33,7 +37,7 @@ library:
 	@./bin/shelfd keygen .shelf-demo/id_ed25519
 
 test:
-	go test $(RACE) ./...
+	go test $(RACE) -timeout 30m ./...
 
 check:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }

@@ -18,25 +18,24 @@ import (
 	"unicode"
 )
 
-// An Account is one who may log in.
+// An Account may log in.
 type Account struct {
 	Name           string
 	AuthorizedKeys *AuthorizedKeys // nil is none
 	PasswordHash   string          // argon2id, as [HashPassword] writes it; "" is none
 	TOTPSecret     string          // in base32; "" is none
-	Methods        []Chain         // one of which must succeed; nil is what follows from the above
-	Principals     []string        // names that a certificate may be for; nil is the account's own
+	Methods        []Chain         // one of these must succeed; nil is those that the fields above allow
+	Principals     []string        // names that a certificate may be for; nil is the account's name
 	From           *Sources        // where it may log in from; nil is anywhere
-	Expires        time.Time       // from when on it may not; zero is never
+	Expires        time.Time       // when it ends; zero is never
 }
 
-// Options is what [Accounts] are made of.
+// Options says what [Accounts] are made of.
 type Options struct {
 	Accounts []Account
 
-	// KeyFiles names a file of authorized keys for accounts that are not among
-	// Accounts, with %u for the account's name: it exists if its file does. ""
-	// is none.
+	// KeyFiles is the path of files that make accounts: a file of authorized
+	// keys makes an account of the name that stands for %u. "" is none.
 	KeyFiles string
 
 	TrustedUserCAKeys string     // file of keys whose certificates are trusted; "" is none
@@ -67,8 +66,8 @@ type Accounts struct {
 // maxName is the longest name of an account, in bytes.
 const maxName = 64
 
-// CheckName refuses names that could not be typed after "sftp", or that would
-// be another file when they are put into a path.
+// CheckName refuses a name that could not be typed after "sftp", or that would
+// change the meaning of a path that it is put into.
 func CheckName(name string) error {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) || strings.ContainsRune(`/\:%`, r) }
 	switch {
@@ -82,11 +81,10 @@ func CheckName(name string) error {
 	return nil
 }
 
-// A Fault is why accounts cannot be made: what is wrong with a setting, which
-// has its name in snake_case.
+// A Fault is something wrong with a setting of an account, or of all accounts.
 type Fault struct {
-	Account string // "" for a setting of all
-	Setting string // "" for the account itself
+	Account string // "" for a setting of all accounts
+	Setting string // its name, as "totp_secret"; "" for the account itself
 	Err     error
 }
 
@@ -103,8 +101,8 @@ func (f *Fault) Error() string {
 
 func (f *Fault) Unwrap() error { return f.Err }
 
-// NewAccounts makes the set of accounts; each needs a name of its own and a way
-// to log in. The error is one or several of [Fault].
+// NewAccounts makes the accounts. Each needs a name of its own and a way to log
+// in. The error is a [Fault] or several, joined.
 func NewAccounts(o Options) (*Accounts, error) {
 	if len(o.Accounts) == 0 && o.KeyFiles == "" {
 		return nil, &Fault{Err: errors.New("there is no account, so nobody could log in")}
@@ -141,7 +139,7 @@ func (a *Accounts) add(account Account) error {
 		return &Fault{Account: account.Name, Err: err}
 	}
 	if _, twice := a.byName[account.Name]; twice {
-		return &Fault{Account: account.Name, Err: errors.New("it is there twice")}
+		return &Fault{Account: account.Name, Err: errors.New("there are two accounts of this name")}
 	}
 	if err := a.settle(&account); err != nil {
 		return err
@@ -150,7 +148,7 @@ func (a *Accounts) add(account Account) error {
 	return nil
 }
 
-// settle checks an account, and fills in what follows from the rest.
+// settle checks an account and fills in the fields that were left out.
 func (a *Accounts) settle(account *Account) error {
 	if err := account.checkSecrets(); err != nil {
 		return err
@@ -177,9 +175,9 @@ func (a *Accounts) settle(account *Account) error {
 	return nil
 }
 
-// subject is what a login is judged by: the account that was asked for or, in
-// the place of one that does not exist, another. With that all takes the same
-// path, and the same time, and ends in the same answer.
+// subject is the account that a login is checked against: the one that was asked
+// for or, if that does not exist, another in its place. So a login to an unknown
+// name takes the same path and the same time, and ends with the same answer.
 type subject struct {
 	Account
 	exists bool
@@ -195,7 +193,7 @@ func (a *Accounts) find(name string) subject {
 	return subject{a.standIn(name), false}
 }
 
-// dropFile is the file of KeyFiles that makes a name an account, if it is there.
+// dropFile is the key file that makes an account of this name; nil is none.
 func (a *Accounts) dropFile(name string) *AuthorizedKeys {
 	if a.o.KeyFiles == "" || CheckName(name) != nil {
 		return nil
@@ -220,8 +218,8 @@ func (a *Accounts) droppedAccount(name string, file *AuthorizedKeys) Account {
 	return Account{Name: name, AuthorizedKeys: file, Methods: []Chain{{publicKey}}, Principals: []string{name}}
 }
 
-// standIn picks an account for a name that is none: always the same one, so
-// that trying again does not tell either.
+// standIn picks an account in the place of an unknown name. It is always the same
+// for that name, so that a second try shows no difference.
 func (a *Accounts) standIn(name string) Account {
 	if len(a.names) > 0 {
 		return a.byName[a.names[a.pick(name, len(a.names))]]
@@ -231,15 +229,15 @@ func (a *Accounts) standIn(name string) Account {
 	return a.droppedAccount("", a.firstOf)
 }
 
-// pick is a number below n that hangs on the name alone.
+// pick is a number below n that depends on the name alone.
 func (a *Accounts) pick(name string, n int) int {
 	mac := hmac.New(sha256.New, a.secret[:])
 	mac.Write([]byte(name))
 	return int(binary.BigEndian.Uint64(mac.Sum(nil)) % uint64(n))
 }
 
-// usable is nil if the account may log in from there at that time. The reason
-// is a clause for the person who has proven to be its owner.
+// usable is nil if the account may log in from this address now. The error is
+// shown to the person, who has proven to be its owner.
 func (a Account) usable(from net.Addr, now time.Time) error {
 	if !a.Expires.IsZero() && !now.Before(a.Expires) {
 		return fmt.Errorf("this account expired on %s", a.Expires.UTC().Format(timeFormat))
@@ -250,5 +248,5 @@ func (a Account) usable(from net.Addr, now time.Time) error {
 	return nil
 }
 
-// timeFormat is how times are told to people.
+// timeFormat is how people are shown times.
 const timeFormat = "2006-01-02 15:04 UTC"

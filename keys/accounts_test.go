@@ -197,11 +197,16 @@ func TestKeyFileRefused(t *testing.T) {
 		"in a folder for all": {func(p string) error {
 			return firstOf(put(p, line, 0o600), os.Chmod(filepath.Dir(p), 0o777))
 		}, "others may replace"},
-		"missing":    {func(string) error { return nil }, "no such file"},
-		"empty":      {func(p string) error { return put(p, nil, 0o600) }, "no key that can log in"},
-		"no good":    {func(p string) error { return put(p, []byte("#\n\nwonder "+string(line)), 0o600) }, "line 3: option"},
-		"a FIFO":     {func(p string) error { return unix.Mkfifo(p, 0o600) }, "not a regular file"},
-		"a folder":   {func(p string) error { return os.Mkdir(p, 0o700) }, "not a regular file"},
+		"missing":       {func(string) error { return nil }, "no such file"},
+		"empty":         {func(p string) error { return put(p, nil, 0o600) }, "no key that can log in"},
+		"no good":       {func(p string) error { return put(p, []byte("#\n\nwonder "+string(line)), 0o600) }, "line 3: option"},
+		"a FIFO":        {func(p string) error { return unix.Mkfifo(p, 0o600) }, "not a regular file"},
+		"a folder":      {func(p string) error { return os.Mkdir(p, 0o700) }, "not a regular file"},
+		"a private key": {func(p string) error { _, err := Generate(p, ""); return err }, "this is a private key; the public one, from the .pub file"},
+		"PuTTY's":       {func(p string) error { return put(p, []byte("PuTTY-User-Key-File-3: ssh-ed25519\n"), 0o600) }, "this is a private key"},
+		"a remark on one": {func(p string) error {
+			return put(p, append([]byte("# -----BEGIN OPENSSH PRIVATE KEY-----\n"), line...), 0o600)
+		}, ""},
 		"too large":  {func(p string) error { return put(p, bytes.Repeat(line, 20000), 0o600) }, "larger than"},
 		"large":      {func(p string) error { return put(p, bytes.Repeat(line, 5000), 0o600) }, ""},
 		"one line":   {func(p string) error { return put(p, bytes.Repeat([]byte("x"), maxAuthorizedKeys), 0o600) }, "line 1"},

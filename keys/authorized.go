@@ -7,17 +7,21 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
 )
 
-// maxAuthorizedKeys is the largest authorized_keys file that is read, in bytes:
-// some ten thousand keys. It is read at each login, and by strangers' asking.
+// maxAuthorizedKeys is the size of the largest authorized_keys file, in bytes:
+// some ten thousand keys. Any stranger's try to log in has it read.
 const maxAuthorizedKeys = 1 << 20
 
-// ErrNoKey is a file without a key that could log in, and with nothing else.
+// ErrNoKey is the error of a file that has no lines but empty ones and comments.
 var ErrNoKey = errors.New("it lists no key that can log in")
+
+// ErrPrivateKey is the error of a private key where a public key belongs.
+var ErrPrivateKey = errors.New("this is a private key; the public one, from the .pub file beside it, is wanted")
 
 // AuthorizedKeys is a file of keys in OpenSSH's format (sshd(8), "AUTHORIZED_KEYS
 // FILE FORMAT"). It is looked at each time it is asked, and read anew if it is
@@ -36,7 +40,7 @@ type AuthorizedKeys struct {
 	warned [sha256.Size]byte // of the content whose faults have been logged; mu
 }
 
-// NewAuthorizedKeys names a file of keys; log gets a warning for each line that
+// NewAuthorizedKeys makes one of a path. log gets a warning for each line that
 // cannot be used, once for each content of the file.
 func NewAuthorizedKeys(path string, log *slog.Logger) *AuthorizedKeys {
 	return &AuthorizedKeys{path: path, log: log, now: time.Now}
@@ -61,14 +65,14 @@ func (a *AuthorizedKeys) Add(lines ...string) error {
 // Path is the name of the file, "" for none.
 func (a *AuthorizedKeys) Path() string { return a.path }
 
-// exists tells whether there is something under the name of the file.
+// exists tells whether the file exists.
 func (a *AuthorizedKeys) exists() bool {
 	_, err := os.Stat(a.path)
 	return err == nil
 }
 
-// Check is nil when at least one key of the file can log in now. The error says
-// what is wrong with the file.
+// Check is nil if the file has a key that can log in now. The error says what is
+// wrong with the file.
 func (a *AuthorizedKeys) Check() error {
 	if a.path == "" && len(a.inline) > 0 {
 		return nil
@@ -78,8 +82,11 @@ func (a *AuthorizedKeys) Check() error {
 		return err
 	}
 	keys, faults := parseAuthorizedKeys(content)
-	if len(keys) > 0 {
+	switch {
+	case len(keys) > 0:
 		return nil
+	case isPrivateKey(content):
+		return fmt.Errorf("%s: %w", a.path, ErrPrivateKey)
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%s: none of its lines is a key that can log in: %w", a.path, errors.Join(few(faults)...))
@@ -139,7 +146,7 @@ func (a *AuthorizedKeys) list(stamp fileStamp, read func() ([]authorizedKey, err
 	return list, nil
 }
 
-// warn logs the lines that are skipped, but not again at every login.
+// warn logs the lines that are skipped, once and not at every login.
 func (a *AuthorizedKeys) warn(content []byte, faults []error) {
 	sum := sha256.Sum256(content)
 	a.mu.Lock()
@@ -154,8 +161,8 @@ func (a *AuthorizedKeys) warn(content []byte, faults []error) {
 	}
 }
 
-// few are the first of many faults, and how many more there are: in a file that
-// is no list of keys at all, every line is one.
+// few shortens a list of many faults: in a file that is something else than a
+// list of keys, every line is a fault.
 func few(faults []error) []error {
 	const shown = 3
 	if len(faults) <= shown {
@@ -165,8 +172,8 @@ func few(faults []error) []error {
 }
 
 // parseAuthorizedKeys returns the keys of the lines that can be used and, for
-// each that cannot, what is wrong with it. A line that is not understood whole
-// is not used at all: what was not understood may have been a restriction.
+// each other line, what is wrong with it. A line is not used if any part of it is
+// not understood: that part may restrict the key.
 func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) {
 	eachLine(content, func(number int, text string) error {
 		key, fault := parseLine(text)
@@ -177,11 +184,20 @@ func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) 
 		}
 		return nil
 	})
+	if isPrivateKey(content) { // each of its lines is a fault
+		faults = []error{ErrPrivateKey}
+	}
 	return keys, faults
 }
 
+// privateKey is how a private key begins, in the formats of OpenSSH and PuTTY.
+var privateKey = regexp.MustCompile(`(?m)^-----BEGIN [A-Z ]*PRIVATE KEY-----|\APuTTY-User-Key-File-`)
+
+// isPrivateKey tells whether a file holds a private key.
+func isPrivateKey(content []byte) bool { return privateKey.Match(content) }
+
 // eachLine calls f with the number and text of each line that is neither empty
-// nor a comment, until f fails.
+// nor a comment. It stops when f fails.
 func eachLine(content []byte, f func(number int, text string) error) error {
 	number := 0
 	for line := range bytes.SplitSeq(content, []byte("\n")) {

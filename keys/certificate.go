@@ -12,12 +12,11 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// certified is a certificate that an authority has signed, and what restricts
-// it: what is in it, and what the line of authorized_keys says that trusts the
-// authority.
+// certified is a certificate of an authority that is trusted. It is restricted by
+// what is in it, and by the line of authorized_keys that trusts the authority.
 type certified struct {
 	cert       *ssh.Certificate
-	principals []string       // of which the certificate must have one
+	principals []string       // the certificate must be for one of these
 	line       *authorizedKey // nil for an authority of trusted_user_ca_keys
 }
 
@@ -47,7 +46,7 @@ func (a *Accounts) certified(who subject, lines []authorizedKey, cert *ssh.Certi
 	return granted
 }
 
-// certPrincipals are the names that a certificate may be for by this line.
+// certPrincipals are the names that this line allows in a certificate.
 func (k authorizedKey) certPrincipals(account string) []string {
 	if k.principals != nil {
 		return k.principals
@@ -55,8 +54,8 @@ func (k authorizedKey) certPrincipals(account string) []string {
 	return []string{account}
 }
 
-// checkSigned is nil for a certificate of a strong key, for a user, that its
-// authority has signed with a strong signature.
+// checkSigned is nil for a user certificate with a strong key and a strong
+// signature.
 func checkSigned(cert *ssh.Certificate) error {
 	if cert.CertType != ssh.UserCert {
 		return errors.New("it is not a certificate for a user")
@@ -67,8 +66,8 @@ func checkSigned(cert *ssh.Certificate) error {
 	if !slices.Contains(UserAlgorithms(), cert.Signature.Format) {
 		return fmt.Errorf("signatures of type %s are not accepted", cert.Signature.Format)
 	}
-	// The checker also looks at principals, times and options, which are judged
-	// later, with a reason: for it they are as it likes them.
+	// The checker also checks principals, times and options. It is given values
+	// that pass, since usable checks these later and says why.
 	checker := ssh.CertChecker{SupportedCriticalOptions: criticalOptions(cert), Clock: validNow(cert)}
 	principal := ""
 	if len(cert.ValidPrincipals) > 0 {
@@ -88,7 +87,7 @@ func validNow(cert *ssh.Certificate) func() time.Time {
 	return func() time.Time { return time.Unix(int64(min(cert.ValidAfter, math.MaxInt64)), 0) }
 }
 
-// usable is nil if the certificate may be used from there at that time.
+// usable is nil if the certificate may be used from this address now.
 func (c certified) usable(from net.Addr, now time.Time) error {
 	if c.line != nil {
 		if err := c.line.usable(from, now); err != nil {
@@ -119,9 +118,9 @@ func certTime(second uint64) string {
 	return time.Unix(int64(min(second, math.MaxInt32*100)), 0).UTC().Format(timeFormat)
 }
 
-// options judges the critical options (PROTOCOL.certkeys): one that is not
-// known forbids to use the certificate. To force what is all there is here
-// changes nothing.
+// options checks the critical options (PROTOCOL.certkeys). One that is not known
+// forbids the certificate. force-command=internal-sftp changes nothing: this
+// server offers nothing else.
 func (c certified) options(from net.Addr) error {
 	for name, value := range c.cert.CriticalOptions {
 		switch {

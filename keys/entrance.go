@@ -13,15 +13,15 @@ import (
 // An Entrance is how one account could log in, as its files are now.
 type Entrance struct {
 	Account string
-	Ways    []string  // each enough by itself, as "2 keys" or "password + code"; nil is that nobody could
-	Expires time.Time // from when on it may not; zero is never
-	Err     error     // what is wrong with its keys, or why there is no way
+	Ways    []string  // each is enough, as "2 keys" or "password + code"; nil is that nobody could
+	Expires time.Time // when it ends; zero is never
+	Err     error     // what is wrong with its keys, or why there are no Ways
 }
 
-// Expired tells whether its time is over.
+// Expired tells whether the account has ended.
 func (e Entrance) Expired(now time.Time) bool { return !e.Expires.IsZero() && !now.Before(e.Expires) }
 
-// Entrances are those of all accounts, by name.
+// Entrances lists how each account could log in, sorted by name.
 func (a *Accounts) Entrances() (all []Entrance) {
 	names := make(map[string]bool)
 	for _, name := range append(a.keyFileNames(), a.names...) {
@@ -41,7 +41,7 @@ func (a *Accounts) entrance(account Account) Entrance {
 			e.Ways = append(e.Ways, way)
 		}
 	}
-	// Who can log in otherwise needs no file of keys.
+	// An account with another way to log in needs no file of keys.
 	if !errors.Is(err, fs.ErrNotExist) || len(e.Ways) == 0 {
 		e.Err = err
 	}
@@ -51,8 +51,7 @@ func (a *Accounts) entrance(account Account) Entrance {
 	return e
 }
 
-// usableKeys tells in words what keys an account has that could log in now; ""
-// is none.
+// usableKeys says in words which keys of an account could log in now; "" is none.
 func (a *Accounts) usableKeys(account Account) (string, error) {
 	list, err := account.AuthorizedKeys.read()
 	lines := list.lines
@@ -86,8 +85,8 @@ func keysInWords(keys int, certificates bool) string {
 	return strings.Join(words, "/")
 }
 
-// way tells in words what a chain takes; "" is that it cannot succeed without
-// keys.
+// way says in words what a chain takes; "" is that it takes a key and there is
+// none.
 func (a Account) way(chain Chain, keys string) string {
 	var words []string
 	for _, method := range chain {

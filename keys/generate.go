@@ -13,9 +13,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Generate makes an ed25519 key and writes its private half to path, in
-// OpenSSH's format, without a passphrase, for its owner alone. A file that is
-// there is left alone; the error is then [fs.ErrExist].
+// Generate makes an ed25519 key and writes the private key to path, in OpenSSH's
+// format, without a passphrase, for its owner alone. It replaces no file: the
+// error is then [fs.ErrExist].
 func Generate(path, comment string) (ssh.PublicKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -27,8 +27,8 @@ func Generate(path, comment string) (ssh.PublicKey, error) {
 	return ssh.NewPublicKey(public)
 }
 
-// writeKey writes a private key to a file of its own, syncs it, and only then
-// gives it its name, so that no crash leaves half a key.
+// writeKey writes a private key to a temporary file, syncs it, and then gives it
+// its name, so that a crash leaves no half key.
 func writeKey(path, comment string, private crypto.PrivateKey) error {
 	block, err := ssh.MarshalPrivateKey(private, comment)
 	if err != nil {
@@ -46,8 +46,8 @@ func writeKey(path, comment string, private crypto.PrivateKey) error {
 	return publish(f.Name(), path)
 }
 
-// publish gives a file its name without replacing another, and makes the name
-// durable. Where there are no hard links it is renamed.
+// publish gives a file its name and syncs the folder. It replaces no file, but
+// where the file system has no hard links.
 func publish(temporary, path string) error {
 	err := os.Link(temporary, path)
 	if err != nil && !errors.Is(err, fs.ErrExist) {

@@ -15,8 +15,8 @@ const hostKeyName = "ssh_host_ed25519_key"
 // maxHostKey is more than any private key needs, in bytes.
 const maxHostKey = 64 << 10
 
-// HostKey loads the host key of the state folder, or makes it, and the folder,
-// the first time. A key that others could have read is refused: whoever has it
+// HostKey loads the host key of the state folder. The first time it makes the key
+// and the folder. It refuses a key that others could have read: who has the key
 // can pose as this server.
 func HostKey(state string) (ssh.Signer, error) {
 	path := filepath.Join(state, hostKeyName)
@@ -27,7 +27,7 @@ func HostKey(state string) (ssh.Signer, error) {
 	if err := makeFolder(state); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
-	// Another server that starts at the same time may have made one meanwhile.
+	// Another server that starts now may have made one: then that is used.
 	if _, err := Generate(path, "shelf host key"); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make the host key: %w", err)
 	}

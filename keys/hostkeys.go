@@ -14,8 +14,8 @@ import (
 
 // HostKeys are the keys that a server proves itself with.
 type HostKeys struct {
-	Current []ssh.Signer // the first choice first; one with a certificate is there twice
-	Next    []ssh.Signer // announced to clients, and not used yet
+	Current []ssh.Signer // the first choice first; a key with a certificate is there with and without
+	Next    []ssh.Signer // announced to clients, not used yet
 }
 
 // hostKeyType is a kind of host key, and its file in the state folder.
@@ -28,19 +28,18 @@ func hostKeyTypes() []hostKeyType {
 	}
 }
 
-// What is put after a host key's file name.
+// These follow the file name of a host key.
 const (
 	nextSuffix = ".next"     // the key that will follow it
 	oldSuffix  = ".old"      // the key that it followed
 	certSuffix = "-cert.pub" // its certificate, as ssh-keygen -h -s names it
 )
 
-// hostRSABits is the size of RSA host keys that are made.
+// hostRSABits is the size of new RSA host keys.
 const hostRSABits = 3072
 
-// OpenHostKeys loads the host keys of the state folder, and makes one the first
-// time, as [HostKey]. An RSA key, next keys and certificates are there if their
-// files are.
+// OpenHostKeys loads the host keys of the state folder, and all next keys and
+// certificates that are there. The first time it makes a key, as [HostKey] does.
 func OpenHostKeys(state string) (k HostKeys, err error) {
 	if _, err := HostKey(state); err != nil {
 		return k, err
@@ -48,7 +47,8 @@ func OpenHostKeys(state string) (k HostKeys, err error) {
 	return loadHostKeys(state)
 }
 
-// CheckHostKeys loads the host keys of the state folder and makes none.
+// CheckHostKeys is nil if the host keys of the state folder can be loaded. It
+// makes none.
 func CheckHostKeys(state string) error {
 	_, err := loadHostKeys(state)
 	return err
@@ -80,7 +80,7 @@ func loadHostKeys(state string) (k HostKeys, err error) {
 	return k, nil
 }
 
-// loadSigner loads a host key; one of RSA signs with SHA-2 alone (RFC 8332).
+// loadSigner loads a host key. An RSA key signs with SHA-2 only (RFC 8332).
 func loadSigner(path, algorithm string) (ssh.Signer, error) {
 	key, err := loadHostKey(path, algorithm)
 	if err != nil || algorithm != ssh.KeyAlgoRSA {
@@ -92,8 +92,8 @@ func loadSigner(path, algorithm string) (ssh.Signer, error) {
 	return ssh.NewSignerWithAlgorithms(key.(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256})
 }
 
-// certify is a key and, before it, the key with its certificate, if that is
-// there (PROTOCOL.certkeys).
+// certify returns a key and, before it, the key with its certificate, if there is
+// one (PROTOCOL.certkeys).
 func certify(key ssh.Signer, path string) ([]ssh.Signer, error) {
 	content, err := readSecure(path, maxHostKey, sharedRead)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,7 +105,7 @@ func certify(key ssh.Signer, path string) ([]ssh.Signer, error) {
 	public, _, _, _, err := ssh.ParseAuthorizedKey(content)
 	cert, ok := public.(*ssh.Certificate)
 	if err != nil || !ok || cert.CertType != ssh.HostCert {
-		return nil, fmt.Errorf("host certificate: %s is not the certificate of a host", path)
+		return nil, fmt.Errorf("host certificate: %s is not a host certificate", path)
 	}
 	signer, err := ssh.NewCertSigner(cert, key)
 	if err != nil {
@@ -114,8 +114,8 @@ func certify(key ssh.Signer, path string) ([]ssh.Signer, error) {
 	return []ssh.Signer{signer, key}, nil
 }
 
-// MakeHostKey makes a host key of a type, "ed25519" or "rsa": the key itself if
-// there is none, and else the one that will follow it.
+// MakeHostKey makes a host key of a type, "ed25519" or "rsa": the first one or, if
+// there is one, the next.
 func MakeHostKey(state, name string) (path string, key ssh.PublicKey, err error) {
 	for _, t := range hostKeyTypes() {
 		if t.name != name {
@@ -129,11 +129,11 @@ func MakeHostKey(state, name string) (path string, key ssh.PublicKey, err error)
 			path += nextSuffix
 		}
 		if key, err = t.make(path); errors.Is(err, fs.ErrExist) {
-			err = fmt.Errorf("%s is there already; shelfd hostkey rotate has it used", path)
+			err = fmt.Errorf("%s exists already; to use it, run: shelfd hostkey rotate", path)
 		}
 		return path, key, err
 	}
-	return "", nil, fmt.Errorf("there is no type of host key %q; there are ed25519 and rsa", name)
+	return "", nil, fmt.Errorf("%q is not a type of host key; name ed25519 or rsa", name)
 }
 
 func (t hostKeyType) make(path string) (ssh.PublicKey, error) {
@@ -150,8 +150,8 @@ func (t hostKeyType) make(path string) (ssh.PublicKey, error) {
 	return ssh.NewPublicKey(&private.PublicKey)
 }
 
-// RotateHostKeys has each next key take the place of the one it follows, which
-// is kept aside with its certificate. It returns the files that have changed.
+// RotateHostKeys puts each next key in the place of the current one, which is kept
+// as an old key with its certificate. It returns the files that have changed.
 func RotateHostKeys(state string) (changed []string, err error) {
 	for _, t := range hostKeyTypes() {
 		path := filepath.Join(state, t.file)

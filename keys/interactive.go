@@ -14,8 +14,8 @@ var ErrUnanswered = errors.New("the client gave no answer")
 // prompts is what keyboard-interactive asks for (RFC 4256).
 type prompts struct{ password, code bool }
 
-// promptsFor is what to ask an account for. Who has proven nothing yet is asked
-// for the same, whatever the account has and whether there is one at all.
+// promptsFor says what to ask for. A client that has proven nothing yet is asked
+// for the same whether the account exists or not, and whatever it has.
 func (s step) promptsFor(who subject) prompts {
 	if len(s.proven) == 0 {
 		return s.accounts.first
@@ -26,8 +26,7 @@ func (s step) promptsFor(who subject) prompts {
 	}
 }
 
-// interactive asks for the account's password and for a one-time code, as far
-// as it has them.
+// interactive asks for the password and the one-time code that the account has.
 func (s step) interactive(conn ssh.ConnMetadata, challenge ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 	who, wrong := s.begin(conn.User(), interactive)
 	asked := s.promptsFor(who)
@@ -55,8 +54,7 @@ func (s step) interactive(conn ssh.ConnMetadata, challenge ssh.KeyboardInteracti
 	return s.succeed(conn, who, interactive, Identity{})
 }
 
-// ask shows the prompts and returns the answers. Neither is shown as it is
-// typed.
+// ask shows the prompts and returns the answers. Clients do not show what is typed.
 func (p prompts) ask(challenge ssh.KeyboardInteractiveChallenge) (text, code string, err error) {
 	var questions []string
 	if p.password {

@@ -6,29 +6,29 @@ import (
 	"strings"
 )
 
-// userToken stands for an account's name in a path, as in sshd_config(5).
+// userToken stands for the account's name in a path, as in sshd_config(5).
 const userToken = "%u"
 
-// ExpandUser puts an account's name into a path, for %u; %% is a percent sign.
+// ExpandUser replaces %u in a path by an account's name, and %% by %.
 func ExpandUser(path, name string) string {
 	return strings.NewReplacer(userToken, name, "%%", "%").Replace(path)
 }
 
-// KeyFilesFolder is the folder in which files of [Options.KeyFiles], or folders
-// of them, come and go with their accounts.
+// KeyFilesFolder is the folder of [Options.KeyFiles] in which files, or folders
+// with files, appear and disappear with their accounts.
 func KeyFilesFolder(keyFiles string) string {
 	before, _ := cutUser(keyFiles)
 	return filepath.Dir(ExpandUser(before, "") + "x")
 }
 
-// keyFileNames are the accounts that files of KeyFiles make.
+// keyFileNames are the names of the accounts that come from KeyFiles.
 func (a *Accounts) keyFileNames() (names []string) {
 	if a.o.KeyFiles == "" {
 		return nil
 	}
 	folder := KeyFilesFolder(a.o.KeyFiles)
 	before, after := aroundName(a.o.KeyFiles)
-	entries, _ := os.ReadDir(folder) // none of what cannot be listed
+	entries, _ := os.ReadDir(folder) // a folder that cannot be read has none
 	for _, entry := range entries {
 		rest, starts := strings.CutPrefix(entry.Name(), before)
 		name, ends := strings.CutSuffix(rest, after)
@@ -39,7 +39,7 @@ func (a *Accounts) keyFileNames() (names []string) {
 	return names
 }
 
-// cutUser cuts a path at its first %u, which is not one in %%u.
+// cutUser cuts a path at its first %u. The %u of %%u is not one.
 func cutUser(path string) (before, after string) {
 	for i := 0; i+1 < len(path); i++ {
 		switch path[i : i+2] {
@@ -52,8 +52,7 @@ func cutUser(path string) (before, after string) {
 	return path, ""
 }
 
-// aroundName is what stands before and after an account's name in the element
-// of a path that has it.
+// aroundName is the text before and after %u in its path element.
 func aroundName(keyFiles string) (before, after string) {
 	before, after = cutUser(keyFiles)
 	after, _, _ = strings.Cut(after, "/")

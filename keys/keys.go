@@ -1,13 +1,13 @@
-// Package keys says who may enter: the host's own key, the keys that accounts
-// log in with, and the verdict on what a client offers.
+// Package keys decides who may log in, and holds the host keys that the server
+// proves itself with.
 //
 // The way in is [Accounts], which has the callbacks of an [ssh.ServerConfig]:
 //
 //	keys.go         Identity, and how it leaves this package
-//	accounts.go     Accounts: who there is, and who stands in for who is not
+//	accounts.go     Accounts: all accounts, and a stand-in for unknown names
 //	keyfiles.go     files that make accounts by their names
-//	entrance.go     how each account could log in, before anybody does
-//	methods.go      which methods an account must succeed with, in which order
+//	entrance.go     how each account could log in
+//	methods.go      the methods that an account must succeed with, in order
 //	login.go        one login, step by step
 //	publickey.go    the verdict on a key
 //	certificate.go  on a certificate
@@ -22,13 +22,14 @@
 //	source.go       from=: where a key may be used
 //	expiry.go       expiry-time=: until when
 //	policy.go       which keys are strong enough
-//	revoked.go      which may not be used any more
-//	hostkey.go      the host's key: made once, loaded ever after
-//	hostkeys.go     and others, their certificates, and those that will follow
+//	revoked.go      which keys may not be used any more
+//	hostkey.go      the host key: made at the first start, then loaded
+//	hostkeys.go     all host keys: their certificates, and the next keys
 //	generate.go     making a key
-//	secure.go       opening files that nobody else may have touched
+//	folder.go       making the state folder, and syncing it
+//	secure.go       reading files that others must not be able to change
 //
-// Nothing here knows about libraries or what an account may do in one.
+// Nothing here knows about libraries, or what an account may do in one.
 package keys
 
 import "golang.org/x/crypto/ssh"
@@ -41,14 +42,14 @@ type Identity struct {
 	Certificate string // key ID, serial number and authority; "" for a key alone
 }
 
-// identityKey is where an Identity lies in [ssh.Permissions.ExtraData].
+// identityKey is the key of an Identity in [ssh.Permissions.ExtraData].
 type identityKey struct{}
 
-// IdentityOf finds the identity in what the method that succeeded returned.
+// IdentityOf finds the identity in the permissions of a login that succeeded.
 //
-// There is no other way to learn it: a client may offer many keys before it
-// signs with one, so whatever a callback remembered on the side could be of a
-// key that was never proven (CVE-2024-45337).
+// It must not be learnt in another way. A client may offer many keys before it
+// signs with one, so what a callback remembers elsewhere may be of a key that was
+// never proven (CVE-2024-45337).
 func IdentityOf(p *ssh.Permissions) (Identity, bool) {
 	if p == nil {
 		return Identity{}, false
@@ -57,7 +58,7 @@ func IdentityOf(p *ssh.Permissions) (Identity, bool) {
 	return id, ok
 }
 
-// permissions carries an identity out.
+// permissions are those that carry an identity.
 func permissions(id Identity) *ssh.Permissions {
 	return &ssh.Permissions{ExtraData: map[any]any{identityKey{}: id}}
 }

@@ -11,22 +11,22 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// noTouchRequired is the option, and the name under which x/crypto looks for
-// it in [ssh.Permissions.Extensions].
+// noTouchRequired is the option, and its key in [ssh.Permissions.Extensions],
+// where x/crypto looks for it.
 const noTouchRequired = "no-touch-required"
 
-// authorizedKey is one line of authorized_keys: a key, and what restricts it.
+// authorizedKey is a line of authorized_keys: a key and its restrictions.
 type authorizedKey struct {
 	key        ssh.PublicKey
 	from       *Sources  // nil is anywhere
 	expires    time.Time // zero is never
 	noTouch    bool      // a security key need not prove that it was touched
-	authority  bool      // not the key logs in, but certificates that it has signed
-	principals []string  // that these must be for; nil is the account's name
+	authority  bool      // certificates that the key has signed log in, not the key
+	principals []string  // one of which they must be for; nil is the account's name
 }
 
-// usable is nil if the key may be used from there at that time. The reason is
-// a clause for the person who holds the key.
+// usable is nil if the key may be used from this address now. The error is shown
+// to the person, who has proven to hold the key.
 func (k authorizedKey) usable(from net.Addr, now time.Time) error {
 	if k.from != nil && !k.from.allow(from) {
 		return errors.New("this key may not be used from your address")
@@ -41,7 +41,7 @@ func (k authorizedKey) usable(from net.Addr, now time.Time) error {
 func parseLine(text string) (authorizedKey, error) {
 	key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(text))
 	if err != nil {
-		return authorizedKey{}, errors.New("it is not a public key, nor options and a public key")
+		return authorizedKey{}, errors.New("it is not a public key, nor options with a public key")
 	}
 	if err := checkKey(key); err != nil {
 		return authorizedKey{}, err
@@ -80,8 +80,8 @@ func (k *authorizedKey) restrict(option string) error {
 	return set(value)
 }
 
-// flag applies an option without a value. All but two speak of things that do
-// not exist here at all, so to forbid or to allow them changes nothing.
+// flag applies an option without a value. Most are about things that this server
+// does not have, so they change nothing.
 func (k *authorizedKey) flag(name string) error {
 	switch name {
 	case noTouchRequired:
@@ -99,7 +99,7 @@ func (k *authorizedKey) flag(name string) error {
 
 func (k *authorizedKey) restrictFrom(value string) (err error) {
 	if k.from != nil {
-		return errors.New("option from is there twice")
+		return errors.New("option from is given twice")
 	}
 	if k.from, err = ParseSources(strings.Split(value, ",")); err != nil {
 		return fmt.Errorf("option from: %w", err)
@@ -109,7 +109,7 @@ func (k *authorizedKey) restrictFrom(value string) (err error) {
 
 func (k *authorizedKey) restrictPrincipals(value string) error {
 	if k.principals != nil {
-		return errors.New("option principals is there twice")
+		return errors.New("option principals is given twice")
 	}
 	k.principals = strings.Split(value, ",")
 	if slices.Contains(k.principals, "") {
@@ -130,15 +130,15 @@ func (k *authorizedKey) restrictExpiry(value string) error {
 	return nil
 }
 
-// unquote takes the double quotes off an option's value, in which \" stands
-// for a quote and a backslash before anything else for itself.
+// unquote removes the double quotes around an option's value. Within it, \" is a
+// quote, and any other backslash is a backslash.
 func unquote(s string) (string, error) {
 	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
 		return "", errors.New("its value is not in double quotes")
 	}
 	s = strings.ReplaceAll(s[1:len(s)-1], `\"`, "\x00")
 	if strings.Contains(s, `"`) {
-		return "", errors.New("its value has a quote within")
+		return "", errors.New("its value has a quote in it")
 	}
 	return strings.ReplaceAll(s, "\x00", `"`), nil
 }

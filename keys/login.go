@@ -10,15 +10,15 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A step is how far a login has come. It is a value: what a client has proven
-// lies in the callbacks of the next step and in [ssh.Permissions], never in
-// something that offers could change (CVE-2024-45337).
+// A step is how far a login has come. It never changes: what a client has proven
+// is kept in the callbacks of the next step and in [ssh.Permissions], where an
+// offer cannot change it (CVE-2024-45337).
 type step struct {
 	accounts *Accounts
 	ctx      context.Context // of the login
 	admit    func(Identity) error
-	proven   []string // methods
-	id       Identity // by those methods; without an account before the first
+	proven   []string // methods that have succeeded
+	id       Identity // that they have proven; empty before the first
 }
 
 // Callbacks are what a client may log in with, for one connection. When ctx
@@ -34,7 +34,7 @@ func (a *Accounts) Callbacks(ctx context.Context, admit func(Identity) error) ss
 	return step{accounts: a, ctx: ctx, admit: admit}.callbacks(a.firstMethods())
 }
 
-// callbacks are those of some methods.
+// callbacks are the callbacks of some methods.
 func (s step) callbacks(methods []string) (c ssh.ServerAuthCallbacks) {
 	for _, method := range methods {
 		switch method {
@@ -49,9 +49,9 @@ func (s step) callbacks(methods []string) (c ssh.ServerAuthCallbacks) {
 	return c
 }
 
-// begin is the subject of a method that is tried now, and whether the account
-// has that method at this point. The caller goes on either way, so as not to
-// tell by the time it takes.
+// begin finds the subject of a method that is tried now. The error says that the
+// account does not exist, or does not have this method at this point. The caller
+// goes on even then, so that the time it takes shows no difference.
 func (s step) begin(user, method string) (subject, error) {
 	who := s.accounts.find(user)
 	next, _ := who.next(s.proven)
@@ -66,8 +66,8 @@ func (s step) begin(user, method string) (subject, error) {
 	return who, nil
 }
 
-// succeed ends a step: with a login, or with what must follow. with is what the
-// method says of the identity beside the account.
+// succeed ends a step: with a login, or with the methods that must follow. with is
+// what the method adds to the identity.
 func (s step) succeed(conn ssh.ConnMetadata, who subject, method string, with Identity) (*ssh.Permissions, error) {
 	s.proven = append(slices.Clone(s.proven), method)
 	s.id.Account, s.id.Method = who.Name, strings.Join(s.proven, ",")
@@ -87,11 +87,11 @@ func (s step) succeed(conn ssh.ConnMetadata, who subject, method string, with Id
 	return permissions(s.id), nil
 }
 
-// refusal is told to the person, who has proven something by now; of says what
-// is refused, for the log.
-func refusal(of string, why error) error {
+// refusal is an error that is shown to the person too, who has proven something
+// by now. what is refused stands in the log alone.
+func refusal(what string, why error) error {
 	return &ssh.BannerError{
-		Err:     fmt.Errorf("%s: %w", of, why),
+		Err:     fmt.Errorf("%s: %w", what, why),
 		Message: "Login refused: " + why.Error() + ".\n",
 	}
 }

@@ -352,7 +352,7 @@ func TestSettingsOfAccountsRefused(t *testing.T) {
 		"a hash of all the memory": {Account{Name: "ana", PasswordHash: strings.Replace(hash, "m=19456", "m=4000000000", 1)}, "out of bounds"},
 		"a short secret":           {Account{Name: "ana", PasswordHash: hash, TOTPSecret: "JBSWY3DP"}, "shelfd totp"},
 		"a secret not in base32":   {Account{Name: "ana", PasswordHash: hash, TOTPSecret: "10189018901890189018901890189"}, "shelfd totp"},
-		"a code alone":             {Account{Name: "ana", TOTPSecret: anasSecret, Methods: chains(t, "keyboard-interactive")}, "no proof"},
+		"a code alone":             {Account{Name: "ana", TOTPSecret: anasSecret, Methods: chains(t, "keyboard-interactive")}, "a code alone is not enough"},
 		"keys it has not":          {Account{Name: "ana", PasswordHash: hash, Methods: chains(t, "publickey,password")}, "no keys"},
 		"a password it has not":    {Account{Name: "ana", AuthorizedKeys: inline(t, key), Methods: chains(t, "publickey,password")}, "no password_hash"},
 		"a code it has not":        {Account{Name: "ana", AuthorizedKeys: inline(t, key), Methods: chains(t, "publickey,keyboard-interactive")}, "no totp_secret"},

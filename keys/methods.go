@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The methods of RFC 4252 and RFC 4256 that there are here.
+// The methods of RFC 4252 and RFC 4256 that are supported.
 const (
 	publicKey   = "publickey"
 	password    = "password"
@@ -23,7 +23,7 @@ func ParseChain(text string) (Chain, error) {
 	chain := Chain(strings.Split(text, ","))
 	for i, method := range chain {
 		if method != publicKey && method != password && method != interactive {
-			return nil, fmt.Errorf("%q is not a method; there are %s, %s and %s", method, publicKey, password, interactive)
+			return nil, fmt.Errorf("%q is not a method; they are %s, %s and %s", method, publicKey, password, interactive)
 		}
 		if slices.Contains(chain[:i], method) {
 			return nil, fmt.Errorf("%q has %s twice", text, method)
@@ -34,8 +34,8 @@ func ParseChain(text string) (Chain, error) {
 
 func (c Chain) String() string { return strings.Join(c, ",") }
 
-// usualMethods are those that follow from what an account has. A second factor
-// that is there must be given.
+// usualMethods are the methods of an account that does not set them: with what it
+// has. If it has one-time codes, they are always asked for.
 func (a Account) usualMethods(certificates bool) (usual []Chain) {
 	hasKeys := a.AuthorizedKeys != nil || certificates
 	switch {
@@ -58,7 +58,7 @@ func (a Account) usualMethods(certificates bool) (usual []Chain) {
 }
 
 // check refuses methods that could never succeed, and a code as the only proof:
-// there are but a million of them.
+// there are only a million codes.
 func (a Account) check(chain Chain, certificates bool) error {
 	for i, method := range chain {
 		switch {
@@ -69,14 +69,14 @@ func (a Account) check(chain Chain, certificates bool) error {
 		case method == interactive && a.PasswordHash == "" && a.TOTPSecret == "":
 			return fmt.Errorf("%q is among them, but it has no password_hash and no totp_secret", chain)
 		case method == interactive && a.PasswordHash == "" && i == 0:
-			return fmt.Errorf("%q is among them, but a code alone is no proof; put publickey before it", chain)
+			return fmt.Errorf("%q is among them, but a code alone is not enough; put publickey before it", chain)
 		}
 	}
 	return nil
 }
 
-// next are the methods that may follow those that have succeeded; done tells
-// that none need to.
+// next are the methods that may follow those that have succeeded. done tells that
+// nothing needs to follow.
 func (a Account) next(succeeded []string) (methods []string, done bool) {
 	for _, chain := range a.Methods {
 		if len(chain) < len(succeeded) || !slices.Equal(chain[:len(succeeded)], succeeded) {
@@ -92,8 +92,8 @@ func (a Account) next(succeeded []string) (methods []string, done bool) {
 	return methods, false
 }
 
-// firstMethods are those that any account may begin with. All clients are told
-// the same, since what an account has is told to nobody who has not logged in.
+// firstMethods are all methods that any account begins with. Every client is told
+// the same list: what an account has is nobody's business before the login.
 func (a *Accounts) firstMethods() []string {
 	var first []string
 	if a.o.KeyFiles != "" {
@@ -110,4 +110,4 @@ func (a *Accounts) firstMethods() []string {
 }
 
 // errNotNow refuses a method that the account does not have at this point.
-var errNotNow = errors.New("this method is not the account's")
+var errNotNow = errors.New("the account does not have this method at this point")

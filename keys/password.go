@@ -8,8 +8,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// maxHashing is how many passwords are hashed at a time: each takes memory, and
-// strangers may ask for it.
+// maxHashing is how many passwords are hashed at a time. Each takes memory, and
+// any stranger can cause it.
 const maxHashing = 4
 
 // maxPassword is the longest password, in bytes.
@@ -32,8 +32,8 @@ func HashPassword(text string) (string, error) {
 	return argon2id.CreateHash(text, hashParams())
 }
 
-// checkSecrets refuses a hash or secret that no login could meet, or that any
-// could: argon2id compares as many bytes as the hash has, be it none.
+// checkSecrets refuses a hash or secret with which no login could succeed, or any
+// would: argon2id compares as many bytes as the hash has, even none.
 func (a Account) checkSecrets() error {
 	if a.PasswordHash != "" {
 		p, _, _, err := argon2id.DecodeHash(a.PasswordHash)
@@ -54,7 +54,7 @@ func (a Account) checkSecrets() error {
 	return nil
 }
 
-// password judges a password (RFC 4252 section 8).
+// password checks a password (RFC 4252 section 8).
 func (s step) password(conn ssh.ConnMetadata, text []byte) (*ssh.Permissions, error) {
 	who, wrong := s.begin(conn.User(), password)
 	right, err := s.tryPassword(conn.User(), who, text)

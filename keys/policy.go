@@ -11,8 +11,8 @@ import (
 // minRSABits is the shortest RSA key that may log in.
 const minRSABits = 2048
 
-// UserAlgorithms are the signature algorithms that a client may log in with:
-// those of SHA-2 and of the curves, none of SHA-1 (RFC 8332) and no DSA.
+// UserAlgorithms are the signature algorithms that a client may log in with: with
+// SHA-2 or elliptic curves, without SHA-1 (RFC 8332) and DSA.
 func UserAlgorithms() []string {
 	return []string{
 		ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256,
@@ -21,8 +21,7 @@ func UserAlgorithms() []string {
 	}
 }
 
-// checkKey refuses keys that are too weak to log in with, or of a kind that
-// nobody could.
+// checkKey refuses keys that are too weak, or of a type that is not supported.
 func checkKey(key ssh.PublicKey) error {
 	if key.Type() == ssh.KeyAlgoRSA {
 		return checkRSA(key)

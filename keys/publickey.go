@@ -10,26 +10,26 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// offer is a key that has been offered and would do, while its proof is waited
-// for.
+// offer is a key that was offered and would be accepted, once the client proves
+// that it has it.
 type offer struct {
 	step  step
 	who   subject
 	lines []grant
 }
 
-// offerKey is where an offer lies in [ssh.Permissions.ExtraData].
+// offerKey is the key of an offer in [ssh.Permissions.ExtraData].
 type offerKey struct{}
 
-// A grant is one reason why a key may be used, and what restricts it: a line of
+// A grant is a reason why a key may be used, with its restrictions: a line of
 // authorized_keys, or a trusted CA.
 type grant interface {
 	usable(from net.Addr, now time.Time) error
 }
 
-// publicKey says whether a key that a client offers may log in to the account
-// it names. The client has not proven yet that it has the key: what restricts
-// the key is judged by [Accounts.Verified], when it has.
+// publicKey decides whether a key that a client offers may log in to the account.
+// The client has not proven yet that it has the key. When it has,
+// [Accounts.Verified] checks the restrictions.
 func (s step) publicKey(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 	who, wrong := s.begin(conn.User(), publicKey)
 	lines, err := who.AuthorizedKeys.read()
@@ -62,10 +62,9 @@ func (a *Accounts) grants(who subject, lines *keyList, key ssh.PublicKey) (grant
 	return granted, len(matched) > 0 && waivesTouch(matched)
 }
 
-// Verified judges, once the client has proven that it has the key, whether what
-// restricts the key is met here and now. p is what the callback for public keys
-// returned for this key. The person who holds the key may read why it is
-// refused.
+// Verified checks the restrictions of a key, once the client has proven that it
+// has it. p is what the callback for public keys returned for this key. The person
+// is shown why a key is refused.
 func (a *Accounts) Verified(conn ssh.ConnMetadata, key ssh.PublicKey, p *ssh.Permissions, _ string) (*ssh.Permissions, error) {
 	if p == nil {
 		return nil, errors.New("a key was proven that was not offered")
@@ -95,7 +94,7 @@ func anyUsable(granted []grant, from net.Addr, now time.Time) error {
 	return err
 }
 
-// identityOfKey is the part of an identity that a key tells.
+// identityOfKey is the part of an identity that comes from a key.
 func identityOfKey(key ssh.PublicKey) Identity {
 	cert, ok := key.(*ssh.Certificate)
 	if !ok {

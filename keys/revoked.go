@@ -9,15 +9,15 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// errRevoked refuses a key that is on the list of the revoked.
+// errRevoked refuses a key that is on the list of revoked keys.
 var errRevoked = errors.New("this key has been revoked")
 
 // krlMagic begins an OpenSSH key revocation list in its binary form.
 var krlMagic = []byte("SSHKRL\n\x00")
 
-// revoked is nil unless a key, the key of a certificate, or the authority that
-// signed it is on the list of the revoked. A list that cannot be read lets
-// nobody in, as with sshd: one of them may be whom it is about.
+// revoked is nil if a key is not on the list of revoked keys and, for a
+// certificate, its key and its authority are not. If the list cannot be read,
+// nobody can log in by key, as with sshd: any key may be on it.
 func (a *Accounts) revoked(key ssh.PublicKey) error {
 	if a.o.RevokedKeys == "" {
 		return nil
@@ -39,10 +39,10 @@ func (a *Accounts) revoked(key ssh.PublicKey) error {
 	return nil
 }
 
-// readRevoked reads a list of keys, one a line as in authorized_keys without
-// options, or of their fingerprints, "SHA256:...".
+// readRevoked reads a list of public keys or fingerprints ("SHA256:..."), one a
+// line.
 func readRevoked(path string) (map[string]bool, error) {
-	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	content, err := readPublic(path)
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +72,21 @@ func fingerprintOf(text string) (string, error) {
 	return ssh.FingerprintSHA256(key), nil
 }
 
+// readPublic reads a file of public keys.
+func readPublic(path string) ([]byte, error) {
+	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	if err == nil && isPrivateKey(content) {
+		err = fmt.Errorf("%s: %w", path, ErrPrivateKey)
+	}
+	return content, err
+}
+
 // readKeys reads a file of keys without options; "" is none.
 func readKeys(path string) (all []ssh.PublicKey, err error) {
 	if path == "" {
 		return nil, nil
 	}
-	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	content, err := readPublic(path)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +104,7 @@ func readKeys(path string) (all []ssh.PublicKey, err error) {
 	return all, err
 }
 
-// checkFiles refuses lists that could not be read at a login.
+// checkFiles refuses files that could not be read at a login.
 func (a *Accounts) checkFiles() (faults error) {
 	if a.o.RevokedKeys != "" {
 		if _, err := readRevoked(a.o.RevokedKeys); err != nil {

@@ -12,20 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// protection is what the mode of a file must not allow.
+// protection is the bits that the mode of a file must not have.
 type protection fs.FileMode
 
 const (
-	sharedRead protection = 0o022 // others may read it, as public keys
-	ownerOnly  protection = 0o077 // nobody else may read it, as private keys
+	sharedRead protection = 0o022 // for public keys: others may read them
+	ownerOnly  protection = 0o077 // for private keys
 )
 
-// readSecure reads a file whose content is trusted: a regular file of ours or
-// of root that only its owner can write (sshd_config(5), StrictModes), in a
-// folder where only its owner can replace it, of at most limit bytes.
+// readSecure reads a file whose content is trusted, of at most limit bytes. It must
+// be a regular file of ours or of root that only its owner can write, in a folder
+// where only its owner can replace it (sshd_config(5), StrictModes).
 //
-// A link is followed for what others may read, since it is the admin's to put
-// there, and refused for a secret.
+// A symbolic link is followed for public keys, since only an admin can have put it
+// there, and refused for private keys.
 func readSecure(path string, limit int64, p protection) ([]byte, error) {
 	f, err := openSecure(path, p)
 	if err != nil {
@@ -44,6 +44,9 @@ func openSecure(path string, p protection) (*os.File, error) {
 	f, err := os.OpenFile(path, flags, 0)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EMLINK) {
 		return nil, fmt.Errorf("%s is a symbolic link; put the file itself there", path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, denied(path, err)
 	}
 	if err != nil {
 		return nil, err
@@ -66,6 +69,24 @@ func readAll(f *os.File, path string, limit int64) ([]byte, error) {
 	return content, nil
 }
 
+// denied adds to the error of a file that we may not read who owns it.
+func denied(path string, err error) error {
+	info, e := os.Stat(path)
+	if e != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) == os.Geteuid() {
+		return err
+	}
+	owner := fmt.Sprintf("user %d", st.Uid)
+	if st.Uid == 0 {
+		owner = "root"
+	}
+	return fmt.Errorf("%w; it belongs to %s, and the server runs as user %d; run as root: chown %d %s",
+		err, owner, os.Geteuid(), os.Geteuid(), path)
+}
+
 func checkSecure(f *os.File, path string, p protection) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -84,8 +105,8 @@ func checkSecure(f *os.File, path string, p protection) error {
 	return checkFolder(path)
 }
 
-// checkFolder refuses a folder in which others can put a file in this one's
-// place. In a sticky one, as /tmp, they cannot.
+// checkFolder refuses a folder in which others can replace the file. In a sticky
+// folder, as /tmp, they cannot.
 func checkFolder(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -106,8 +127,8 @@ func checkFolder(path string) error {
 	return nil
 }
 
-// ownedByUs tells whether a file belongs to the user this runs as, or to root,
-// who can do anything anyway.
+// ownedByUs tells whether a file belongs to the user of this process, or to root,
+// who can change any file anyway.
 func ownedByUs(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && (st.Uid == 0 || int(st.Uid) == os.Geteuid())

@@ -9,21 +9,20 @@ import (
 	"strings"
 )
 
-// Sources is a pattern list (ssh_config(5), PATTERNS) of the addresses from
-// which a key may be used: addresses and networks in CIDR form, addresses with
-// the wildcards * and ?, and any of these denied by a "!" before it.
+// Sources is a list of addresses from which one may log in (ssh_config(5),
+// PATTERNS): addresses, networks in CIDR notation, and addresses with the wildcards
+// * and ?. With "!" before it, one is denied.
 //
-// Names of hosts are not looked up, since an answer of the DNS is not proof of
-// anything; a list with one does not parse.
+// Names of hosts are refused: an answer of the DNS proves nothing.
 type Sources struct{ list []source }
 
 type source struct {
 	deny    bool
 	network netip.Prefix // or, if it is not valid,
-	pattern string       // wildcards, matched against the address as text
+	pattern string       // with wildcards, for the address as text
 }
 
-// ParseSources parses such patterns. One that only denies matches nothing.
+// ParseSources parses a list. A list that only denies allows nothing.
 func ParseSources(patterns []string) (*Sources, error) {
 	s := new(Sources)
 	for _, text := range patterns {
@@ -44,12 +43,14 @@ func parseSource(text string) (source, error) {
 	}
 	if strings.Contains(text, "/") {
 		network, err := netip.ParsePrefix(text)
-		network = Unmap(network)
-		if err == nil && network != network.Masked() {
-			err = fmt.Errorf("%q has bits set past its mask; the network is %s", text, network.Masked())
+		switch {
+		case err != nil:
+			return s, fmt.Errorf("%q is not a network such as 192.0.2.0/24 or 2001:db8::/32", text)
+		case network != network.Masked():
+			return s, fmt.Errorf("%q has bits set beyond its length; %s is the network", text, network.Masked())
 		}
-		s.network = network
-		return s, err
+		s.network = Unmap(network)
+		return s, nil
 	}
 	if address, err := netip.ParseAddr(text); err == nil {
 		address = address.Unmap()
@@ -57,13 +58,14 @@ func parseSource(text string) (source, error) {
 		return s, nil
 	}
 	if strings.Trim(strings.ToLower(text), "0123456789abcdef.:*?") != "" || !strings.ContainsAny(text, "*?") {
-		return s, fmt.Errorf("%q is not an address or network; names of hosts are not supported", text)
+		return s, fmt.Errorf("%q is not an address or network such as 192.0.2.7 or 192.0.2.0/24; names of hosts are not supported", text)
 	}
 	s.pattern = strings.ToLower(text)
 	return s, nil
 }
 
-// allow tells whether an address is matched, and by no pattern that denies.
+// allow tells whether an element of the list matches an address, and none that
+// denies does.
 func (s Sources) allow(from net.Addr) bool {
 	address, ok := AddressOf(from)
 	if !ok {
@@ -86,8 +88,8 @@ func (s source) match(address netip.Addr) bool {
 	if s.network.IsValid() {
 		return s.network.Contains(address)
 	}
-	// No slash and no bracket can be in the pattern, so path.Match has no
-	// meaning beyond * and ?.
+	// The pattern has no slash and no bracket, so for path.Match only * and ?
+	// are special.
 	matched, err := path.Match(s.pattern, address.String())
 	return err == nil && matched
 }

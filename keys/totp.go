@@ -43,8 +43,8 @@ func (s step) useCode(a Account, code string, from net.Addr) error {
 	return used.use(a, code, from, given)
 }
 
-// periodOf finds the period that a code is of. All are tried, so that the time
-// does not tell which.
+// periodOf finds the period of a code. It tries all of them, so that the time does
+// not show which it was.
 func periodOf(secret, code string, now uint64) (found uint64, ok bool) {
 	code = strings.ReplaceAll(strings.TrimSpace(code), " ", "")
 	for period := now - codeSkew; period <= now+codeSkew; period++ {
@@ -56,15 +56,14 @@ func periodOf(secret, code string, now uint64) (found uint64, ok bool) {
 	return found, ok
 }
 
-// decodeSecret decodes base32 as apps show it: with spaces or without, in any
-// case, padded or not.
+// decodeSecret decodes base32 as apps show it: in lower or upper case, with or
+// without spaces and padding.
 func decodeSecret(text string) ([]byte, error) {
 	text = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(text, " ", "")), "=")
 	return base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
 }
 
-// GenerateTOTP makes a secret of codes for an account; issuer is what apps show
-// beside its name.
+// GenerateTOTP makes a secret for an account. Apps show the issuer beside its name.
 func GenerateTOTP(issuer, account string) (*otp.Key, error) {
 	return totp.Generate(totp.GenerateOpts{
 		Issuer: issuer, AccountName: account, SecretSize: 20, Rand: rand.Reader, Period: codePeriod,

@@ -16,20 +16,28 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":   {"sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
-	"cmd/shelf":    {}, // a client of the protocol, not of the code
-	"sshd":         {"sshd/slots", "sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
-	"sshd/sftp":    {"vfs/access", "vfs"},
-	"sshd/command": {"vfs/access", "vfs"},
-	"sshd/slots":   {},
-	"vfs":          {},
-	"vfs/access":   {"vfs"},
-	"vfs/spool":    {"vfs"},
-	"vfs/local":    {"vfs/spool", "vfs"},
-	"vfs/vfstest":  {"vfs"},
-	"keys":         {},
-	"tests":        {}, // judges the built programs
-	"tests/bench":  {}, // and measures them
+	"cmd/shelfd":        {"cmd/shelfd/config", "cmd/shelfd/tuning", "sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd/tuning": {},
+	"cmd/shelfd/config": {}, // what can be set, and not what it means to the others
+	// A client of the protocol, and not of the server's code.
+	"cmd/shelf":          {"cmd/shelf/connect", "cmd/shelf/sftp", "cmd/shelf/transfer", "cmd/shelf/ui"},
+	"cmd/shelf/connect":  {},
+	"cmd/shelf/sftp":     {},
+	"cmd/shelf/transfer": {"cmd/shelf/sftp"},
+	"cmd/shelf/ui":       {},
+	"sshd":               {"sshd/slots", "sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
+	"sshd/slots":         {},
+	"sshd/sftp":          {"vfs/access", "vfs"},
+	"sshd/command":       {"vfs/access", "vfs"},
+	"vfs":                {},
+	"vfs/access":         {"vfs"},
+	"vfs/spool":          {"vfs"},
+	"vfs/local":          {"vfs/spool", "vfs"},
+	"vfs/vfstest":        {"vfs"},
+	"keys":               {},
+	"tests":              {}, // judges the built programs
+	"tests/bench":        {}, // and measures them
+	"tests/powercut":     {}, // a file system for them
 }
 
 // vague are names that say nothing about what a package is for.

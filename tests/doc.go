@@ -1,6 +1,6 @@
 // Package tests judges the built programs from outside: real clients against
 // a shelfd of its own for each test, on the loopback interface. It imports no
-// other package of the module, so what it finds is what people get.
+// package of the programs, so what it finds is what people get.
 //
 //	main_test.go      builds shelfd and shelf once, for all tests
 //	server_test.go    starts and stops a shelfd
@@ -17,10 +17,14 @@
 //	shelf_proxy_test.go  the long or breaking link that it is led over
 //	many_test.go      fifty clients at once
 //	planted_test.go   what lies in a library and is not of it
+//	powercut_*_test.go   the power is cut while clients work, on the file system of
+//	                  tests/powercut
+//	linear_*_test.go  what clients are told is checked to be linearizable
 //	stop_test.go      a server that is told to stop
 //	replace_test.go   a file replaced while it is read, an upload cut short
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
+//	docs_*_test.go    whether the documents say what is so
 //
 // A test is skipped if its client is not installed, or if it can't mount or trace
 // on this machine. With CI or SHELF_CI set it fails instead. The flag -torture

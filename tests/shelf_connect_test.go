@@ -85,7 +85,7 @@ func TestShelfLockedKeys(t *testing.T) {
 	p := sit(t, stranger(s, folder, "--accept-new", "-i", "first", "-i", "second"))
 	p.sees(`passphrase of first: `)
 	p.types("wrong" + enter)
-	p.sees(`not its passphrase`)
+	p.sees(`the passphrase is wrong`)
 	p.sees(`passphrase of first: `)
 	p.types(enter)
 	p.sees(`first is not used`)
@@ -107,14 +107,14 @@ func TestShelfPasswords(t *testing.T) {
 	p := sit(t, stranger(s, folder, "--accept-new"))
 	p.sees(`(?i)password.*: `)
 	p.types("wrong" + enter)
-	p.sees(`not right; try again`)
+	p.sees(`that was wrong; try again`)
 	p.sees(`(?i)password.*: `)
 	p.types("right" + enter)
 	p.ends()
 	p = sit(t, stranger(s, folder))
 	for i := range 6 { // max_auth_tries
 		if i > 0 {
-			p.sees(`not right; try again`)
+			p.sees(`that was wrong; try again`)
 		}
 		p.sees(`(?i)password.*: `)
 		p.types("wrong" + enter)
@@ -144,14 +144,14 @@ func TestShelfAsksNoScript(t *testing.T) {
 		return sit(t, cmd)
 	}
 	p := script("-i", "locked")
-	p.sees(`is not known, and stdin is no terminal to ask at`)
+	p.sees(`is not known, and there is no terminal to ask at`)
 	p.leaves(4)
 	p = script("--accept-new", "-i", "locked")
-	p.sees(`locked is not used: it is encrypted, and stdin is no terminal`)
+	p.sees(`locked is not used: it is encrypted, and there is no terminal`)
 	p.leaves(5)
 	passwords := serveConfigured(t, "library = \"library\"\n[accounts.ada]\npassword_hash = \""+shelfdPasswd(t, "right")+"\"\n")
 	s = passwords
 	p = script("--accept-new")
-	p.sees(`does not let ada in.*it takes a password, but stdin is no terminal to ask at`)
+	p.sees(`does not let ada in.*it accepts a password, but there is no terminal to ask at`)
 	p.leaves(5)
 }

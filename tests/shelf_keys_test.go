@@ -83,7 +83,7 @@ func TestShelfPromptSaysWhy(t *testing.T) {
 	s, folder := serve(t), t.TempDir()
 	p := visitor(t, s, folder)
 	for range 3 {
-		p.says("put "+folder, `: a folder; only files can be put`)
+		p.says("put "+folder, `: this is a folder; put takes files`)
 		p.says("get missing", `missing: no such file`)
 		p.says("put nothing", `nothing: no such file`)
 	}

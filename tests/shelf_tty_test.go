@@ -107,7 +107,7 @@ func person(t *testing.T, c *cutting) (p *typist, folder string) {
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_STATE_HOME="+filepath.Join(folder, "state"), "TERM=xterm", "NO_COLOR=1")
 	p = sit(t, cmd)
-	p.sees(`Connected to .*You can:`)
+	p.sees(`Connected to .*The commands are:`)
 	p.prompt()
 	return p, folder
 }

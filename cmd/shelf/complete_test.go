@@ -3,46 +3,20 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/pkg/sftp"
-	"golang.org/x/term"
 )
 
-// keyboard is an editor whose screen is the prompt's output.
-func (p *prompt) keyboard(t *testing.T) *editor {
-	t.Helper()
-	e := &editor{shell: p.shell, ctx: t.Context()}
-	e.terminal = term.NewTerminal(&keys{Reader: strings.NewReader(""), Writer: p.out}, "")
-	return e
-}
-
-// tab presses it at the end of a line, and gives the line.
-func (e *editor) tab(line string) string {
-	if now, _, ok := e.key(line, len(line), '\t'); ok {
-		return now
-	}
-	return line
-}
-
-// What two names have in common may end in a space, which is escaped: the next
-// Tab lists both, and the line can be sent.
-func TestTabUpToSpace(t *testing.T) {
+// A space at the end of a line may be escaped, as Tab does it.
+func TestEscapedSpaceAtEnd(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	save(t, filepath.Join(dir, "sp one.txt"), "1")
-	save(t, filepath.Join(dir, "sp two.txt"), "2")
 	p := newServer(t, nil).prompt(t)
-	e := p.keyboard(t)
-	line := e.tab("put " + dir + "/sp")
-	if line != "put "+dir+`/sp\ ` {
-		t.Fatalf("the line is %q", line)
-	}
-	if e.tab(line) != line || !strings.Contains(p.out.String(), "sp one.txt") || !strings.Contains(p.out.String(), "sp two.txt") {
-		t.Errorf("the second Tab shows %q", p.out)
-	}
-	p.line(t.Context(), line)
+	p.line(t.Context(), "put "+dir+`/sp\ `)
 	if want := "/sp : no such file"; !strings.Contains(p.errs.String(), want) {
 		t.Errorf("%q is not in: %s", want, p.errs)
 	}
@@ -62,8 +36,9 @@ func TestBareHome(t *testing.T) {
 	if said := p.says(t, "info ~"); said != "" {
 		t.Error(said)
 	}
-	if line := p.keyboard(t).tab("sync ~"); line != "sync ~/" {
-		t.Errorf("Tab makes it %q", line)
+	c := &completer{session: p.session, ctx: t.Context()}
+	if words := c.complete("sync ~").Words; !slices.Equal(words, []string{"~/"}) {
+		t.Errorf("Tab makes it %q", words)
 	}
 }
 
@@ -99,9 +74,10 @@ func TestTabWaitsOnce(t *testing.T) {
 	s := newServer(t, nil)
 	c := &counting{library: s.handlers.FileGet.(*library)}
 	s.handlers.FileList = c
-	e := s.prompt(t).keyboard(t)
+	p := s.prompt(t)
+	tab := &completer{session: p.session, ctx: t.Context()}
 	for range 3 {
-		e.tab("get a")
+		tab.complete("get a")
 	}
 	if n := c.lists.Load(); n != 1 {
 		t.Errorf("the server was asked %d times", n)

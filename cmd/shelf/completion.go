@@ -4,14 +4,17 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"shelf/cmd/shelf/ui"
 )
 
-// completionCommand writes what a shell needs to complete our command lines.
+// completionCommand writes a script for a shell, which then completes command lines of
+// shelf.
 func completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:       "completion bash|zsh|fish",
-		Short:     "Write completions for a shell, to be read by it",
-		Long:      "Write completions for a shell, to be read by it, such as:\n\n  source <(shelf completion bash)",
+		Short:     "Write the completion script for a shell",
+		Long:      "Write the completion script for a shell. Load it in the shell, for example:\n\n  source <(shelf completion bash)",
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		RunE: func(c *cobra.Command, args []string) error {
 			out := c.OutOrStdout()
@@ -23,13 +26,13 @@ func completionCommand() *cobra.Command {
 			case "fish":
 				return c.Root().GenFishCompletion(out, true)
 			}
-			return usageErrorf("for which shell? shelf completion bash|zsh|fish")
+			return usageErrorf("which shell? shelf completion bash|zsh|fish")
 		},
 	}
 }
 
-// completeArgs completes a command, and files after those that take some. The
-// names on a server are not asked for: that would need a login.
+// completeArgs completes the command, and files after a command that takes files. It
+// completes no names on the server, since that would need a login.
 func completeArgs(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	switch {
 	case len(args) == 0:
@@ -47,9 +50,9 @@ func completeArgs(_ *cobra.Command, args []string, typed string) ([]string, cobr
 	switch {
 	case err != nil:
 	case c.takes == commandNames:
-		return startingWith(commandWords(), typed), cobra.ShellCompDirectiveNoFileComp
+		return ui.StartingWith(allCommands(), typed), cobra.ShellCompDirectiveNoFileComp
 	case strings.HasPrefix(typed, "-"):
-		return startingWith(c.flagWords(), typed), cobra.ShellCompDirectiveNoFileComp
+		return ui.StartingWith(c.flagNames(), typed), cobra.ShellCompDirectiveNoFileComp
 	case c.takes == localFiles:
 		return nil, cobra.ShellCompDirectiveDefault
 	case c.takes == localFolders, args[len(args)-1] == "to":

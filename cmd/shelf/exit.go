@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"shelf/cmd/shelf/connect"
 )
 
 // Exit statuses; statuses says what they mean.
@@ -15,7 +19,7 @@ const (
 	exitRefused = 5
 )
 
-// statuses are their meanings, for the help and the manual page.
+// statuses is their meanings, for the help and the manual page.
 func statuses() []string {
 	return []string{
 		exitDone:    "all was done",
@@ -27,7 +31,7 @@ func statuses() []string {
 	}
 }
 
-// statusHelp has a line for each.
+// statusHelp is the help about exit statuses.
 func statusHelp() string {
 	var b strings.Builder
 	b.WriteString("Exit status:\n\n")
@@ -48,4 +52,30 @@ func (e *exitError) Unwrap() error { return e.err }
 
 func usageErrorf(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// statusOf is the exit status that an error stands for, if it stands for one.
+func statusOf(err error) (status int, known bool) {
+	if e := (*exitError)(nil); errors.As(err, &e) {
+		return e.status, true
+	}
+	if e := (*connect.Error)(nil); errors.As(err, &e) {
+		return map[connect.Kind]int{
+			connect.Usage:       exitUsage,
+			connect.Unreachable: exitConnect,
+			connect.Untrusted:   exitHostKey,
+			connect.Refused:     exitRefused,
+		}[e.Kind], true
+	}
+	return exitUsage, false
+}
+
+// exitStatus is the status to exit with after an error. An error without a status is
+// one of the command line.
+func exitStatus(err error) int {
+	status, known := statusOf(err)
+	if !known && errors.Is(err, context.Canceled) {
+		return exitSome
+	}
+	return status
 }

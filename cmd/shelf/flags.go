@@ -3,34 +3,110 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
+
+	"shelf/cmd/shelf/sftp"
+	"shelf/cmd/shelf/transfer"
 )
 
-// flagError says what is wrong with a flag, and which one may be meant.
-func flagError(f *pflag.FlagSet, err error) string {
-	text := printable(strings.TrimSpace(err.Error()))
-	unknown, invalid := (*pflag.NotExistError)(nil), (*pflag.InvalidValueError)(nil)
-	switch {
-	case errors.As(err, &invalid):
-		return fmt.Sprintf("--%s %s: %s", invalid.GetFlag().Name, printable(invalid.GetValue()), printable(errors.Unwrap(invalid).Error()))
-	case !errors.As(err, &unknown), unknown.GetSpecifiedShortnames() != "":
-		return text
-	}
-	var names []string
-	f.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
-		return fmt.Sprintf("%s; did you mean --%s?", text, near)
-	}
-	return text
+// flags are the flags of all commands. Each command has some of them.
+type flags struct {
+	json     bool
+	long     bool
+	byTime   bool
+	bySize   bool
+	reverse  bool
+	force    bool
+	checksum bool
+	dryRun   bool
+	jobs     jobs
+	limit    byteRate
+	settle   span
 }
 
-// dashed says how to write a name that was taken for flags.
-func dashed(err error) string {
-	unknown := (*pflag.NotExistError)(nil)
-	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() == "" {
-		return ""
+// defaultJobs is how many files are moved at a time.
+const defaultJobs = 4
+
+func jsonFlag(f *pflag.FlagSet, o *flags) {
+	f.BoolVar(&o.json, "json", false, "print lines of JSON, for scripts")
+}
+
+func listFlags(f *pflag.FlagSet, o *flags) {
+	f.BoolVarP(&o.long, "long", "l", false, "show sizes in bytes, and times with seconds")
+	f.BoolVarP(&o.byTime, "time", "t", false, "sort by time, newest first")
+	f.BoolVarP(&o.bySize, "size", "S", false, "sort by size, largest first")
+	f.BoolVarP(&o.reverse, "reverse", "r", false, "reverse the order")
+	jsonFlag(f, o)
+}
+
+func transferFlags(f *pflag.FlagSet, o *flags) {
+	f.BoolVar(&o.checksum, "checksum", false, "compare the SHA-256 of each file with the server's")
+	o.jobs = defaultJobs
+	f.VarP(&o.jobs, "jobs", "j", fmt.Sprintf("move `N` files at a time, up to %d", sftp.MostChannels))
+	f.Var(&o.limit, "limit", "move at most `RATE` bytes a second in all, such as 500K or 2M")
+	jsonFlag(f, o)
+}
+
+func getFlags(f *pflag.FlagSet, o *flags) {
+	f.BoolVarP(&o.force, "force", "f", false, "replace files that are here already, without asking")
+	transferFlags(f, o)
+}
+
+func renameFlags(f *pflag.FlagSet, o *flags) {
+	f.BoolVarP(&o.force, "force", "f", false, "replace a file that has the new name")
+}
+
+func removeFlags(f *pflag.FlagSet, o *flags) {
+	f.BoolVarP(&o.force, "force", "f", false, "do not ask")
+}
+
+func syncFlags(f *pflag.FlagSet, o *flags) {
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "only show what would be uploaded")
+	transferFlags(f, o)
+}
+
+func watchFlags(f *pflag.FlagSet, o *flags) {
+	o.settle = span(2 * time.Second)
+	f.Var(&o.settle, "settle", "upload a file when it has not changed for this `TIME`")
+	transferFlags(f, o)
+}
+
+// flagSet is the flags of a command. It sets o to the defaults.
+func (c command) flagSet(o *flags) *pflag.FlagSet {
+	f := pflag.NewFlagSet(c.name, pflag.ContinueOnError)
+	f.SortFlags = false
+	f.Usage = func() {}
+	if c.flags != nil {
+		c.flags(f, o)
 	}
-	return fmt.Sprintf("; for a name that starts with -, write -- -%s", printable(unknown.GetSpecifiedShortnames()))
+	return f
+}
+
+// parse splits what follows a command into flags and arguments.
+func (c command) parse(line []string) (*flags, []string, error) {
+	o := &flags{}
+	f := c.flagSet(o)
+	if err := f.Parse(line); errors.Is(err, pflag.ErrHelp) {
+		return nil, nil, errHelp
+	} else if err != nil {
+		return nil, nil, usageErrorf("%s: %s; see help %s%s", c.name, flagError(f, err), c.name, dashed(err))
+	}
+	return o, f.Args(), nil
+}
+
+// errHelp means that -h or --help was given.
+var errHelp = errors.New("help")
+
+// flagNames is the flags of a command as they are typed.
+func (c command) flagNames() (all []string) {
+	c.flagSet(&flags{}).VisitAll(func(f *pflag.Flag) { all = append(all, "--"+f.Name) })
+	return all
+}
+
+// options is the flags as package transfer takes them.
+func (o *flags) options(quiet bool) transfer.Options {
+	return transfer.Options{Quiet: quiet, Force: o.force, Checksum: o.checksum, DryRun: o.dryRun,
+		Jobs: int(o.jobs), Limit: int64(o.limit), Settle: time.Duration(o.settle)}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// help is the table as text.
+// help is the table of commands as text.
 func help() string {
 	var b strings.Builder
 	for _, c := range commands() {
@@ -18,30 +18,33 @@ func help() string {
 	return b.String()
 }
 
-func (s *shell) help(_ context.Context, _ *choices, args []string) error { return s.showHelp(args...) }
+// showSomeHelp is the command help.
+func showSomeHelp(_ context.Context, s *session, _ *flags, args []string) error {
+	return s.showHelp(args...)
+}
 
-// showHelp is help about all, or about some commands.
-func (s *shell) showHelp(words ...string) error {
-	if len(words) == 0 && s.json {
-		words = commandWords()
+// showHelp prints help about some commands, or the table of commands.
+func (s *session) showHelp(names ...string) error {
+	if len(names) == 0 && s.ui.JSON {
+		names = allCommands()
 	}
-	if len(words) == 0 {
-		fmt.Fprint(s.out, help())
+	if len(names) == 0 {
+		fmt.Fprint(s.ui.Out, help())
 	}
-	for _, word := range words {
-		c, err := find(word)
+	for _, name := range names {
+		c, err := find(name)
 		if err != nil {
 			return err
 		}
-		s.event(helpEvent{"help", c.name, c.usage, c.summary, c.help()})
-		if !s.json {
-			fmt.Fprint(s.out, c.help())
+		s.ui.Event(helpEvent{"help", c.name, c.usage, c.summary, c.help()})
+		if !s.ui.JSON {
+			fmt.Fprint(s.ui.Out, c.help())
 		}
 	}
 	return nil
 }
 
-// helpEvent is a command as scripts see it.
+// helpEvent is what scripts are told about a command.
 type helpEvent struct {
 	Event   string `json:"event"` // help
 	Name    string `json:"name"`
@@ -50,14 +53,14 @@ type helpEvent struct {
 	Text    string `json:"text"`
 }
 
-// help is all about one command.
+// help is the help about one command.
 func (c command) help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", c.usage, c.summary)
 	if c.more != "" {
 		fmt.Fprintf(&b, "\n%s\n", c.more)
 	}
-	if f := c.flagSet(&choices{}); f.HasFlags() {
+	if f := c.flagSet(&flags{}); f.HasFlags() {
 		fmt.Fprintf(&b, "\n%s", f.FlagUsagesWrapped(80))
 	}
 	if len(c.aliases) > 0 {
@@ -66,18 +69,11 @@ func (c command) help() string {
 	return b.String()
 }
 
-func (s *shell) quit(_ context.Context, _ *choices, args []string) error {
-	if len(args) > 0 {
-		return usageErrorf("quit takes no words")
-	}
-	return errQuit
-}
-
-// helpCommand is help without a server.
+// helpCommand is "shelf help", which needs no server.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",
-		Short: "Say what a command does",
+		Short: "Show the help about a command",
 		RunE: func(c *cobra.Command, args []string) error {
 			if sub, rest, err := c.Root().Find(args); err == nil && len(rest) == 0 {
 				return sub.Help()

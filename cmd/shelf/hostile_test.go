@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -23,7 +22,7 @@ import (
 type request struct {
 	kind byte
 	id   uint32
-	body reply
+	body fields
 }
 
 // hostile is a server that answers each request as it likes; nothing of what
@@ -50,13 +49,9 @@ func answering(answer func(r request, out io.Writer)) func(ssh.Channel) {
 			if _, err := io.ReadFull(c, body); err != nil {
 				return
 			}
-			answer(request{head[4], binary.BigEndian.Uint32(head[5:]), reply{rest: body}}, c)
+			answer(request{head[4], binary.BigEndian.Uint32(head[5:]), fields{body}}, c)
 		}
 	}
-}
-
-func (p packet) attrs(size uint64) packet {
-	return p.uint32(attrSize | attrMode).uint64(size).uint32(0o100644)
 }
 
 // plain answers as a server with one file of a size, whose READs are answered
@@ -200,13 +195,13 @@ func TestHostileReplies(t *testing.T) {
 				p = name(p, strings.Repeat("n", 40))
 			}
 			out.Write(p.seal(fxpName, r.id))
-		}), "not a folder but a flood"},
+		}), "which is too many"},
 		{"huge names without end", []string{"list"}, listingOf(func(r request, out io.Writer) {
 			out.Write(name(newPacket(0).uint32(1), strings.Repeat("n", 200_000)).seal(fxpName, r.id))
-		}), "not a folder but a flood"},
+		}), "which is too many"},
 		{"empty listings without end", []string{"list"}, listingOf(func(r request, out io.Writer) {
 			out.Write(newPacket(0).uint32(0).seal(fxpName, r.id))
-		}), "without names and without end"},
+		}), "a listing without names"},
 		{"more names than there are", []string{"list"}, listingOf(func(r request, out io.Writer) {
 			out.Write(name(newPacket(0).uint32(math.MaxUint32), "n").seal(fxpName, r.id))
 		}), "cut short"},
@@ -219,7 +214,7 @@ func TestHostileReplies(t *testing.T) {
 			data(r, int(n), out)
 		}), "it ended after "},
 		{"more data than was asked for", []string{"get", "f"}, plain(1000, func(r request, _ uint64, n uint32, out io.Writer) { data(r, int(n)+1, out) }),
-			"more data than it was asked for"},
+			"more data than was asked for"},
 		{"no data, and no end", []string{"get", "f"}, plain(1000, func(r request, _ uint64, _ uint32, out io.Writer) { data(r, 0, out) }),
 			"no data, and no end of the file"},
 		{"a packet of 4 GiB", []string{"get", "f"}, plain(1000, func(_ request, _ uint64, _ uint32, out io.Writer) {
@@ -227,18 +222,18 @@ func TestHostileReplies(t *testing.T) {
 		}), "a packet of 4294967290 bytes"},
 		{"a string longer than its packet", []string{"get", "f"}, plain(1000, func(r request, _ uint64, _ uint32, out io.Writer) {
 			out.Write(newPacket(0).uint32(math.MaxUint32).seal(fxpData, r.id))
-		}), "more data than it was asked for"},
+		}), "more data than was asked for"},
 		{"a reply that nobody asked for", []string{"get", "f"}, plain(1000, func(r request, _ uint64, _ uint32, out io.Writer) {
 			out.Write(newPacket(0).uint32(fxOK).seal(fxpStatus, r.id+7))
-		}), "a reply that nobody asked for"},
+		}), "a reply to no request"},
 		{"a reply twice", []string{"get", "f"}, plain(1000, func(r request, _ uint64, n uint32, out io.Writer) {
 			for range 2 {
 				data(r, int(n)/2, out)
 			}
-		}), "a reply that nobody asked for"},
+		}), "a reply to no request"},
 		{"VERSION again", []string{"get", "f"}, plain(1000, func(r request, _ uint64, _ uint32, out io.Writer) {
 			out.Write(newPacket(0).seal(fxpVersion, 3))
-		}), "a reply that nobody asked for"},
+		}), "a reply to no request"},
 		{"a packet without a type", []string{"get", "f"}, plain(1000, func(_ request, _ uint64, _ uint32, out io.Writer) {
 			out.Write(make([]byte, packetHead))
 		}), "a packet of -5 bytes"},
@@ -248,7 +243,7 @@ func TestHostileReplies(t *testing.T) {
 				return
 			}
 			plain(1000, nil)(r, out)
-		}, "does not speak SFTP rightly"},
+		}, "the server broke the rules of SFTP"},
 		{"attributes without end", []string{"get", "f"}, func(r request, out io.Writer) {
 			if r.kind == fxpFstat {
 				out.Write(newPacket(0).uint32(attrExtended).uint32(math.MaxUint32).seal(fxpAttrs, r.id))
@@ -315,7 +310,7 @@ func TestSilentServer(t *testing.T) {
 // A server whose disk is slow may take longer to answer CLOSE, as long as that
 // much would take to write.
 func TestSlowDisk(t *testing.T) {
-	const size = 4 * slowDisk // 4 s
+	const size = 4 * 16 << 20 // of a disk that writes 16 MiB/s: 4 s
 	answer := plain(size, nil)
 	s := hostile(t, func(r request, out io.Writer) {
 		if r.kind == fxpClose {
@@ -392,7 +387,11 @@ func TestHostileWords(t *testing.T) {
 			set(s)
 			var status int
 			var out, errs string
-			grown := peak(func() { status, out, errs = s.run(t, "", "--timeout", "200ms", s.addr, "info", "absent") })
+			timeout := "10m" // but where it is waited for: a busy machine is slow
+			if what == "lines without end" {
+				timeout = "200ms"
+			}
+			grown := peak(func() { status, out, errs = s.run(t, "", "--timeout", timeout, s.addr, "info", "absent") })
 			if answers := what != "lines without end"; answers && strings.Contains(errs, "has not answered") {
 				t.Error("the server had to wait for us")
 			}
@@ -407,17 +406,6 @@ func TestHostileWords(t *testing.T) {
 	}
 }
 
-// A server that asks without end is left.
-func TestQuestionsWithoutEnd(t *testing.T) {
-	a := &auth{ui: &ui{streams: streams{err: io.Discard}}, pause: func() func() { return func() {} }}
-	for range 1000 {
-		if _, err := a.answer("name", "instruction", nil, nil); err != nil {
-			return
-		}
-	}
-	t.Error("it was answered a thousand times")
-}
-
 // A digest that is a lie, has no end or never comes publishes nothing that was
 // to be compared.
 func TestHostileDigests(t *testing.T) {
@@ -426,11 +414,11 @@ func TestHostileDigests(t *testing.T) {
 		says string
 	}{
 		"a lie": {func(c ssh.Channel) {
-			sum := hexDigest(sha256.New()) // of nothing: so far it is no lie
+			sum := hexSum("") // of nothing: so far it is no lie
 			io.WriteString(c, sum+"  -\n")
-			exitStatus(c, 0)
+			exits(c, 0)
 		}, "its SHA-256 is not that of the file on the server"},
-		"none": {func(c ssh.Channel) { exitStatus(c, 127) }, ""},
+		"none": {func(c ssh.Channel) { exits(c, 127) }, ""},
 		"without end": {func(c ssh.Channel) {
 			for _, err := c.Write(make([]byte, 30_000)); err == nil; {
 				_, err = c.Write(make([]byte, 30_000))
@@ -445,7 +433,7 @@ func TestHostileDigests(t *testing.T) {
 			var status int
 			var errs string
 			grown := peak(func() {
-				status, _, errs = s.run(t, "", "--timeout", "200ms", s.addr, "get", "--checksum", "f", "to", dir)
+				status, _, errs = s.run(t, "", "--timeout", "1s", s.addr, "get", "--checksum", "f", "to", dir)
 			})
 			got, err := os.ReadFile(filepath.Join(dir, "f"))
 			if row.says != "" {
@@ -463,32 +451,7 @@ func TestHostileDigests(t *testing.T) {
 	}
 }
 
-// Of an answer that is too long the beginning is kept.
-func TestHead(t *testing.T) {
-	h := &head{most: 10}
-	for range 1000 {
-		if n, err := h.Write([]byte("1234")); n != 4 || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	if got := h.text.String(); got != "1234123412" {
-		t.Errorf("%.100q is kept", got)
-	}
-}
-
-func exitStatus(c ssh.Channel, status uint32) {
+// exits ends a command with a status.
+func exits(c ssh.Channel, status uint32) {
 	c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
-}
-
-// What cannot be sent to a terminal is escaped in JSON, too, and JSON stays.
-func TestJSONLine(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain é 日本":          `"plain é 日本"` + "\n",
-		"\x1b[2J\u009b\u202e": `"\u001b[2J\u009b\u202e"` + "\n",
-		"\U000e0001\"\\":      `"\udb40\udc01\"\\"` + "\n",
-	} {
-		if got := jsonLine(in); got != want {
-			t.Errorf("%q: %s, want %s", in, got, want)
-		}
-	}
 }

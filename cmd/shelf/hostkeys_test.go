@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -189,7 +190,7 @@ func TestAuthorityAsHost(t *testing.T) {
 	s := newHost(t, nil, ca)
 	s.knows(t, "@cert-authority * ", ca.PublicKey())
 	status, _, errs := s.run(t, "", s.addr, "list")
-	want(t, status, exitHostKey, errs, "is trusted to sign certificates, and not to be a host's")
+	want(t, status, exitHostKey, errs, "has a key that is trusted only to sign certificates")
 	s.knows(t, "@cert-authority * ", ca.PublicKey(), "HOST ", ca.PublicKey())
 	status, _, errs = s.run(t, "", s.addr, "list")
 	want(t, status, 0, errs)
@@ -203,4 +204,18 @@ func TestNotRecorded(t *testing.T) {
 	s.known = filepath.Join(file, "known_hosts")
 	status, out, errs := s.run(t, "", "--accept-new", s.addr, "list")
 	want(t, status, 0, out+errs, "is not recorded", "f\n")
+}
+
+// While new keys for a connection are agreed on, nobody is asked about the host
+// again, nor is its key recorded twice.
+func TestRekey(t *testing.T) {
+	s := newServerLike(t, map[string]string{"f": strings.Repeat("x", 1<<20)}, func(c *ssh.ServerConfig) {
+		c.AddHostKey(newKey(t).signer)
+		c.RekeyThreshold = 64 << 10
+	})
+	status, out, errs := s.run(t, "", "--accept-new", s.addr, "get", "f", "to", t.TempDir())
+	want(t, status, 0, out+errs)
+	if text, _ := os.ReadFile(s.known); bytes.Count(text, []byte("\n")) != 1 {
+		t.Errorf("recorded:\n%s", text)
+	}
 }

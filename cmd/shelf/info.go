@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"shelf/cmd/shelf/ui"
 )
 
-func (s *shell) info(ctx context.Context, _ *choices, args []string) error {
+// info shows the size, time and digest of files.
+func info(ctx context.Context, s *session, _ *flags, args []string) error {
 	if len(args) == 0 {
 		return usageErrorf("which files? info NAME...")
 	}
@@ -21,37 +24,38 @@ func (s *shell) info(ctx context.Context, _ *choices, args []string) error {
 		if err != nil {
 			return err
 		}
-		s.event(e.utc())
+		s.ui.Event(e.utc())
 		s.showInfo(e, told > 0)
 		told++
 		return nil
 	})
 }
 
-// describe finds out all about a file.
-func (s *shell) describe(ctx context.Context, name string) (e fileEvent, err error) {
-	path := s.remote.path(name)
-	a, err := s.remote.ask.stat(ctx, path)
+// describe finds out everything about a file.
+func (s *session) describe(ctx context.Context, name string) (e fileEvent, err error) {
+	path := s.server.Path(name)
+	a, err := s.server.Stat(ctx, path)
 	if err != nil {
 		return e, err
 	}
-	if !a.regular() {
+	if !a.Regular() {
 		return e, errors.New("that is not a regular file")
 	}
-	if !s.remote.digests.able(ctx) {
-		s.detailf("%s: the server has no sha256sum; all of the file is read instead", printable(name))
+	if !s.server.CanSum(ctx) {
+		s.ui.Detailf("%s: the server has no sha256sum, so the whole file is read", name)
 	}
-	sum, err := s.remote.digest(ctx, path, a.size, nil)
-	return fileEvent{"file", name, a.size, a.modified, sum}, err
+	sum, err := s.server.Digest(ctx, path, a.Size, nil)
+	return fileEvent{"file", name, a.Size, a.Modified, sum}, err
 }
 
-func (s *shell) showInfo(e fileEvent, another bool) {
-	if s.json {
+// showInfo prints a file for people, with an empty line before another one.
+func (s *session) showInfo(e fileEvent, another bool) {
+	if s.ui.JSON {
 		return
 	}
 	if another {
-		fmt.Fprintln(s.out)
+		fmt.Fprintln(s.ui.Out)
 	}
-	fmt.Fprintf(s.out, "name      %s\nsize      %d bytes (%s)\nmodified  %s\nsha256    %s\n",
-		printable(e.Name), e.Size, size(e.Size), e.Modified.Format(time.RFC3339), e.SHA256)
+	fmt.Fprintf(s.ui.Out, "name      %s\nsize      %d bytes (%s)\nmodified  %s\nsha256    %s\n",
+		ui.Printable(e.Name), e.Size, ui.Size(e.Size), e.Modified.Format(time.RFC3339), e.SHA256)
 }

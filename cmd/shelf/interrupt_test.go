@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"shelf/cmd/shelf/ui"
 )
 
 // interrupts presses Ctrl-C again and again until stop, without the end of the
@@ -61,7 +63,7 @@ func TestInterruptWithoutLine(t *testing.T) {
 func TestSecondInterruptKills(t *testing.T) {
 	const inside = "SHELF_TEST_STUBBORN"
 	if os.Getenv(inside) != "" {
-		(&shell{ui: &ui{}}).interruptible(context.Background(), func(context.Context) error {
+		(&session{ui: &ui.UI{}}).interruptible(context.Background(), func(context.Context) error {
 			fmt.Println("ready")
 			select {}
 		})

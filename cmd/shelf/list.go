@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"shelf/cmd/shelf/sftp"
+	"shelf/cmd/shelf/ui"
 )
 
-func (s *shell) list(ctx context.Context, o *choices, args []string) error {
-	files, err := s.files(ctx)
+// list shows the files on the server, or those that match.
+func list(ctx context.Context, s *session, o *flags, args []string) error {
+	files, err := s.server.Files(ctx)
 	if err != nil {
 		return err
 	}
@@ -22,14 +26,14 @@ func (s *shell) list(ctx context.Context, o *choices, args []string) error {
 	for _, f := range files {
 		s.listOne(o, f)
 	}
-	s.event(listed{"listed", len(files)})
-	if len(files) == 0 && len(absent) == 0 && !s.json && !s.quiet {
-		s.warnf("no files")
+	s.ui.Event(listed{"listed", len(files)})
+	if len(files) == 0 && len(absent) == 0 {
+		s.ui.Notef("no files")
 	}
 	return s.eachName(ctx, absent, len(args), func(context.Context, string) error { return errNoFile })
 }
 
-// listed ends a list for scripts, which may be one of nothing.
+// listed is what scripts are told at the end of a list, even of an empty one.
 type listed struct {
 	Event string `json:"event"` // listed
 	Files int    `json:"files"`
@@ -37,9 +41,9 @@ type listed struct {
 
 var errNoFile = errors.New("no such file")
 
-// anyOf are the files that match one of the patterns; without any, all. Names
-// that are no patterns, and not there, are absent.
-func anyOf(files []entry, patterns []string) (some []entry, absent []string, err error) {
+// anyOf is the files that match one of the patterns, or all files without patterns.
+// Names that are no patterns and match no file are absent.
+func anyOf(files []sftp.Entry, patterns []string) (some []sftp.Entry, absent []string, err error) {
 	if len(patterns) == 0 {
 		return slices.Clone(files), nil, nil
 	}
@@ -53,22 +57,22 @@ func anyOf(files []entry, patterns []string) (some []entry, absent []string, err
 			absent = append(absent, p)
 		}
 		for _, e := range match {
-			if !seen[e.name] {
-				seen[e.name], some = true, append(some, e)
+			if !seen[e.Name] {
+				seen[e.Name], some = true, append(some, e)
 			}
 		}
 	}
 	return some, absent, nil
 }
 
-func (o *choices) sort(files []entry) {
-	slices.SortFunc(files, func(a, b entry) int {
-		order := cmp.Compare(a.name, b.name)
+func (o *flags) sort(files []sftp.Entry) {
+	slices.SortFunc(files, func(a, b sftp.Entry) int {
+		order := cmp.Compare(a.Name, b.Name)
 		switch {
 		case o.byTime:
-			order = cmp.Or(b.modified.Compare(a.modified), order)
+			order = cmp.Or(b.Modified.Compare(a.Modified), order)
 		case o.bySize:
-			order = cmp.Or(cmp.Compare(b.size, a.size), order)
+			order = cmp.Or(cmp.Compare(b.Size, a.Size), order)
 		}
 		if o.reverse {
 			order = -order
@@ -77,7 +81,7 @@ func (o *choices) sort(files []entry) {
 	})
 }
 
-// fileEvent is a file as scripts see it.
+// fileEvent is what scripts are told about a file.
 type fileEvent struct {
 	Event    string    `json:"event"` // file
 	Name     string    `json:"name"`
@@ -86,24 +90,25 @@ type fileEvent struct {
 	SHA256   string    `json:"sha256,omitempty"`
 }
 
-// utc has its time in a form that is the same everywhere.
+// utc is the event with a time in UTC, the same on every machine.
 func (e fileEvent) utc() fileEvent {
 	e.Modified = e.Modified.UTC()
 	return e
 }
 
-func (s *shell) listOne(o *choices, f entry) {
-	if s.json {
-		s.event(fileEvent{"file", f.name, f.size, f.modified, ""}.utc())
+// listOne prints a line of the list.
+func (s *session) listOne(o *flags, f sftp.Entry) {
+	if s.ui.JSON {
+		s.ui.Event(fileEvent{"file", f.Name, f.Size, f.Modified, ""}.utc())
 		return
 	}
-	length, when := size(f.size), f.modified.Format("2006-01-02 15:04")
+	length, when := ui.Size(f.Size), f.Modified.Format("2006-01-02 15:04")
 	if o.long {
-		length, when = fmt.Sprint(f.size), f.modified.Format(time.RFC3339)
+		length, when = fmt.Sprint(f.Size), f.Modified.Format(time.RFC3339)
 	}
-	if s.colour() { // sizes and times step back
-		fmt.Fprintf(s.out, "\x1b[2m%10s  %s\x1b[0m  %s\n", length, when, printable(f.name))
+	if s.ui.Colour() { // sizes and times are dimmed
+		fmt.Fprintf(s.ui.Out, "\x1b[2m%10s  %s\x1b[0m  %s\n", length, when, ui.Printable(f.Name))
 		return
 	}
-	fmt.Fprintf(s.out, "%10s  %s  %s\n", length, when, printable(f.name))
+	fmt.Fprintf(s.ui.Out, "%10s  %s  %s\n", length, when, ui.Printable(f.Name))
 }

@@ -1,53 +1,32 @@
-// Command shelf is a client for a library served over SFTP: a small prompt
-// that lists, downloads and uploads files. It is a client of the protocol and
-// works with any SFTP server; where something needs Shelf, it says so.
+// Command shelf is a client for a library served over SFTP: a prompt, and single
+// commands, to list, download and upload files. It works with any SFTP server;
+// where something needs Shelf, the text says so.
 //
-// How it starts, and where commands come from:
+// Its packages:
 //
-//	main.go         flags; exit.go: exit statuses
-//	shell.go        one command after the other, and a lost connection
-//	prompt.go       commands from a terminal or a pipe
-//	editor.go       a line at a terminal; with complete.go and history.go
-//	commands.go     the table of commands; choices.go has their flags,
-//	                values.go what may follow those, flags.go what is wrong
-//	completion.go man.go version.go  what needs no server
+//	connect   the server that a person means, and the login
+//	sftp      the protocol
+//	transfer  many files: get, put, sync, watch
+//	ui        what people and scripts read and type
 //
-// A command each, with what only it needs:
+// The program itself, which alone knows all of them:
 //
-//	list.go info.go rename.go remove.go space.go help.go
-//	get.go          and part.go: the local file until it is whole
-//	put.go          and resume.go: what an earlier try left on the server;
-//	                publish.go: giving it the name
-//	sync.go watch.go  many puts; writers_*.go: whether a file is complete
-//	names.go        which names a pattern means
+//	main.go      the command line, its flags and its exit status; exit.go
+//	session.go   runs one command after the other, and connects again
+//	prompt.go    commands from a terminal or a pipe; complete.go: what Tab offers
+//	commands.go  the table of commands; a new command is a new row
+//	flags.go     the flags of the commands; values.go: what may follow them
+//	suggest.go   what was meant by a mistyped name
+//	names.go     which names a pattern means, and what is done for each name
 //
-// How files are moved:
+// A command each:
 //
-//	transfer.go     many files, some at a time; meter.go, bars.go, sizes.go: how far
-//	download.go     one file, over one channel or several
-//	upload.go       one file, over one channel
-//	digest.go       SHA-256 on the server, or here
-//	limit.go        how fast at most
+//	list.go info.go get.go put.go rename.go remove.go sync.go watch.go space.go
+//	reconnect.go help.go
 //
-// The connection:
+// Without a server:
 //
-//	destination.go  what a person writes; sshconfig.go: what it stands for;
-//	                sshfile.go: reading files of ssh_config
-//	connect.go      dialing; jump.go: by way of other servers; clock.go: how long
-//	auth.go         how to log in; identity.go: with which keys; locked.go: those
-//	                with a passphrase; refusal.go: why we are not let in
-//	hostkeys.go     which server is trusted; learn.go: by its next keys, too
-//	remote.go       a connection, and what is known of the server; lifeline.go: its end
-//	outbox.go       sending; pool.go: its channels
-//	channel.go      an SFTP session; packet.go requests.go status.go: its words
-//	reasons.go      why the server refused
-//
-// How we talk to people and scripts:
-//
-//	ui.go           lines and JSON; print.go: made safe to print; output.go:
-//	                whether that was written
-//	ask.go          questions
-//	system_*.go     what differs between systems
+//	completion.go man.go version.go
 package main
 
 import (
@@ -60,7 +39,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh"
+
+	"shelf/cmd/shelf/connect"
+	"shelf/cmd/shelf/ui"
 )
 
 // streams are where a run reads commands from and writes to.
@@ -73,38 +54,31 @@ func main() {
 	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// run is the whole program; what it returns is the exit status.
+// run is the whole program. It returns the exit status.
 func run(args []string, std streams) int {
-	out := &output{Writer: std.out}
-	std.out = out
-	u := &ui{streams: std}
+	out := &ui.Output{Writer: std.out}
+	u := &ui.UI{In: std.in, Out: out, Err: std.err}
 	c := rootCommand(u)
 	c.SetArgs(args)
-	c.SetOut(std.out)
+	c.SetOut(out)
 	c.SetErr(std.err)
 	err := c.ExecuteContext(context.Background())
-	if failure := out.failure(); failure != nil && (err == nil || errors.Is(err, failure)) {
-		err = &exitError{exitSome, fmt.Errorf("not all could be written to the output: %w", failure)}
+	if failure := out.Failure(); failure != nil && (err == nil || errors.Is(err, failure)) {
+		err = &exitError{exitSome, fmt.Errorf("could not write all of the output: %w", failure)}
 	}
 	if err == nil {
-		return 0
+		return exitDone
 	}
-	fmt.Fprintln(std.err, "shelf:", err)
-	u.ended(err)
-	if e := (*exitError)(nil); errors.As(err, &e) {
-		return e.status
-	}
-	if errors.Is(err, errInterrupted) {
-		return exitSome
-	}
-	return exitUsage
+	u.Warnf("shelf: %v", err)
+	tellError(u, err)
+	return exitStatus(err)
 }
 
 const (
 	long = `List, download and upload the files of a library over SSH.
 
-Without a command there is a prompt. Commands also come from a pipe, one a
-line; the first that fails ends it. They are:
+Without a command there is a prompt. Commands can also come from a pipe, one per
+line; the first that fails ends the program. The commands are:
 
 `
 	examples = `  shelf ada@files.example.com
@@ -113,15 +87,15 @@ line; the first that fails ends it. They are:
   shelf sftp://ada@files.example.com:2222/report.pdf`
 )
 
-func rootCommand(u *ui) *cobra.Command {
-	o := options{ui: u}
+func rootCommand(u *ui.UI) *cobra.Command {
+	o := options{ui: u, Options: connect.Options{UI: u, LoginTime: connect.LoginTime, Version: release()}}
 	c := &cobra.Command{
 		Use:              "shelf [flags] [user@]host[:port] [command [args...]]",
 		Short:            "List, download and upload the files of a library over SSH",
 		Long:             long + help() + "\n" + statusHelp(),
 		Example:          examples,
 		Args:             cobra.ArbitraryArgs,
-		Version:          version(),
+		Version:          versionLine(),
 		TraverseChildren: true,
 		SilenceUsage:     true,
 		SilenceErrors:    true,
@@ -129,7 +103,7 @@ func rootCommand(u *ui) *cobra.Command {
 			if len(args) == 0 {
 				return usageErrorf("which server? shelf [user@]host[:port]")
 			}
-			return session(c.Context(), o, args)
+			return start(c.Context(), o, args)
 		},
 	}
 	o.add(c)
@@ -139,117 +113,76 @@ func rootCommand(u *ui) *cobra.Command {
 	c.SetHelpCommand(helpCommand())
 	c.SetUsageTemplate(strings.ReplaceAll(c.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageErrorf("%s; shelf --help tells what there is", flagError(c.Flags(), err))
+		return usageErrorf("%s; see shelf --help", flagError(c.Flags(), err))
 	})
 	c.ValidArgsFunction = completeArgs
 	return c
 }
 
-// options are the flags before the destination.
+// options are the flags before the server.
 type options struct {
-	*ui
-	user       string // never a flag: it stands before the host
-	port       int    // 0 if it is not given
-	identities []string
-	acceptNew  bool
-	knownHosts string
-	config     string
-	jump       string
-	timeout    time.Duration
+	connect.Options
+	ui      *ui.UI
+	timeout time.Duration
 }
 
 func (o *options) add(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.SetInterspersed(false)
-	f.VarP((*portFlag)(&o.port), "port", "p", fmt.Sprintf("`PORT` of the server (default %d, or what ssh_config says)", defaultPort))
-	f.StringArrayVarP(&o.identities, "identity", "i", nil, "log in with the private key in this `FILE`; may be repeated")
-	f.StringVarP(&o.jump, "jump", "J", "", "go by way of `HOST`, [user@]host[:port]; several with commas")
-	f.StringVarP(&o.config, "config", "F", "", "`FILE` to read instead of ~/.ssh/config; none for no file")
-	f.BoolVar(&o.acceptNew, "accept-new", false, "trust the key of a host not seen before, without asking")
-	f.StringVar(&o.knownHosts, "known-hosts", "", "`FILE` of trusted host keys (default ~/.ssh/known_hosts)")
+	f.VarP((*portFlag)(&o.Port), "port", "p", fmt.Sprintf("`PORT` of the server (default %d, or as in ssh_config)", connect.DefaultPort))
+	f.StringArrayVarP(&o.Identities, "identity", "i", nil, "log in with the private key in `FILE`; may be repeated")
+	f.StringVarP(&o.Jump, "jump", "J", "", "connect through `HOST`, [user@]host[:port]; several with commas")
+	f.StringVarP(&o.Config, "config", "F", "", "read `FILE` instead of ~/.ssh/config; none reads no file")
+	f.BoolVar(&o.AcceptNew, "accept-new", false, "trust the key of a new host without asking")
+	f.StringVar(&o.KnownHosts, "known-hosts", "", "`FILE` of trusted host keys (default ~/.ssh/known_hosts)")
 	o.timeout = 2 * time.Minute
-	f.Var((*span)(&o.timeout), "timeout", "give up on a server that is silent for this `TIME`; 0 never does")
-	f.BoolVar(&o.json, "json", false, "a line of JSON for each thing that there is to say")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "say only what went wrong")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "say also how it is done")
+	f.Var((*span)(&o.timeout), "timeout", "give up if the server is silent for this `TIME`; 0 waits for ever")
+	f.BoolVar(&o.ui.JSON, "json", false, "print lines of JSON, for scripts")
+	f.BoolVarP(&o.ui.Quiet, "quiet", "q", false, "print errors only")
+	f.BoolVarP(&o.ui.Verbose, "verbose", "v", false, "print details, too")
 	f.Bool("version", false, "print the version")
 }
 
 func isHelp(word string) bool { return word == "-h" || word == "--help" }
 
-// helpOn is what is asked for after a word: a command, by who left out the
-// server, or else a server.
-func helpOn(word string) []string {
+// helpFor is the help command for "shelf WORD --help". The word is a command if the
+// server was left out, and a server otherwise.
+func helpFor(word string) []string {
 	if _, err := find(word); err == nil {
 		return []string{"help", word}
 	}
 	return []string{"help"}
 }
 
-// session connects and carries out the commands.
-func session(ctx context.Context, o options, args []string) error {
-	words := args[1:]
-	if len(words) > 0 && isHelp(words[0]) {
-		words = helpOn(args[0])
+// start connects and runs the commands.
+func start(ctx context.Context, o options, args []string) error {
+	line := args[1:]
+	if len(line) > 0 && isHelp(line[0]) {
+		line = helpFor(args[0])
 	}
 	s, err := newSession(o, args[0])
 	if err != nil {
 		return err
 	}
 	defer s.hangUp()
-	if len(words) > 0 {
-		alone, err := offline(words)
+	if len(line) > 0 {
+		alone, err := needsNoServer(line)
 		if err != nil {
 			return err
 		}
 		if alone {
-			return ignoreQuit(s.command(ctx, words))
+			return ignoreQuit(s.command(ctx, line))
 		}
 	}
-	if s.remote, err = s.connect(ctx); err != nil {
+	if s.server, err = s.connect(ctx); err != nil {
 		return err
 	}
-	if file := s.remote.file; len(words) == 0 && file != "" {
-		words = []string{"get", "--", file}
+	if file := s.server.File; len(line) == 0 && file != "" {
+		line = []string{"get", "--", file}
 	}
-	if len(words) > 0 {
-		return s.interruptible(ctx, func(ctx context.Context) error { return ignoreQuit(s.command(ctx, words)) })
+	if len(line) > 0 {
+		return s.interruptible(ctx, func(ctx context.Context) error { return ignoreQuit(s.command(ctx, line)) })
 	}
 	return s.read(ctx)
-}
-
-// newSession finds out whom to connect to, and how.
-func newSession(o options, where string) (*shell, error) {
-	d, err := parseDestination(where)
-	if err != nil {
-		return nil, err
-	}
-	config, err := readSSHConfig(o.ui, o.config)
-	if err != nil {
-		return nil, err
-	}
-	to, err := config.resolve(d, o, d.usualPort())
-	if err != nil {
-		return nil, err
-	}
-	dial := newDialer(o, config)
-	return &shell{ui: o.ui, names: &names{}, connect: func(ctx context.Context) (*remote, error) {
-		client, err := dial.dial(ctx, to)
-		if err != nil {
-			return nil, err
-		}
-		o.connected(client, to)
-		return newRemote(ctx, client, to, d.path, o.timeout)
-	}}, nil
-}
-
-// connected tells with whom, and how.
-func (u *ui) connected(client *ssh.Client, to target) {
-	key := "of a kind that is not known"
-	if m, ok := client.Conn.(ssh.AlgorithmsConnMetadata); ok {
-		key = m.Algorithms().HostKey
-	}
-	u.detailf("shelf: connected to %s at %s, which is %s; its host key is %s",
-		printable(to.String()), client.RemoteAddr(), printable(string(client.ServerVersion())), key)
 }

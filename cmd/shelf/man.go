@@ -13,11 +13,11 @@ import (
 func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man",
-		Short: "Write the manual page, for man -l",
+		Short: "Write the manual page",
 		Long:  "Write the manual page. To read it: shelf man | man -l -",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageErrorf("man takes no words")
+				return usageErrorf("man takes no arguments")
 			}
 			writeMan(c.OutOrStdout(), c.Root())
 			return nil
@@ -34,16 +34,16 @@ func writeMan(out io.Writer, root *cobra.Command) {
 	m.text(root.Use)
 	m.section("DESCRIPTION")
 	m.text("A client for a library, a flat folder of files, served over SFTP by shelfd(8) or any other server. " +
-		"Without a command there is a prompt, with history and completion. Commands also come from a pipe, one a line; the first that fails ends it.")
-	m.text("Instead of [user@]host[:port] there may be a URL, sftp://[user@]host[:port][/name]; a file that it names is downloaded when there is no command.")
-	m.text("shelf help [command] and shelf version need no server, and neither do shelf man and shelf completion.")
+		"Without a command there is a prompt, with history and completion. Commands can also come from a pipe, one per line; the first that fails ends the program.")
+	m.text("Instead of [user@]host[:port] there may be a URL, sftp://[user@]host[:port][/name]; a file that it names is downloaded if there is no command.")
+	m.text("shelf help [command], shelf version, shelf man and shelf completion need no server.")
 	m.section("OPTIONS")
 	m.flags(root.Flags())
 	m.section("COMMANDS")
 	for _, c := range commands() {
 		m.entry(c.usage, strings.ToUpper(c.summary[:1])+c.summary[1:]+".")
 		m.indented(c.more)
-		m.flags(c.flagSet(&choices{}))
+		m.flags(c.flagSet(&flags{}))
 		m.raw(".RE")
 	}
 	m.section("EXIT STATUS")
@@ -52,11 +52,11 @@ func writeMan(out io.Writer, root *cobra.Command) {
 		m.raw(".RE")
 	}
 	m.section("FILES")
-	m.entry("~/.ssh/config", "is read for HostName, Port, User, IdentityFile, IdentitiesOnly, CertificateFile, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile, StrictHostKeyChecking and UpdateHostKeys, under Host and under Match host or all. ProxyCommand is refused.")
+	m.entry("~/.ssh/config", "is read for HostName, Port, User, IdentityFile, IdentitiesOnly, CertificateFile, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile, StrictHostKeyChecking and UpdateHostKeys, below Host, Match host and Match all. ProxyCommand is refused.")
 	m.raw(".RE")
-	m.entry("~/.local/state/shelf/history-*", "are the lines that were typed, for each server; $XDG_STATE_HOME says where else.")
+	m.entry("~/.local/state/shelf/history-*", "has the lines that were typed, a file for each server. With $XDG_STATE_HOME it is in that folder.")
 	m.raw(".RE")
-	m.entry(".shelf-*.part", "is what has come of a file that is being downloaded, beside where it will be.")
+	m.entry(".shelf-*.part", "is the beginning of a file that is being downloaded, in the folder where the file will be.")
 	m.raw(".RE")
 	m.section("EXAMPLES")
 	m.example(root.Example)
@@ -65,12 +65,12 @@ func writeMan(out io.Writer, root *cobra.Command) {
 	io.WriteString(out, m.String())
 }
 
-// roff writes the language of man(7).
+// roff writes text in the language of man(7).
 type roff struct{ strings.Builder }
 
 func (m *roff) raw(line string) { m.WriteString(line + "\n") }
 
-// text writes a paragraph, with what is special to roff escaped.
+// text writes a paragraph. What is special to roff is escaped.
 func (m *roff) text(s string) {
 	m.raw(".PP")
 	m.lines(s)
@@ -89,7 +89,7 @@ func (m *roff) lines(s string) {
 
 func (m *roff) section(name string) { m.raw(".SH " + name) }
 
-// entry starts a list's item, which ends with .RE.
+// entry starts an item of a list. It ends with .RE.
 func (m *roff) entry(term, what string) {
 	m.raw(".TP")
 	m.raw(`.B "` + strings.NewReplacer(`\`, `\e`, `"`, `\(dq`, "-", `\-`).Replace(term) + `"`)

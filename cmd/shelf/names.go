@@ -6,69 +6,24 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"sync"
-	"time"
+
+	"shelf/cmd/shelf/sftp"
+	"shelf/cmd/shelf/ui"
 )
-
-// names remembers what the server lists, for Tab and for patterns.
-type names struct {
-	mu    sync.Mutex // guards what follows
-	files []entry
-	since time.Time // zero if there is nothing
-}
-
-// fresh is how long a listing is believed. Our own changes end it at once.
-const fresh = 30 * time.Second
-
-func (n *names) forget() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.files, n.since = nil, time.Time{}
-}
-
-func (n *names) set(files []entry) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.files, n.since = files, time.Now()
-}
-
-// get is the last listing, if it can still be believed.
-func (n *names) get() ([]entry, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.files, time.Since(n.since) < fresh
-}
-
-// files are the regular files that the server lists, without those of hidden
-// names, in no order.
-func (s *shell) files(ctx context.Context) ([]entry, error) {
-	all, err := s.remote.ask.list(ctx, s.remote.folder)
-	if err != nil {
-		return nil, s.remote.ask.explain(ctx, err)
-	}
-	kept := all[:0]
-	for _, e := range all {
-		if e.regular() && !strings.HasPrefix(e.name, ".") {
-			kept = append(kept, e)
-		}
-	}
-	s.names.set(kept)
-	return kept, nil
-}
 
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
-// remoteNames makes patterns the names that match them, if no file has the
-// pattern itself as its name. What a URL named is meant as it is.
-func (s *shell) remoteNames(ctx context.Context, args []string) (all []string, err error) {
-	var files []entry
+// remoteNames replaces each pattern by the names that match it, unless it is itself the
+// name of a file. A name from a URL is never a pattern.
+func (s *session) remoteNames(ctx context.Context, args []string) (all []string, err error) {
+	var files []sftp.Entry
 	for _, a := range args {
-		if !isPattern(a) || a == s.remote.file {
+		if !isPattern(a) || a == s.server.File {
 			all = append(all, a)
 			continue
 		}
 		if files == nil {
-			if files, err = s.files(ctx); err != nil {
+			if files, err = s.server.Files(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -77,53 +32,53 @@ func (s *shell) remoteNames(ctx context.Context, args []string) (all []string, e
 			return nil, err
 		}
 		if len(match) == 0 {
-			return nil, fmt.Errorf("no file matches %s", printable(a))
+			return nil, fmt.Errorf("no file matches %s", a)
 		}
 		for _, e := range match {
-			all = append(all, e.name)
+			all = append(all, e.Name)
 		}
 	}
 	return unique(all), nil
 }
 
-// matching are the files that match a pattern of package path, or the one that
-// is named like it.
-func matching(files []entry, pattern string) (match []entry, err error) {
+// matching is the files that match a pattern of package path, or the one file that has
+// the pattern as its name.
+func matching(files []sftp.Entry, pattern string) (match []sftp.Entry, err error) {
 	for _, e := range files {
-		if e.name == pattern {
-			return []entry{e}, nil
+		if e.Name == pattern {
+			return []sftp.Entry{e}, nil
 		}
 	}
 	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, usageErrorf("%s is no pattern; write one such as '*.pdf'", printable(pattern))
+		return nil, usageErrorf("%s is not a valid pattern; write one such as '*.pdf'", pattern)
 	}
 	for _, e := range files {
-		if ok, _ := path.Match(pattern, e.name); ok {
+		if ok, _ := path.Match(pattern, e.Name); ok {
 			match = append(match, e)
 		}
 	}
 	return match, nil
 }
 
-// eachName does something for each of the files, one after the other, of all that
-// a command is for, and says which fail.
-func (s *shell) eachName(ctx context.Context, names []string, all int, do func(context.Context, string) error) error {
+// eachName does something for each name, one after the other, and tells which of them
+// fail. all is how many names the command has in all.
+func (s *session) eachName(ctx context.Context, names []string, all int, do func(context.Context, string) error) error {
 	failed, last := 0, error(nil)
 	for _, name := range names {
 		if ctx.Err() != nil {
-			return errInterrupted
+			return context.Cause(ctx)
 		}
-		err := s.remote.ask.explain(ctx, do(ctx, name))
+		err := s.server.Explain(ctx, do(ctx, name))
 		if err == nil {
 			continue
 		}
-		failed, last = failed+1, fmt.Errorf("%s: %w", printable(name), err)
-		s.event(note{"failed", name, err.Error()})
-		if errors.Is(err, errLost) || errors.Is(err, errInterrupted) {
-			return last // so would all others
+		failed, last = failed+1, fmt.Errorf("%s: %w", name, err)
+		s.ui.Event(ui.Note{Event: "failed", Name: name, Error: err.Error()})
+		if errors.Is(err, sftp.ErrLost) || ctx.Err() != nil {
+			return last // all others would fail, too
 		}
 		if all > 1 {
-			s.warnf("%v", last)
+			s.ui.Warnf("%v", last)
 		}
 	}
 	if failed > 0 && all > 1 {
@@ -132,7 +87,7 @@ func (s *shell) eachName(ctx context.Context, names []string, all int, do func(c
 	return last
 }
 
-// unique keeps the first of what is there twice.
+// unique is the list without repeated names.
 func unique(all []string) (once []string) {
 	seen := make(map[string]bool, len(all))
 	for _, s := range all {

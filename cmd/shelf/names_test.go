@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"shelf/cmd/shelf/ui"
 )
 
 // A name that is not there is an error, and no empty list; others are listed.
@@ -75,7 +77,7 @@ func TestRemoveAsks(t *testing.T) {
 		"Remove 7 files from the server, from a to g?": "g c a b d e f",
 		`Remove \x1b and \u202e from the server?`:      "\u202e \x1b",
 	} {
-		if got := removeQuestion(strings.Fields(names)); got != question {
+		if got := ui.Printable(removeQuestion(strings.Fields(names))); got != question {
 			t.Errorf("%s\nwant %s", got, question)
 		}
 	}

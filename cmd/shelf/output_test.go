@@ -21,6 +21,6 @@ func TestFullOutput(t *testing.T) {
 	} {
 		var errs bytes.Buffer
 		status := run(words, streams{os.Stdin, full, &errs})
-		want(t, status, exitSome, errs.String(), "not all could be written to the output: no space left on device")
+		want(t, status, exitSome, errs.String(), "could not write all of the output: no space left on device")
 	}
 }

@@ -6,64 +6,69 @@ import (
 	"errors"
 	"io"
 
-	"golang.org/x/term"
+	"shelf/cmd/shelf/ui"
 )
 
-// read takes commands from a terminal, until the end, or from a pipe, until the
-// first that fails.
-func (s *shell) read(ctx context.Context) error {
-	if !term.IsTerminal(int(s.in.Fd())) {
-		return ignoreQuit(s.script(ctx, s.in))
+// read runs commands from a terminal, until the end, or from a pipe, until the first
+// one that fails.
+func (s *session) read(ctx context.Context) error {
+	if !s.ui.Interactive() {
+		return ignoreQuit(s.script(ctx, s.ui.In))
 	}
-	e := s.newEditor(ctx)
-	s.sayf("Connected to %s. You can:\n\n%s", printable(s.remote.to.String()), help())
+	c := &completer{session: s, ctx: ctx}
+	e := s.ui.NewEditor("shelf> ", ui.OpenHistory(s.name), c.complete)
+	s.ui.Sayf("Connected to %s. The commands are:\n", s.name)
+	s.ui.Text(help() + "\n")
 	for {
-		line, err := e.readLine()
+		c.unlisted = false
+		line, err := e.ReadLine(ctx)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return err
+			return &exitError{exitSome, err}
 		}
 		err = s.interruptible(ctx, func(ctx context.Context) error { return s.line(ctx, line) })
 		if errors.Is(err, errQuit) {
 			return nil
 		}
 		if err != nil {
-			s.warnf("%v", err)
-			s.ended(err)
+			s.ui.Warnf("%v", err)
+			tellError(s.ui, err)
 		}
 	}
 }
 
 // script stops at the first command that fails.
-func (s *shell) script(ctx context.Context, in io.Reader) error {
+func (s *session) script(ctx context.Context, in io.Reader) error {
 	return s.interruptible(ctx, func(ctx context.Context) error {
 		next := readLines(ctx, in)
 		for {
 			select {
 			case <-ctx.Done():
-				return errInterrupted
+				return context.Cause(ctx)
 			case l := <-next:
 				if err := s.line(ctx, l.text); err != nil {
 					return err
 				}
-				if l.end != nil {
-					return ignoreEOF(l.end)
+				if errors.Is(l.err, io.EOF) {
+					return nil
+				}
+				if l.err != nil {
+					return l.err
 				}
 			}
 		}
 	})
 }
 
-// scriptLine is a line, and what its end is if that is none of a line.
+// scriptLine is a line of a script, and the error that ended it instead of a newline.
 type scriptLine struct {
 	text string
-	end  error
+	err  error
 }
 
-// readLines reads in the background: nothing else can end the wait for a line
-// that does not come.
+// readLines reads lines in the background, so that Ctrl-C can end the wait for one.
 func readLines(ctx context.Context, in io.Reader) <-chan scriptLine {
 	next := make(chan scriptLine)
 	go func() {
@@ -80,11 +85,4 @@ func readLines(ctx context.Context, in io.Reader) <-chan scriptLine {
 		}
 	}()
 	return next
-}
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }

@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"shelf/cmd/shelf/ui"
 )
 
-func (s *shell) remove(ctx context.Context, o *choices, args []string) error {
+// remove removes files from the server, after a question.
+func remove(ctx context.Context, s *session, o *flags, args []string) error {
 	if len(args) == 0 {
 		return usageErrorf("which files? remove NAME...")
 	}
@@ -22,46 +25,43 @@ func (s *shell) remove(ctx context.Context, o *choices, args []string) error {
 			return err
 		}
 	}
-	defer s.names.forget()
+	defer s.server.Forget()
 	return s.eachName(ctx, names, len(names), func(ctx context.Context, name string) error {
-		if err := s.remote.ask.remove(ctx, s.remote.path(name)); err != nil {
+		if err := s.server.Remove(ctx, s.server.Path(name)); err != nil {
 			return err
 		}
-		s.sayf("removed %s", printable(name))
-		s.event(note{Event: "removed", Name: name})
+		s.ui.Sayf("removed %s", name)
+		s.ui.Event(ui.Note{Event: "removed", Name: name})
 		return nil
 	})
 }
 
-// mayRemove asks, once it is known that there is what was named.
-func (s *shell) mayRemove(ctx context.Context, args, names []string) error {
+// mayRemove asks the person, after a check that all named files exist.
+func (s *session) mayRemove(ctx context.Context, args, names []string) error {
 	for _, a := range args {
 		if isPattern(a) {
 			continue
 		}
-		if _, err := s.remote.ask.stat(ctx, s.remote.path(a)); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w; nothing was removed", printable(a), err)
+		if _, err := s.server.Stat(ctx, s.server.Path(a)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w; nothing was removed", a, err)
 		}
 	}
 	switch {
-	case !s.canAsk():
+	case !s.ui.CanAsk():
 		return errors.New("there is no terminal to ask at; --force removes without asking")
-	case s.confirm(ctx, removeQuestion(names)):
+	case s.ui.Confirm(ctx, "%s", removeQuestion(names)):
 		return nil
 	case ctx.Err() != nil:
-		return errInterrupted
+		return context.Cause(ctx)
 	}
 	return errors.New("nothing was removed")
 }
 
-// removeQuestion names the files, if they are few, or else the first and the last.
+// removeQuestion names a few files, or the first and the last one of many.
 func removeQuestion(names []string) string {
 	const few = 5
 	sorted := slices.Clone(names)
 	slices.Sort(sorted)
-	for i, n := range sorted {
-		sorted[i] = printable(n)
-	}
 	last := len(sorted) - 1
 	switch {
 	case last == 0:

@@ -5,23 +5,24 @@ import (
 	"fmt"
 )
 
-func (s *shell) rename(ctx context.Context, o *choices, args []string) error {
+// rename gives a file on the server another name.
+func rename(ctx context.Context, s *session, o *flags, args []string) error {
 	if len(args) != 2 {
-		return usageErrorf("which file, and how is it to be called? rename NAME NEW-NAME")
+		return usageErrorf("which file, and which new name? rename NAME NEW-NAME")
 	}
-	defer s.names.forget()
-	from, to := s.remote.path(args[0]), s.remote.path(args[1])
+	defer s.server.Forget()
+	from, to := s.server.Path(args[0]), s.server.Path(args[1])
 	var err error
 	if o.force {
-		err = s.remote.publish(ctx, from, to)
+		err = s.server.Replace(ctx, from, to)
 	} else {
-		err = s.remote.ask.explain(ctx, s.remote.ask.rename(ctx, from, to))
+		err = s.server.Explain(ctx, s.server.Rename(ctx, from, to))
 	}
 	if err != nil {
-		return fmt.Errorf("%s to %s: %w", printable(args[0]), printable(args[1]), err)
+		return fmt.Errorf("%s to %s: %w", args[0], args[1], err)
 	}
-	s.sayf("renamed %s to %s", printable(args[0]), printable(args[1]))
-	s.event(struct {
+	s.ui.Sayf("renamed %s to %s", args[0], args[1])
+	s.ui.Event(struct {
 		Event string `json:"event"`
 		Name  string `json:"name"`
 		To    string `json:"to"`

@@ -3,23 +3,26 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"shelf/cmd/shelf/ui"
 )
 
-func (s *shell) space(ctx context.Context, _ *choices, args []string) error {
+// space shows how much room the server has.
+func space(ctx context.Context, s *session, _ *flags, args []string) error {
 	if len(args) > 0 {
-		return usageErrorf("space takes no words")
+		return usageErrorf("space takes no arguments")
 	}
-	v, err := s.remote.ask.space(ctx, s.remote.folder)
+	v, err := s.server.Space(ctx)
 	if err != nil {
-		return s.remote.ask.explain(ctx, err)
+		return s.server.Explain(ctx, err)
 	}
-	s.event(struct {
+	s.ui.Event(struct {
 		Event string `json:"event"`
 		Free  uint64 `json:"free"`
 		Total uint64 `json:"total"`
-	}{"space", v.free, v.total})
-	if !s.json {
-		fmt.Fprintf(s.out, "%s free of %s\n", size(int64(v.free)), size(int64(v.total)))
+	}{"space", v.Free, v.Total})
+	if !s.ui.JSON {
+		fmt.Fprintf(s.ui.Out, "%s free of %s\n", ui.Size(int64(v.Free)), ui.Size(int64(v.Total)))
 	}
 	return nil
 }

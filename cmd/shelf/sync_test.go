@@ -48,7 +48,7 @@ func TestSyncLeavesOut(t *testing.T) {
 		}
 	}
 	status, _, errs := s.run(t, "", s.addr, "sync", dir)
-	want(t, status, 0, errs, "Left out of "+dir+", as links and what is no file: dangling, link\n")
+	want(t, status, 0, errs, "Left out of "+dir+", because they are links or not files: dangling, link\n")
 	if len(files) != 1 {
 		t.Errorf("there is %v", files)
 	}

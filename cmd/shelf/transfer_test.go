@@ -34,7 +34,7 @@ func TestNotBegun(t *testing.T) {
 		args = append(args, file)
 	}
 	status, out, errs := s.run(t, "", args...)
-	want(t, status, exitConnect, errs, "49 files were not begun\n", "50 of 50 files failed")
+	want(t, status, exitConnect, errs, "49 files were not started\n", "50 of 50 files failed")
 	if out != "" {
 		t.Errorf("a sum of nothing: %s", out)
 	}

@@ -15,12 +15,12 @@ type rooted struct{ *library }
 
 func (r rooted) Filelist(q *sftp.Request) (sftp.ListerAt, error) {
 	if q.Method == "Stat" && q.Filepath == "/" {
-		return folder{info{name: "/"}}, nil
+		return folder{fileInfo{name: "/"}}, nil
 	}
 	return r.library.Filelist(q)
 }
 
-type folder struct{ info }
+type folder struct{ fileInfo }
 
 func (folder) Mode() fs.FileMode { return fs.ModeDir | 0o755 }
 func (folder) IsDir() bool       { return true }

@@ -14,18 +14,18 @@ func TestUsageNeedsNoServer(t *testing.T) {
 	s := newServer(t, nil)
 	for _, row := range []struct{ line, says string }{
 		{nowhere + " lits", "there is no command lits; did you mean list?"},
-		{nowhere + " get --forse x", "unknown flag: --forse; did you mean --force?; help get"},
+		{nowhere + " get --forse x", "unknown flag: --forse; did you mean --force?; see help get"},
 		{nowhere + " put -dash.txt", "for a name that starts with -, write -- -dash.txt"},
 		{nowhere + " get -j 0 x", "--jobs 0: write a number from 1 to 8"},
 		{nowhere + " get -j x x", "--jobs x: write a number from 1 to 8"},
 		{nowhere + " watch --settle soon x", "--settle soon: write a time such as 10s or 2m"},
-		{nowhere + " quit now", "quit takes no words"},
+		{nowhere + " quit now", "quit takes no arguments"},
 		{nowhere + " help nothing", "there is no command nothing"},
 		{"-p abc " + nowhere + " list", "--port abc: port abc is not a number from 1 to 65535"},
 		{"--timeout soon " + nowhere, "--timeout soon: write a time such as 10s or 2m"},
 		{"--jsn " + nowhere, "unknown flag: --jsn; did you mean --json?"},
 		{"help nothing", "there is no command nothing"},
-		{"version 2", "version takes no words"},
+		{"version 2", "version takes no arguments"},
 	} {
 		status, out, errs := s.run(t, "", strings.Fields(row.line)...)
 		want(t, status, exitUsage, errs, row.says)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -8,12 +9,21 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func version() string {
-	version := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+// commit is what the Makefile sets when it builds from a git checkout.
+var commit string
+
+// release is the version of the program, or "" if it is not known.
+func release() string {
+	info, ok := debug.ReadBuildInfo()
+	if commit == "" && ok && info.Main.Version != "(devel)" {
+		return info.Main.Version // of go install
 	}
-	return fmt.Sprintf("shelf %s, %s, %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return commit
+}
+
+// versionLine is the version, and what the program was built with and for.
+func versionLine() string {
+	return fmt.Sprintf("shelf %s, %s, %s/%s\n", cmp.Or(release(), "(unknown version)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func versionCommand() *cobra.Command {
@@ -22,9 +32,9 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageErrorf("version takes no words")
+				return usageErrorf("version takes no arguments")
 			}
-			fmt.Fprint(c.OutOrStdout(), version())
+			fmt.Fprint(c.OutOrStdout(), versionLine())
 			return nil
 		},
 	}

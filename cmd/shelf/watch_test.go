@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // has waits until the library has a file that is so.
@@ -141,40 +139,5 @@ func TestWatchWaitsForWriter(t *testing.T) {
 	l.has(t, "slow", "one half, and the other")
 	if err := stop(); err != nil {
 		t.Error(err)
-	}
-}
-
-// When the system has lost events, and the connection is lost, too, it is made
-// anew before the folder is compared; that is tried until it succeeds, and said
-// once.
-func TestWatchOverflowsWhileLost(t *testing.T) {
-	s := newServer(t, map[string]string{})
-	p := s.prompt(t)
-	dir := t.TempDir()
-	save(t, filepath.Join(dir, "missed"), "1")
-	s.last.Load().Close()
-	<-p.remote.lost
-	tries, connect := 0, p.connect
-	p.connect = func(ctx context.Context) (*remote, error) {
-		if tries++; tries < 3 {
-			return nil, errors.New("the network is down")
-		}
-		return connect(ctx)
-	}
-	w := &watching{shell: p.shell, choices: &choices{}, settle: 20 * time.Millisecond, dir: dir, changed: map[string]time.Time{}}
-	events := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error, 1)}
-	events.Errors <- fsnotify.ErrEventOverflow
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.run(ctx, events) }()
-	s.handlers.FileGet.(*library).has(t, "missed", "1")
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	for _, once := range []string{"is lost; connecting again", "Connected again."} {
-		if n := strings.Count(p.errs.String(), once); n != 1 {
-			t.Errorf("%q is said %d times:\n%s", once, n, p.errs)
-		}
 	}
 }

@@ -4,143 +4,104 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
-	"shelf/vfs"
 )
 
-// accountSettings are a table [accounts.NAME].
-type accountSettings struct {
-	Library               string       `toml:"library,omitempty"`
-	AuthorizedKeysFile    string       `toml:"authorized_keys_file,omitempty"`
-	AuthorizedKeys        []string     `toml:"authorized_keys,omitempty"`
-	AuthorizedPrincipals  []string     `toml:"authorized_principals,omitempty"`
-	PasswordHash          string       `toml:"password_hash,omitempty"`
-	TOTPSecret            string       `toml:"totp_secret,omitempty"`
-	AuthenticationMethods []chain      `toml:"authentication_methods,omitempty"`
-	Permissions           []permission `toml:"permissions,omitempty"`
-	From                  []string     `toml:"from,omitempty"`
-	Expires               *time.Time   `toml:"expires,omitempty"`
-	MaxSessions           uint16       `toml:"max_sessions,omitempty"`
-	MaxFileSize           *size        `toml:"max_file_size,omitempty"`
-	MaxUploadRate         size         `toml:"max_upload_rate,omitempty"`
-	MaxDownloadRate       size         `toml:"max_download_rate,omitempty"`
+// accounts is the part that knows who may log in.
+type accounts struct {
+	used *keys.UsedCodes
+	log  *slog.Logger
+
+	current   *keys.Accounts
+	entrances []keys.Entrance // what check found
 }
 
-// chain is methods that must succeed in a row: "publickey,password".
-type chain struct{ keys.Chain }
-
-func (c *chain) UnmarshalText(text []byte) (err error) {
-	c.Chain, err = keys.ParseChain(string(text))
-	return err
-}
-
-func (c chain) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
-// permission is one thing that an account may do, or a preset of several.
-type permission struct {
-	name  string
-	grant vfs.Permissions
-}
-
-// presets are permissions that go together; the others are one each.
-func presets() []permission {
-	all := vfs.Permissions{List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true}
-	return []permission{
-		{"reader", vfs.Permissions{List: true, Read: true}},
-		{"dropbox", vfs.Permissions{Write: true}},
-		{"editor", vfs.DefaultPermissions()},
-		{"admin", all},
-		{"list", vfs.Permissions{List: true}},
-		{"read", vfs.Permissions{Read: true}},
-		{"write", vfs.Permissions{Write: true}},
-		{"overwrite", vfs.Permissions{Overwrite: true}},
-		{"rename", vfs.Permissions{Rename: true}},
-		{"delete", vfs.Permissions{Delete: true}},
+// check finds every account that could not log in as it should.
+func (a *accounts) check(s config.Settings) error {
+	_, err := openUsedCodes(s, a.log)
+	all, wrong := a.build(s)
+	if err := errors.Join(err, wrong); err != nil {
+		return err
 	}
+	a.entrances = all.Entrances()
+	return checkEntrances(s, a.entrances)
 }
 
-func (p *permission) UnmarshalText(text []byte) error {
-	var names []string
-	for _, preset := range presets() {
-		if preset.name == string(text) {
-			*p = preset
-			return nil
-		}
-		names = append(names, preset.name)
+// open is content when anybody could log in.
+func (a *accounts) open(s config.Settings) (err error) {
+	if a.used, err = openUsedCodes(s, a.log); err != nil {
+		return err
 	}
-	return fmt.Errorf("there is no permission %q; there are %s", text, strings.Join(names, ", "))
+	if a.current, err = a.build(s); err != nil {
+		return err
+	}
+	return checkSomebody(s, a.current.Entrances())
 }
 
-func (p permission) MarshalText() ([]byte, error) { return []byte(p.name), nil }
-
-// permissions are those of an account, together.
-func (a accountSettings) permissions() vfs.Permissions {
-	if a.Permissions == nil {
-		return vfs.DefaultPermissions()
+func (a *accounts) reload(_, next config.Settings) (func() error, error) {
+	all, err := a.build(next)
+	if err != nil {
+		return nil, err
 	}
-	var all vfs.Permissions
-	for _, p := range a.Permissions {
-		all.List = all.List || p.grant.List
-		all.Read = all.Read || p.grant.Read
-		all.Write = all.Write || p.grant.Write
-		all.Overwrite = all.Overwrite || p.grant.Overwrite
-		all.Rename = all.Rename || p.grant.Rename
-		all.Delete = all.Delete || p.grant.Delete
-	}
-	return all
+	commit := func() error { a.current = all; return nil }
+	return commit, checkSomebody(next, all.Entrances())
 }
 
-// manyAccounts tells whether there are others than the one called User.
-func (s settings) manyAccounts() bool { return len(s.Accounts) > 0 || s.keyFiles() != "" }
+func (a *accounts) close() {}
 
-// keyFiles is where files make accounts by their names, "" for nowhere.
-func (s settings) keyFiles() string {
-	if strings.Contains(s.AuthorizedKeysFile, "%u") {
-		return s.AuthorizedKeysFile
+// openUsedCodes reads which one-time codes were used before.
+func openUsedCodes(s config.Settings, log *slog.Logger) (*keys.UsedCodes, error) {
+	used, err := keys.OpenUsedCodes(s.State, log)
+	if err != nil {
+		return nil, &problem{s.Where("state"), "One-time codes could be used twice", err, "Mend the file, or remove it a minute after the last login."}
 	}
-	return ""
+	return used, nil
 }
 
-// accounts are those configured, by name.
-func (s settings) accounts() map[string]accountSettings {
-	if s.manyAccounts() {
-		return s.Accounts
-	}
-	return map[string]accountSettings{s.User: {AuthorizedKeysFile: s.AuthorizedKeysFile}}
-}
-
-// openAccounts makes of the settings who may log in.
-func (s settings) openAccounts(used *keys.UsedCodes, log *slog.Logger) (*keys.Accounts, error) {
-	if len(s.Accounts) > 0 && s.AuthorizedKeysFile != "" && s.keyFiles() == "" {
-		return nil, s.places.mistake("authorized_keys_file",
-			errors.New("it would be the same for all [accounts]; put %u into it, for the account's name"))
+// build makes of the settings who may log in. The error is all that is wrong
+// with any account.
+func (a *accounts) build(s config.Settings) (*keys.Accounts, error) {
+	if err := checkUser(s); err != nil {
+		return nil, err
 	}
 	o := keys.Options{
-		KeyFiles: s.keyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: used, Log: log,
+		KeyFiles: s.KeyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: a.used, Log: a.log,
 	}
 	var mistakes error
-	all := s.accounts()
+	all := s.AllAccounts()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		account, err := s.account(name, all[name], log)
+		account, err := a.account(s, name, all[name])
 		mistakes = errors.Join(mistakes, err)
 		o.Accounts = append(o.Accounts, account)
 	}
 	accounts, err := keys.NewAccounts(o)
-	return accounts, errors.Join(mistakes, s.placeFaults(err))
+	return accounts, errors.Join(mistakes, placeFaults(s, err))
 }
 
-// placeFaults says of each fault of the accounts where its setting is set.
-func (s settings) placeFaults(err error) error {
+// checkUser refuses a name that could not be typed after "sftp".
+func checkUser(s config.Settings) error {
+	if s.ManyAccounts() {
+		return nil
+	}
+	if err := keys.CheckName(s.User); err != nil {
+		return &problem{s.Where("user"), "The account has no usable name", err, "Name it with " + s.By("user") + "."}
+	}
+	return nil
+}
+
+// placeFaults adds to each fault where its setting is set.
+func placeFaults(s config.Settings, err error) error {
 	if all, ok := err.(interface{ Unwrap() []error }); ok {
 		var placed error
 		for _, one := range all.Unwrap() {
-			placed = errors.Join(placed, s.placeFaults(one))
+			placed = errors.Join(placed, placeFaults(s, one))
 		}
 		return placed
 	}
@@ -155,71 +116,94 @@ func (s settings) placeFaults(err error) error {
 	if setting == "" {
 		return err
 	}
-	return s.places.mistake(setting, fault.Err)
+	return s.Mistake(setting, fault.Err)
 }
 
-// account is how one may log in; the error is all that is wrong with its table.
-func (s settings) account(name string, a accountSettings, log *slog.Logger) (account keys.Account, err error) {
-	if _, ok := s.libraries()[cmp.Or(a.Library, s.usualLibrary())]; !ok {
-		err = s.noLibrary(name, a.Library)
-	}
-	account = keys.Account{Name: name, PasswordHash: a.PasswordHash, TOTPSecret: a.TOTPSecret, Principals: a.AuthorizedPrincipals}
-	for _, c := range a.AuthenticationMethods {
-		account.Methods = append(account.Methods, c.Chain)
-	}
-	if a.Expires != nil {
-		account.Expires = *a.Expires
-	}
-	if a.From != nil {
-		var wrong error
-		if account.From, wrong = keys.ParseSources(a.From); wrong != nil {
-			err = errors.Join(err, s.places.mistake("accounts."+name+".from", wrong))
+// account is how one account logs in. The error is all that is wrong with its
+// table.
+func (a *accounts) account(s config.Settings, name string, table config.Account) (account keys.Account, err error) {
+	mistake := func(setting string, wrong error) {
+		if wrong != nil {
+			err = errors.Join(err, s.Mistake("accounts."+name+"."+setting, wrong))
 		}
 	}
+	if _, ok := s.AllLibraries()[cmp.Or(table.Library, s.UsualLibrary())]; !ok {
+		err = noLibrary(s, name, table.Library)
+	}
+	account = keys.Account{Name: name, PasswordHash: table.PasswordHash, TOTPSecret: table.TOTPSecret, Principals: table.AuthorizedPrincipals}
+	for _, methods := range table.AuthenticationMethods {
+		chain, wrong := keys.ParseChain(methods)
+		if mistake("authentication_methods", wrong); wrong == nil {
+			account.Methods = append(account.Methods, chain)
+		}
+	}
+	if table.Expires != nil {
+		account.Expires = *table.Expires
+	}
+	if table.From != nil {
+		var wrong error
+		account.From, wrong = keys.ParseSources(table.From)
+		mistake("from", wrong)
+	}
 	var wrong error
-	account.AuthorizedKeys, wrong = s.authorizedKeys(name, a, log)
+	account.AuthorizedKeys, wrong = a.authorizedKeys(s, name, table)
 	return account, errors.Join(err, wrong)
 }
 
-// noLibrary says that an account has none, for it names one that there is not,
-// or none where it would have to.
-func (s settings) noLibrary(account, name string) error {
-	setting, names := "accounts."+account+".library", slices.Sorted(maps.Keys(s.libraries()))
+// noLibrary says why an account has no library: it names one that does not
+// exist, or names none where it has to.
+func noLibrary(s config.Settings, account, name string) error {
+	setting, names := "accounts."+account+".library", s.LibraryNames()
 	switch {
-	case !s.manyAccounts():
-		return s.places.mistake("libraries", fmt.Errorf("one must be called default, for the account that there is; there are %s", strings.Join(names, ", ")))
+	case !s.ManyAccounts():
+		return s.Mistake("libraries", fmt.Errorf("without [accounts], one library must be called default; there are %s", strings.Join(names, ", ")))
 	case name == "":
-		return s.places.mistake(setting, fmt.Errorf("it must be set, since no library is called default; there are %s", strings.Join(names, ", ")))
+		return s.Mistake(setting, fmt.Errorf("it must be set, since no library is called default; there are %s", strings.Join(names, ", ")))
 	case len(s.Libraries) == 0:
-		return s.places.mistake(setting, fmt.Errorf("there is no library %q; there is but one, set by library, so leave this out", name))
+		return s.Mistake(setting, fmt.Errorf("there is no library %q; the only library has no name, so leave this out", name))
 	}
-	return s.places.mistake(setting, fmt.Errorf("there is no library %q; the nearest is %q", name, nearest(name, names)))
+	return s.Mistake(setting, fmt.Errorf("there is no library %q; the nearest is %q", name, config.Nearest(name, names)))
 }
 
-// authorizedKeys are the keys of an account: in its own file, or else in that
-// which all have one of, and in its table. nil is none.
-func (s settings) authorizedKeys(name string, a accountSettings, log *slog.Logger) (*keys.AuthorizedKeys, error) {
-	path := a.AuthorizedKeysFile
-	if path == "" && len(a.AuthorizedKeys) == 0 {
-		path = s.keyFiles()
+// authorizedKeys are the keys of an account: those of its table, and those of
+// its own file or, if it has neither, of the file that KeyFiles makes its own.
+// nil is none.
+func (a *accounts) authorizedKeys(s config.Settings, name string, table config.Account) (*keys.AuthorizedKeys, error) {
+	path := table.AuthorizedKeysFile
+	if path == "" && len(table.AuthorizedKeys) == 0 {
+		path = s.KeyFiles()
 	}
-	if path == "" && len(a.AuthorizedKeys) == 0 {
+	if path == "" && len(table.AuthorizedKeys) == 0 {
 		return nil, nil
 	}
-	file := keys.NewAuthorizedKeys(keys.ExpandUser(path, name), log)
-	if err := file.Add(a.AuthorizedKeys...); err != nil {
-		return file, s.places.mistake("accounts."+name+".authorized_keys", err)
+	file := keys.NewAuthorizedKeys(keys.ExpandUser(path, name), a.log)
+	if err := file.Add(table.AuthorizedKeys...); err != nil {
+		return file, s.Mistake("accounts."+name+".authorized_keys", err)
 	}
-	if a.AuthorizedKeysFile != "" {
-		return file, s.checkKeys(name, file)
+	if table.AuthorizedKeysFile != "" {
+		return file, checkKeys(s, name, file)
 	}
 	return file, nil
 }
 
-// keysSetting is the name of the setting for an account's own file of keys.
-func (s settings) keysSetting(account string) string {
-	if !s.manyAccounts() {
-		return "authorized_keys_file"
+// checkKeys refuses a file of keys without a key that could log in.
+func checkKeys(s config.Settings, account string, file *keys.AuthorizedKeys) error {
+	err := file.Check()
+	if err == nil {
+		return nil
 	}
-	return "accounts." + account + ".authorized_keys_file"
+	setting, what := s.KeysSetting(account), "Nobody could log in"
+	if s.ManyAccounts() {
+		what = fmt.Sprintf("Account %q: nobody could log in by key", account)
+	}
+	by := s.By(setting)
+	remedy := fmt.Sprintf("Correct it, or name another file with %s.", by)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, keys.ErrNoKey) {
+		remedy = fmt.Sprintf("Put a public key into it, one a line: cat ~/.ssh/id_ed25519.pub >> %s\n"+
+			"  (ssh-keygen -t ed25519 makes a key), or name another file with %s.", file.Path(), by)
+	}
+	if errors.Is(err, keys.ErrPrivateKey) {
+		remedy = fmt.Sprintf("Name %s.pub with %s. If others could read the private key, make a new one.", file.Path(), by)
+	}
+	return &problem{s.Where(setting), what, err, remedy}
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"log/slog"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 	"shelf/vfs"
 	"shelf/vfs/local"
@@ -23,10 +24,20 @@ func publicKey(t *testing.T) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 }
 
+// load loads what a configuration file and the flags of serve say.
+func load(t *testing.T, file string, args ...string) (config.Settings, error) {
+	t.Helper()
+	path, c := filepath.Join(t.TempDir(), "shelfd.toml"), serveCommand()
+	if err := errors.Join(os.WriteFile(path, []byte(file), 0o600), c.ParseFlags(append(args, "--config", path))); err != nil {
+		t.Fatal(err)
+	}
+	return config.Load(c.Flags())
+}
+
 // What tables say of accounts and libraries arrives in what they are served.
 func TestServices(t *testing.T) {
 	key := publicKey(t)
-	s, err := settleArgs(t, `
+	s, err := load(t, `
 max_file_size = "1GiB"
 max_open_files = 7
 authorized_keys_file = "keys/%u"
@@ -62,11 +73,11 @@ permissions = []
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.openAccounts(nil, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := (&accounts{}).build(s); err != nil {
 		t.Fatal(err)
 	}
 	in, out := new(local.Dir), new(local.Dir)
-	service := s.services(libraries{"in": in, "out": out})
+	service := services(s, map[string]library{"in": in, "out": out})
 	ana, err := service(keys.Identity{Account: "ana"})
 	if err != nil || ana.Library != in || ana.Permissions != vfs.DefaultPermissions() || ana.MaxFileSize != 2<<30 ||
 		ana.MaxOpenFiles != 7 || ana.MaxSessions != 0 || ana.Upload != nil {
@@ -83,11 +94,11 @@ permissions = []
 	if _, err := service(keys.Identity{Account: "dan"}); err == nil {
 		t.Error("an account of a file is served though it is not said what")
 	}
-	account, err := s.account("bob", s.Accounts["bob"], nil)
+	account, err := (&accounts{}).account(s, "bob", s.Accounts["bob"])
 	if err != nil || account.Expires.Year() != 2030 || account.From == nil {
 		t.Errorf("bob is %+v (%v)", account, err)
 	}
-	o := s.storage(s.libraries()["out"], nil)
+	o := storeOptions(s, s.AllLibraries()["out"])
 	if o.Durability != local.NoFsync || o.Quota != 5<<30 {
 		t.Errorf("out is kept as %+v", o)
 	}
@@ -102,9 +113,13 @@ func TestPresets(t *testing.T) {
 		"list":    {List: true}, "read": {Read: true}, "write": {Write: true},
 		"overwrite": {Overwrite: true}, "rename": {Rename: true}, "delete": {Delete: true},
 	} {
-		var p permission
-		if err := p.UnmarshalText([]byte(name)); err != nil || p.grant != want {
-			t.Errorf("%s is %+v (%v)", name, p.grant, err)
+		if got := permissions([]config.Permission{{Word: name}}); got != want {
+			t.Errorf("%s is %+v", name, got)
+		}
+	}
+	for _, word := range config.PermissionWords() {
+		if meaning(word) == (vfs.Permissions{}) {
+			t.Errorf("%s means nothing", word)
 		}
 	}
 }
@@ -127,26 +142,28 @@ func TestMistakesInTables(t *testing.T) {
 		"[accounts.ana]\nlibrary = \"lab\"\n" + inline + "[libraries.lib]\npath = \"x\"\n":                       `shelfd.toml:2:1: accounts.ana.library: there is no library "lab"; the nearest is "lib"`,
 		"[accounts.ana]\n" + inline + "[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":               "shelfd.toml:1:2: accounts.ana.library: it must be set, since no library is called default; there are a, b",
 		"[libraries.a]\nquota = 1\n":                                                                             `shelfd.toml:1:2: libraries.a.path: it is not set`,
-		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "shelfd.toml:1:1: library: it is set, and there are [libraries] too; say it in one way",
-		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "shelfd.toml:1:1: user: it is for a server with one account",
+		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "shelfd.toml:1:1: library: it names the library of a file without [libraries], and this file has them; leave it out",
+		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "shelfd.toml:1:1: user: it names the account of a server that has no others; here [accounts] name them, so leave it out",
 		"authorized_keys_file = \"keys\"\n[accounts.bob]\n" + inline:                                             "%u",
 		"[accounts.ana]\nauthorized_keys = [\"from=\\\"x.example.com\\\" " + key + "\"]\n":                       `shelfd.toml:2:1: accounts.ana.authorized_keys: option from`,
 		"accounts = { ana = { totp_secret = \"x\", library = \"x\" } }\n":                                        "shelfd.toml:1:22: accounts.ana.totp_secret: it is not base32",
-		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":                                             "shelfd.toml:1:2: libraries: one must be called default, for the account that there is; there are a, b",
-		"max_startups = \"9:10:x\"\n":                                                                            `shelfd.toml:1:16: "9:10:x" is not a number`,
-		"authorized_keys_file = \"keys\"\naccounts.\"x\".library = \"lib\"\n":                                    "shelfd.toml:1:1: authorized_keys_file: it would be the same",
+		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":                                             "shelfd.toml:1:2: libraries: without [accounts], one library must be called default; there are a, b",
+		"max_startups = \"9:10:x\"\n":                                                                            "shelfd.toml:1:16: \"9:10:x\" is not a number",
+		"authorized_keys_file = \"keys\"\naccounts.\"x\".library = \"lib\"\n":                                    "shelfd.toml:1:1: authorized_keys_file: all [accounts] would have the same keys",
 		"[accounts.ana]\nfrom = [\"example.com\"]\n" + inline:                                                    `shelfd.toml:2:1: accounts.ana.from: `,
 		"[accounts.ana]\nauthorized_keys_file = \"nowhere\"\n":                                                   `shelfd.toml:2:1: Account "ana": nobody could log in by key: open `,
 		"[accounts.ana]\npassword_hash = \"secret\"\n":                                                           "shelfd.toml:2:1: accounts.ana.password_hash: it is not an argon2id hash",
 		"[accounts.\"a b\"]\n" + inline:                                                                          `shelfd.toml:1:2: accounts.a b: "a b" is empty or has spaces`,
 		"trusted_user_ca_keys = \"nowhere\"\n[accounts.ana]\n" + inline:                                          "shelfd.toml:1:1: trusted_user_ca_keys: open ",
-		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"a/b\"\n[accounts.ana]\nlibrary = \"a\"\n" + inline: "not apart: ",
+		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"a/b\"\n[accounts.ana]\nlibrary = \"a\"\n" + inline: "One library is in another: ",
+		"[accounts.ana]\nfrom = [\"192.0.2.0/33\"]\n" + inline:                                                   `shelfd.toml:2:1: accounts.ana.from: "192.0.2.0/33" is not a network such as 192.0.2.0/24`,
+		"user = \"ana\"\nauthorized_keys_file = \"k/%u\"\n":                                                      "user: it names the account of a server that has no others; here the files of authorized_keys_file name them",
 		"audit_log = \"library/log\"\nlibrary = \"library\"\n[accounts.ana]\n" + inline:                          "shelfd.toml:1:1: The library is not safe",
 	} {
-		s, err := settleArgs(t, toml)
+		s, err := load(t, toml)
 		if err == nil {
-			if err = checkApart(s); err == nil {
-				_, err = s.openAccounts(nil, slog.New(slog.DiscardHandler))
+			if err = new(apart).check(s); err == nil {
+				_, err = (&accounts{}).build(s)
 			}
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -161,11 +178,12 @@ func TestMistakesInTables(t *testing.T) {
 // Events go on in a new file when the old one has been renamed.
 func TestAuditLogIsReopened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit")
-	a, err := settings{AuditLog: path}.openAuditLog()
-	if err != nil {
+	var part audit
+	if err := part.open(config.Settings{AuditLog: path}); err != nil {
 		t.Fatal(err)
 	}
-	defer a.close()
+	defer part.close()
+	a := part.file
 	write := func(text string) {
 		t.Helper()
 		if _, err := a.Write([]byte(text)); err != nil {
@@ -189,7 +207,7 @@ func TestAuditLogIsReopened(t *testing.T) {
 	if i, err := os.Stat(path); err != nil || i.Mode().Perm() != 0o600 {
 		t.Errorf("others may read it: %v, %v", i.Mode(), err)
 	}
-	if _, err := (settings{AuditLog: filepath.Join(path, "x")}).openAuditLog(); err == nil {
+	if err := new(audit).open(config.Settings{AuditLog: filepath.Join(path, "x")}); err == nil {
 		t.Error("a log in no folder is opened")
 	}
 }

@@ -11,27 +11,27 @@ import (
 
 	"github.com/kballard/go-shellquote"
 	"golang.org/x/crypto/ssh"
+
+	"shelf/cmd/shelfd/config"
 )
 
-// announce is the one line that tells how to connect, with commands that work
-// when they are pasted on this machine, into the shell the server was started
-// from.
-func announce(s settings, at net.Addr, hostKeys []ssh.Signer) string {
+// announce is the line that says how to connect. Its commands work when they are
+// pasted into the shell that the server was started from.
+func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer) string {
 	host, port := connectTo(at)
 	var identity []string
-	if key := identityBeside(s.givenKeys); key != "" {
+	if key := identityBeside(s.GivenKeys); key != "" {
 		identity = []string{"-i", key}
 	}
 	command := func(program, portFlag string) string {
-		words := append([]string{program}, identity...)
 		account := s.User
-		if s.manyAccounts() {
+		if s.ManyAccounts() {
 			account = "ACCOUNT"
 		}
-		return shellquote.Join(append(words, portFlag, port, account+"@"+host)...)
+		return shellquote.Join(append(slices.Concat([]string{program}, identity), portFlag, port, account+"@"+host)...)
 	}
 	var paths []string
-	for _, l := range s.libraries() {
+	for _, l := range s.AllLibraries() {
 		paths = append(paths, l.Path)
 	}
 	slices.Sort(paths)
@@ -39,8 +39,8 @@ func announce(s settings, at net.Addr, hostKeys []ssh.Signer) string {
 		strings.Join(paths, ", "), at, identify(hostKeys), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
 }
 
-// identify is the fingerprints of the host keys, of which a client shows the one
-// that it prefers. A certificate is shown as the key that it is for.
+// identify lists the fingerprints of the host keys. A client shows the one that
+// it prefers; for a certificate it shows its key.
 func identify(hostKeys []ssh.Signer) string {
 	var all []string
 	for _, signer := range hostKeys {
@@ -55,9 +55,8 @@ func identify(hostKeys []ssh.Signer) string {
 	return "host key " + strings.Join(all, " or ")
 }
 
-// identityBeside is the private key that belongs to the public one in a file
-// of authorized keys, if it lies beside it as ssh-keygen puts it. Without it
-// the clients try the keys they have by themselves.
+// identityBeside is the private key of a file of authorized keys, if it lies
+// beside it as ssh-keygen puts it; "" is none. Then clients try their usual keys.
 func identityBeside(authorizedKeys string) string {
 	key, is := strings.CutSuffix(authorizedKeys, ".pub")
 	if _, err := os.Stat(key); !is || err != nil {
@@ -66,8 +65,8 @@ func identityBeside(authorizedKeys string) string {
 	return key
 }
 
-// clientBeside is how to start the client: by its name, or by its path if the
-// server was started by its own and the client lies beside it.
+// clientBeside is how to start the client: by its path, if the server was started
+// by a path and the client lies beside it, or else by its name.
 func clientBeside(server string) string {
 	const name = "shelf"
 	if !strings.ContainsRune(server, filepath.Separator) {
@@ -83,8 +82,8 @@ func clientBeside(server string) string {
 	return client
 }
 
-// connectTo is the host and port to connect to. A server that listens on all
-// addresses is reached from here by those of the loopback.
+// connectTo is the host and port to connect to from this machine: for a server
+// that listens on all addresses, a loopback address.
 func connectTo(at net.Addr) (host, port string) {
 	host, port, err := net.SplitHostPort(at.String())
 	if err != nil {

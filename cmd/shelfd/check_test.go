@@ -4,50 +4,15 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
-
-// The sample is a configuration file as it is, and also when all that is
-// commented out in it counts; and it leaves no setting out.
-func TestSample(t *testing.T) {
-	text, err := os.ReadFile("../../contrib/shelfd.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := regexp.MustCompile(`(?m)^#([a-z_]+ = |\[)`).ReplaceAll(text, []byte("$1"))
-	var s settings
-	base := defaults()
-	if err := s.parse("sample", text, &base); err != nil || !reflect.DeepEqual(s, base) {
-		t.Errorf("the sample as it is changes the defaults, or has a mistake: %v", err)
-	}
-	if err := s.parse("sample", full, &base); err != nil {
-		t.Fatal(err)
-	}
-	if len(s.Accounts) != 2 || len(s.Libraries) != 2 {
-		t.Errorf("got %+v", s)
-	}
-	s.Library, s.State, s.User, s.AuthorizedKeysFile = "", "", "", ""
-	s.AuditLog, s.TrustedUserCAKeys, s.RevokedKeys, s.ExemptProbes, s.ProxyProtocol = "", "", "", nil, nil
-	s.Libraries, s.Accounts, s.Listen = nil, nil, base.Listen
-	if !reflect.DeepEqual(s, base) {
-		t.Errorf("what the sample shows as the defaults:\n%+v\nThe defaults:\n%+v", s, base)
-	}
-	for _, table := range []any{settings{}, librarySettings{}, accountSettings{}, penalties{}} {
-		_, names := settingNames(reflect.TypeOf(table), []string{"?"})
-		for _, name := range names {
-			if !regexp.MustCompile(`(?m)^#(\[)?` + name + `( = |\.|\])`).Match(text) {
-				t.Errorf("the sample does not have %s", name)
-			}
-		}
-	}
-}
 
 func TestCheck(t *testing.T) {
 	dir, s := setup(t)
@@ -60,9 +25,9 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-	s.Accounts = map[string]accountSettings{"ana": {
+	s.Accounts = map[string]config.Account{"ana": {
 		AuthorizedKeys: []string{string(key)}, PasswordHash: hash, TOTPSecret: secret,
-		Permissions: presets()[:1], AuthenticationMethods: []chain{{keys.Chain{"publickey"}}},
+		Permissions: []config.Permission{{Word: "reader"}}, AuthenticationMethods: []string{"publickey"},
 	}}
 	s.AuthorizedKeysFile, s.User = "", ""
 	var out, log bytes.Buffer
@@ -72,11 +37,11 @@ func TestCheck(t *testing.T) {
 	if all := out.String() + log.String(); strings.Contains(all, hash) || strings.Contains(all, secret) {
 		t.Errorf("a secret is shown:\n%s", all)
 	}
-	var again settings
-	if err := again.parse("shown", out.Bytes(), new(settings)); err != nil {
-		t.Errorf("what is shown is no configuration: %v\n%s", err, out.String())
+	again, err := load(t, out.String())
+	if err != nil {
+		t.Fatalf("what is shown is no configuration: %v\n%s", err, out.String())
 	}
-	if a := again.Accounts["ana"]; len(a.Permissions) != 1 || a.Permissions[0].name != "reader" || a.PasswordHash != "(hidden)" ||
+	if a := again.Accounts["ana"]; len(a.Permissions) != 1 || a.Permissions[0].Word != "reader" || a.PasswordHash != "(hidden)" ||
 		again.MaxStartups != s.MaxStartups || again.MemoryLimit != s.MemoryLimit {
 		t.Errorf("shown is\n%s", out.String())
 	}
@@ -86,11 +51,11 @@ func TestCheck(t *testing.T) {
 	if _, err := os.Stat(s.State); err == nil {
 		t.Error("a state folder was made")
 	}
-	for what, spoil := range map[string]func(*settings){
-		"a library that is missing": func(s *settings) { s.Library = filepath.Join(dir, "nowhere") },
-		"limits":                    func(s *settings) { s.MaxStartups = startups{-1} },
-		"an account":                func(s *settings) { s.Accounts = map[string]accountSettings{"ana": {}} },
-		"host keys": func(s *settings) {
+	for what, spoil := range map[string]func(*config.Settings){
+		"a library that is missing": func(s *config.Settings) { s.Library = filepath.Join(dir, "nowhere") },
+		"limits":                    func(s *config.Settings) { s.MaxStartups = config.Startups{N: -1} },
+		"an account":                func(s *config.Settings) { s.Accounts = map[string]config.Account{"ana": {}} },
+		"host keys": func(s *config.Settings) {
 			s.State = filepath.Join(dir, "bad")
 			os.Mkdir(s.State, 0o700)
 			os.WriteFile(filepath.Join(s.State, "ssh_host_ed25519_key"), []byte("x"), 0o600)

@@ -12,77 +12,79 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
 
-// checkSomebody refuses to serve when nobody could log in. What keeps one of
-// several out keeps nobody else from being served.
-func (s settings) checkSomebody(all []keys.Entrance) error {
+// checkSomebody refuses to serve when nobody could log in. An account that
+// cannot log in keeps nobody else from being served.
+func checkSomebody(s config.Settings, all []keys.Entrance) error {
 	if slices.ContainsFunc(all, func(e keys.Entrance) bool { return len(e.Ways) > 0 }) {
 		return nil
 	}
-	return s.checkEntrances(all)
+	return checkEntrances(s, all)
 }
 
-// checkEntrances finds who could not log in, or not with all that should do.
-func (s settings) checkEntrances(all []keys.Entrance) error {
-	err := s.checkKeyFiles()
+// checkEntrances finds accounts that could not log in, or not in every way that
+// they should.
+func checkEntrances(s config.Settings, all []keys.Entrance) error {
+	err := checkKeyFiles(s)
 	if err == nil && len(all) == 0 {
-		file := keys.ExpandUser(s.keyFiles(), "NAME")
-		err = &problem{s.places.where("authorized_keys_file"), "Nobody could log in", fmt.Errorf("there is no %s for any NAME", file),
+		file := keys.ExpandUser(s.KeyFiles(), "NAME")
+		err = &problem{s.Where("authorized_keys_file"), "Nobody could log in", fmt.Errorf("there is no %s for any NAME", file),
 			"Put a public key there under the name of its account: cp ~/.ssh/id_ed25519.pub " + file}
 	}
 	for _, e := range all {
 		if e.Err != nil {
-			err = errors.Join(err, s.checkEntrance(e))
+			err = errors.Join(err, checkEntrance(s, e))
 		}
 	}
-	return errors.Join(err, s.checkDropped(all))
+	return errors.Join(err, checkDropped(s, all))
 }
 
-// checkDropped finds accounts that files make, for which there is no library.
-func (s settings) checkDropped(all []keys.Entrance) error {
-	if _, ok := s.libraries()[s.usualLibrary()]; ok {
+// checkDropped finds accounts that come from key files and have no library.
+func checkDropped(s config.Settings, all []keys.Entrance) error {
+	if _, ok := s.AllLibraries()[s.UsualLibrary()]; ok {
 		return nil
 	}
 	for _, e := range all {
-		if _, ok := s.accounts()[e.Account]; !ok {
-			return s.places.mistake("libraries", fmt.Errorf("one must be called default, for account %q and others that files make", e.Account))
+		if _, ok := s.AllAccounts()[e.Account]; !ok {
+			return s.Mistake("libraries", fmt.Errorf("one must be called default, for account %q and others that come from key files", e.Account))
 		}
 	}
 	return nil
 }
 
-func (s settings) checkEntrance(e keys.Entrance) error {
-	where := s.places.where("authorized_keys_file")
-	if _, ok := s.Accounts[e.Account]; ok {
-		where = s.places.where("accounts." + e.Account + ".authorized_keys_file")
-	}
+func checkEntrance(s config.Settings, e keys.Entrance) error {
+	where := s.Where(s.KeysSetting(e.Account))
 	if len(e.Ways) > 0 {
 		return &problem{where, fmt.Sprintf("Account %q: a login by key would be refused", e.Account), e.Err,
 			"It could log in by " + strings.Join(e.Ways, ", or ") + "."}
 	}
-	remedy := "Mend the file; it is read at each login."
-	if errors.Is(e.Err, fs.ErrNotExist) || errors.Is(e.Err, keys.ErrNoKey) {
+	remedy := "Correct the file; it is read at each login."
+	switch {
+	case errors.Is(e.Err, fs.ErrNotExist) || errors.Is(e.Err, keys.ErrNoKey):
 		remedy = "Put a public key into it, one a line; it is read at each login."
+	case errors.Is(e.Err, keys.ErrPrivateKey):
+		remedy = "Replace it with its .pub file. If others could read the private key, make a new one."
 	}
 	return &problem{where, fmt.Sprintf("Account %q: nobody could log in to it", e.Account), e.Err, remedy}
 }
 
-// checkKeyFiles refuses a folder of key files that is not there.
-func (s settings) checkKeyFiles() error {
-	if s.keyFiles() == "" {
+// checkKeyFiles refuses a folder of key files that does not exist.
+func checkKeyFiles(s config.Settings) error {
+	if s.KeyFiles() == "" {
 		return nil
 	}
-	folder := keys.KeyFilesFolder(s.keyFiles())
+	folder := keys.KeyFilesFolder(s.KeyFiles())
 	if _, err := os.ReadDir(folder); err != nil {
-		return &problem{s.places.where("authorized_keys_file"), "The files of authorized_keys_file cannot be found", err,
+		return &problem{s.Where("authorized_keys_file"), "The files of authorized_keys_file cannot be found", err,
 			"Make their folder with: mkdir -p " + folder + "\n  or name another in authorized_keys_file."}
 	}
 	return nil
 }
 
-// noteExpired tells whose time is over, which may well be meant.
+// noteExpired names the accounts that have expired, which may well be meant.
 func noteExpired(all []keys.Entrance, now time.Time, out io.Writer) {
 	for _, e := range all {
 		if e.Expired(now) {
@@ -91,7 +93,7 @@ func noteExpired(all []keys.Entrance, now time.Time, out io.Writer) {
 	}
 }
 
-// listEntrances writes, in a comment of TOML, how each account can log in.
+// listEntrances writes how each account can log in, as comments of TOML.
 func listEntrances(all []keys.Entrance, now time.Time, out io.Writer) {
 	if len(all) == 0 {
 		return

@@ -7,21 +7,21 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
 
 func hostkeyCommand() *cobra.Command {
-	var config, state string
 	folder := func(c *cobra.Command) (string, error) {
-		s, err := settle(config, c.Flags())
+		s, err := config.Load(c.Flags())
 		return s.State, err
 	}
 	list := &cobra.Command{
 		Use:   "hostkey",
 		Short: "List, make and rotate the keys that clients know the server by",
-		Long: "List the host keys. To change one without a warning at any client: make the next\n" +
-			"one, reload the server (SIGHUP), leave clients time to log in and learn it, then\n" +
-			"rotate, and reload again.",
+		Long: "List the host keys. To change one so that no client warns: make the next key,\n" +
+			"reload the server (SIGHUP), give clients time to log in and learn it, rotate, and\n" +
+			"reload again.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state, err := folder(c)
@@ -33,7 +33,7 @@ func hostkeyCommand() *cobra.Command {
 	}
 	make := &cobra.Command{
 		Use:   "new ed25519|rsa",
-		Short: "Make a host key, or the one that will follow it",
+		Short: "Make a host key or, if there is one, the next",
 		Args:  oneArg("a type: ed25519 or rsa"),
 		RunE: func(c *cobra.Command, args []string) error {
 			state, err := folder(c)
@@ -49,7 +49,7 @@ func hostkeyCommand() *cobra.Command {
 	}
 	rotate := &cobra.Command{
 		Use:   "rotate",
-		Short: "Have the next host keys used; the old ones are kept aside",
+		Short: "Use the next host keys; the old ones are kept as .old files",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state, err := folder(c)
@@ -59,8 +59,7 @@ func hostkeyCommand() *cobra.Command {
 			return rotateHostKeys(state, c.OutOrStdout())
 		},
 	}
-	list.PersistentFlags().StringVar(&config, "config", "", "read settings from this TOML `file`")
-	list.PersistentFlags().StringVar(&state, "state", "", "the `directory` of the host keys")
+	config.AddFlags(list.PersistentFlags(), "state")
 	list.AddCommand(make, rotate)
 	return list
 }
@@ -86,7 +85,7 @@ func rotateHostKeys(state string, out io.Writer) error {
 		fmt.Fprintf(out, "%s is new; reload the server\n", path)
 	}
 	if err == nil && len(changed) == 0 {
-		err = fmt.Errorf("there is no next host key in %s; shelfd hostkey new makes one", state)
+		err = fmt.Errorf("there is no next host key in %s; make one with: shelfd hostkey new ed25519", state)
 	}
 	return err
 }

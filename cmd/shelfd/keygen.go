@@ -18,8 +18,8 @@ func keygenCommand() *cobra.Command {
 		Short: "Make a key pair to log in with",
 		Long: "Make an ed25519 key pair: FILE is the private key, without a passphrase, and\n" +
 			"FILE.pub the public one, which goes into an account's authorized keys.\n\n" +
-			"Where there is ssh-keygen, use that: it can protect the key by a passphrase.",
-		Args: oneArg("one file"),
+			"If you have ssh-keygen, use that: it can protect the key with a passphrase.",
+		Args: oneArg("the file for the private key"),
 		RunE: func(c *cobra.Command, args []string) error { return keygen(args[0], c.OutOrStdout()) },
 	}
 }
@@ -29,7 +29,7 @@ func keygen(path string, out io.Writer) error {
 	if me, err := user.Current(); err == nil {
 		comment = me.Username
 	}
-	// The public half first: should its name be taken, no private one is made.
+	// The public key first: if its name is taken, no private key is made.
 	public, err := os.OpenFile(path+".pub", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return fmt.Errorf("make a key: %w", err)

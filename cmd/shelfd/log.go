@@ -2,61 +2,30 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
 )
 
-// logFormat is how lines of the log are written: as text, or as JSON.
-type logFormat struct{ json bool }
-
-func (f *logFormat) UnmarshalText(text []byte) error {
-	if f.json = string(text) == "json"; !f.json && string(text) != "text" {
-		return fmt.Errorf("%q is not text or json", text)
-	}
-	return nil
-}
-
-func (f logFormat) MarshalText() ([]byte, error) {
-	if f.json {
-		return []byte("json"), nil
-	}
-	return []byte("text"), nil
-}
-
-// logLevel is the least level that is written.
-type logLevel struct{ slog.Level }
-
-func (l *logLevel) UnmarshalText(text []byte) error {
-	if l.Level.UnmarshalText(text) != nil {
-		return fmt.Errorf("%q is not debug, info, warn or error", text)
-	}
-	return nil
-}
-
-func (l logLevel) MarshalText() ([]byte, error) {
-	return []byte(strings.ToLower(l.String())), nil
-}
-
-// newLog makes the log. Much of what it is told came from strangers: no line
-// can be forged in it, and nothing in it can steer the terminal it is read on.
-// slog does not see to that alone: its text lets DEL through, and its JSON all
-// control characters beyond ASCII.
-func newLog(w io.Writer, format logFormat, level slog.Leveler) *slog.Logger {
+// newLog makes the log. Much of what is logged comes from strangers. They must
+// not be able to forge a line, nor to send control characters to the terminal of
+// who reads it. slog alone does not prevent that: as text it lets DEL through, as
+// JSON all control characters outside ASCII.
+func newLog(w io.Writer, format config.LogFormat, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: printable}
-	if format.json {
+	if format.JSON {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// printable escapes an attribute's control characters as Go does in a literal,
-// and with them the backslash, so that one can tell.
+// printable escapes the control characters of an attribute as a Go literal does.
+// If there are any it escapes backslashes too, so that both can be told apart.
 func printable(_ []string, a slog.Attr) slog.Attr {
 	if err, ok := a.Value.Any().(error); ok {
 		a.Value = slog.StringValue(err.Error())
@@ -72,7 +41,7 @@ func printable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// logEvent writes an event to the log: what was refused or failed as a warning.
+// logEvent writes events to the log. One with an error is a warning.
 func logEvent(log *slog.Logger) func(sshd.Event) {
 	return func(e sshd.Event) {
 		level := slog.LevelInfo

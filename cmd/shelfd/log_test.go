@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
 )
 
@@ -18,7 +19,7 @@ func TestLogCannotBeForged(t *testing.T) {
 		"a\nlevel=INFO msg=login account=root", "\x1b[2J\x1b]0;x\a", "\u009b31m", "\x7f", "\u202etxt.exe",
 		"\xff\xfe", "a\r", "\u2028", `"`, `\n`, "x=\"y\"", "a\x00b", "\ufeff",
 	} {
-		for _, format := range []logFormat{{json: false}, {json: true}} {
+		for _, format := range []config.LogFormat{{JSON: false}, {JSON: true}} {
 			var log bytes.Buffer
 			logEvent(newLog(&log, format, slog.LevelInfo))(sshd.Event{
 				Op: "put", Account: evil, Name: evil, Target: evil, ClientVersion: evil, Err: errors.New(evil),
@@ -27,7 +28,7 @@ func TestLogCannotBeForged(t *testing.T) {
 			if !ended || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Errorf("%+v of %q: %q", format, evil, line)
 			}
-			if format.json && !json.Valid([]byte(line)) {
+			if format.JSON && !json.Valid([]byte(line)) {
 				t.Errorf("%q is not JSON", line)
 			}
 		}
@@ -36,7 +37,7 @@ func TestLogCannotBeForged(t *testing.T) {
 
 func TestEventIsLogged(t *testing.T) {
 	var log bytes.Buffer
-	report := logEvent(newLog(&log, logFormat{}, slog.LevelInfo))
+	report := logEvent(newLog(&log, config.LogFormat{}, slog.LevelInfo))
 	report(sshd.Event{Op: "get", Conn: "C1", Source: "192.0.2.1:5", Account: "ana", Method: "publickey",
 		KeyFingerprint: "SHA256:x", ClientVersion: "SSH-2.0-X", Name: "a b", Target: "c", Bytes: 7})
 	report(sshd.Event{Op: "remove", Err: errors.New("not yours")})

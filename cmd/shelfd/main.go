@@ -1,35 +1,38 @@
-// Command shelfd serves a library, a directory of regular files, over SFTP.
+// Command shelfd serves libraries, directories of regular files, over SFTP.
 //
-// It only turns flags and a configuration file into values, passes them to the
-// packages keys, vfs and sshd, and tells people what happens:
+// It turns flags and a configuration file into values, with package config, and
+// puts a server together from parts that all have the same life: check, open,
+// reload, close. What the parts are made of is in packages keys, vfs and sshd.
 //
-//	main.go       the command line, and exit statuses
-//	settings.go   what can be set, and the defaults
-//	libraries.go  the tables of libraries
-//	library.go    what must be right with a library's folder
-//	accounts.go   the tables of accounts
-//	services.go   what each account is served
-//	values.go     how times, sizes and the like are written
-//	sources.go    and addresses, and what is held against them
-//	config.go     the configuration file
-//	forms.go      how each kind of value is written in it
-//	places.go     and where in it each setting is set
-//	serve.go      shelfd serve: from settings to a running server, and its end
-//	reload.go     other settings for a running server
-//	sandbox.go    what the process gives up before it serves
-//	memory.go     how much memory it may hold
-//	processors.go and on how many processors it runs
-//	checks.go     what must be right before anybody is served
-//	entrances.go  that somebody can log in, and how each account can
-//	announce.go   the line that says how to connect
-//	log.go        the log, and events in it
-//	audit.go      a file for the events
-//	check.go      shelfd check
-//	passwd.go     shelfd passwd, shelfd totp
-//	hostkey.go    shelfd hostkey
-//	keygen.go     shelfd keygen
-//	man.go        shelfd man
-//	version.go    shelfd version
+// A file for each command, and what they share:
+//
+//	main.go         the command line and exit statuses
+//	serve.go        shelfd serve
+//	check.go        shelfd check
+//	passwd.go       shelfd passwd
+//	totp.go         shelfd totp
+//	hostkey.go      shelfd hostkey
+//	keygen.go       shelfd keygen
+//	man.go          shelfd man
+//	version.go      shelfd version
+//	problem.go      why a server does not start, and what to do
+//
+// The parts of a server:
+//
+//	parts.go        what a part is, and the list of all parts
+//	apart.go        that libraries and trusted files lie apart
+//	accounts.go     who may log in; entrances.go: how each account can
+//	libraries.go    what is served; store.go: from which kind of store
+//	hostkeys.go     the keys that clients know the server by
+//	audit.go        the record of events; log.go: the log, and events in it
+//	listener.go     where clients connect
+//	connections.go  serving them; services.go: what each account gets
+//	sandbox*.go     what the process gives up before it serves
+//	tuning.go       memory and processors, with package tuning
+//	announce.go     the line that says how to connect
+//
+// To add a part, write a type with the four methods of part, and put it into the
+// list in parts.go.
 package main
 
 import (
@@ -42,6 +45,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"shelf/cmd/shelfd/config"
 )
 
 // The exit statuses.
@@ -50,7 +56,7 @@ const (
 	exitUsage   = 2
 )
 
-// usageError is a command line that does not parse, of a command.
+// usageError is a mistake in the command line of a command.
 type usageError struct {
 	error
 	command *cobra.Command
@@ -60,7 +66,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// From the first signal on, the next one ends the process at once.
+	// The first signal stops the server; a second one kills it.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:]))
 }
@@ -75,7 +81,7 @@ func run(ctx context.Context, args []string) (status int) {
 	fmt.Fprintf(os.Stderr, "shelfd: %v\n", err)
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(os.Stderr, "Run '%s --help' to see what there is.\n", usage.command.CommandPath())
+		fmt.Fprintf(os.Stderr, "Run '%s --help' for its flags and commands.\n", usage.command.CommandPath())
 		return exitUsage
 	}
 	return exitFailure
@@ -91,14 +97,30 @@ func rootCommand() *cobra.Command {
 		Args:          unknownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, c} })
+	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(), passwdCommand(), totpCommand(), hostkeyCommand(), keygenCommand(), manCommand(), versionCommand())
 	return root
 }
 
-// unknownCommand refuses what is not the name of a command.
+// flagError adds to the error of an unknown flag the nearest that exists.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" && unknown.GetSpecifiedName() != "p" {
+		return usageError{err, c}
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	near := c.Flags().Lookup(config.Nearest(unknown.GetSpecifiedName(), names))
+	if near.Name != "help" {
+		_, usage := pflag.UnquoteUsage(near)
+		err = fmt.Errorf("%w; the nearest is --%s: %s", err, near.Name, usage)
+	}
+	return usageError{err, c}
+}
+
+// unknownCommand refuses a command that does not exist.
 func unknownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -110,20 +132,20 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint), c}
 }
 
-// oneArg refuses all but one argument, which is what.
+// oneArg refuses all but one argument; what says what it is.
 func oneArg(what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			return nil
 		}
-		return usageError{fmt.Errorf("%s takes %s", c.CommandPath(), what), c}
+		return usageError{fmt.Errorf("%s takes one argument, %s", c.CommandPath(), what), c}
 	}
 }
 
-// noArgs refuses arguments after a command that takes none.
+// noArgs refuses arguments of a command that takes none.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usageError{fmt.Errorf("%s takes flags only, not %q", c.CommandPath(), args[0]), c}
+	return usageError{fmt.Errorf("%s takes flags, and no argument such as %q", c.CommandPath(), args[0]), c}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// manCommand writes manual pages, made from the same tables as the help.
+// manCommand writes manual pages, from the same texts as the help.
 func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man [COMMAND]",

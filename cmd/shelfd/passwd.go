@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/mdp/qrterminal/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -20,7 +19,7 @@ func passwdCommand() *cobra.Command {
 		Use:   "passwd",
 		Short: "Make the hash of a password, for password_hash",
 		Long: "Ask for a password, twice, and print its argon2id hash, which goes into an\n" +
-			"account's password_hash. Without a terminal it is the first line of the input.",
+			"account's password_hash. Without a terminal it reads the first line of its input.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := newPassword(c.InOrStdin(), c.ErrOrStderr())
@@ -37,7 +36,7 @@ func passwdCommand() *cobra.Command {
 	}
 }
 
-// newPassword reads a password, from a terminal without showing it.
+// newPassword reads a password. At a terminal it is not shown.
 func newPassword(in io.Reader, prompt io.Writer) (string, error) {
 	f, ok := in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -48,7 +47,7 @@ func newPassword(in io.Reader, prompt io.Writer) (string, error) {
 		return strings.TrimRight(line, "\r\n"), nil
 	}
 	var typed [2]string
-	for i, text := range []string{"New password: ", "Once more: "} {
+	for i, text := range []string{"New password: ", "The same again: "} {
 		fmt.Fprint(prompt, text)
 		password, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(prompt)
@@ -58,31 +57,7 @@ func newPassword(in io.Reader, prompt io.Writer) (string, error) {
 		typed[i] = string(password)
 	}
 	if typed[0] != typed[1] {
-		return "", errors.New("the two are not the same; try again")
+		return "", errors.New("the two passwords differ; try again")
 	}
 	return typed[0], nil
-}
-
-func totpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "totp NAME",
-		Short: "Make a secret of one-time codes for an account",
-		Long: "Make a secret for the account NAME and print it for the account's totp_secret,\n" +
-			"with a QR code for the app that shows the codes (RFC 6238).",
-		Args: oneArg("the name of one account"),
-		RunE: func(c *cobra.Command, args []string) error { return newTOTP(args[0], c.OutOrStdout()) },
-	}
-}
-
-func newTOTP(name string, out io.Writer) error {
-	if err := keys.CheckName(name); err != nil {
-		return err
-	}
-	key, err := keys.GenerateTOTP("Shelf", name)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "totp_secret = %q\n", key.Secret())
-	qrterminal.GenerateHalfBlock(key.URL(), qrterminal.M, out)
-	return nil
 }

@@ -1,83 +1,73 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
 
-// sandbox says whether the kernel is asked to hold the process to what it
-// serves: as far as it can, or else not to serve, or not at all.
-type sandbox struct{ mode sandboxMode }
+// sandbox is the part that holds the process to what it serves, for good: after
+// open, no bug can read another file, run a program or connect to anywhere.
+type sandbox struct{ log *slog.Logger }
 
-type sandboxMode int
+func (b *sandbox) check(config.Settings) error { return nil }
 
-const (
-	sandboxAuto sandboxMode = iota
-	sandboxRequire
-	sandboxOff
-)
-
-var sandboxModes = [...]string{sandboxAuto: "auto", sandboxRequire: "require", sandboxOff: "off"}
-
-func (s *sandbox) UnmarshalText(text []byte) error {
-	i := slices.Index(sandboxModes[:], string(text))
-	if i < 0 {
-		return fmt.Errorf("%q is not auto, require or off", text)
-	}
-	s.mode = sandboxMode(i)
-	return nil
-}
-
-func (s sandbox) MarshalText() ([]byte, error) { return []byte(sandboxModes[s.mode]), nil }
-
-// enclose gives up all that serving does not need, for good: from here on no
-// bug can read another file, run a program or connect to anywhere.
-func (s settings) enclose(log *slog.Logger) error {
-	if s.Sandbox.mode == sandboxOff {
+// open gives up what serving does not need.
+func (b *sandbox) open(s config.Settings) error {
+	if s.Sandbox.Word == config.SandboxOff {
 		return nil
 	}
-	_, _ = time.Now().Zone() // has the time zone loaded while it can be
-	err := restrict(s.written(), s.logged(), s.read(), s.Sandbox.mode == sandboxRequire)
+	_, _ = time.Now().Zone() // loads the time zone while that is possible
+	required := s.Sandbox.Word == config.SandboxRequire
+	err := restrict(writtenFolders(s), appendedFolders(s), readFolders(s), required)
 	if err == nil {
 		return nil
 	}
-	if s.Sandbox.mode == sandboxRequire {
-		return &problem{s.places.where("sandbox"), "The server cannot be held to what it serves", err,
-			`It takes Linux 6.7 or newer with Landlock; sandbox = "auto" does without.`}
+	if required {
+		return &problem{s.Where("sandbox"), "The sandbox cannot be set up", err,
+			`It takes Linux 6.7 or newer with Landlock; sandbox = "auto" serves without.`}
 	}
-	log.Debug("not held to what is served", "reason", err)
+	b.log.Debug("serving without a sandbox", "reason", err)
 	return nil
 }
 
-// written are the folders that the server changes.
-func (s settings) written() []string {
+// reload cannot change the sandbox: what was given up does not come back.
+func (b *sandbox) reload(was, next config.Settings) (func() error, error) {
+	if was.Sandbox != next.Sandbox {
+		return nil, needsRestart(next, "sandbox", "sandbox is now "+next.Sandbox.Word)
+	}
+	return nil, nil
+}
+
+func (b *sandbox) close() {}
+
+// writtenFolders are the folders that the server changes.
+func writtenFolders(s config.Settings) []string {
 	folders := []string{s.State}
-	for _, l := range s.libraries() {
+	for _, l := range s.AllLibraries() {
 		folders = append(folders, l.Path)
 	}
 	return folders
 }
 
-// logged are the folders where it only adds to a file: others may be there that
-// are not its business.
-func (s settings) logged() []string {
+// appendedFolders are those where it only adds to a file. Other files there are
+// not its business.
+func appendedFolders(s config.Settings) []string {
 	if s.AuditLog == "" {
 		return nil
 	}
 	return []string{filepath.Dir(s.AuditLog)}
 }
 
-// read are the folders of the files that are read again while it runs. Not the
-// files alone: an editor puts a new one in the place of the old.
-func (s settings) read() (folders []string) {
-	files := []string{s.configFile, s.TrustedUserCAKeys, s.RevokedKeys}
-	if s.keyFiles() != "" {
-		folders = append(folders, keys.KeyFilesFolder(s.keyFiles()))
+// readFolders are the folders of files that are read again while it runs. Not
+// only the files: an editor puts a new file in the place of the old one.
+func readFolders(s config.Settings) (folders []string) {
+	files := []string{s.File, s.TrustedUserCAKeys, s.RevokedKeys}
+	if s.KeyFiles() != "" {
+		folders = append(folders, keys.KeyFilesFolder(s.KeyFiles()))
 	} else {
 		files = append(files, s.AuthorizedKeysFile)
 	}

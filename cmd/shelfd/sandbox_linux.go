@@ -5,13 +5,14 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// restrict has Landlock allow this process, and those it would start, to change
-// some folders, add to files in others and read yet others, and nothing else: not
-// to execute, and neither to bind nor to connect. Without strict, as much of it as the kernel knows.
+// restrict has Landlock allow this process to change some folders, add to files
+// in others and read yet others, and nothing else: neither to execute, nor to
+// bind, nor to connect. It counts for child processes too. strict fails where
+// the kernel cannot do all of that; without strict, what it can do is enough.
 //
-// Publishing an upload moves it between folders, which takes the second version
-// of Landlock: on a kernel with the first nothing is restricted.
-func restrict(written, logged, read []string, strict bool) error {
+// Publishing an upload moves it between folders, which needs version 2 of
+// Landlock. On a kernel with version 1 nothing is restricted.
+func restrict(written, appended, read []string, strict bool) error {
 	const (
 		adding  = ll.AccessFSWriteFile | ll.AccessFSMakeReg
 		reading = ll.AccessFSReadFile | ll.AccessFSReadDir
@@ -24,7 +25,7 @@ func restrict(written, logged, read []string, strict bool) error {
 	}
 	return config.Restrict(
 		landlock.PathAccess(writing, written...),
-		landlock.PathAccess(adding, logged...),
+		landlock.PathAccess(adding, appended...),
 		landlock.PathAccess(reading, read...).IgnoreIfMissing(),
 	)
 }

@@ -17,23 +17,24 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // setup makes all that a server needs in a folder: library, state, id, id.pub.
-func setup(t *testing.T) (string, settings) {
+func setup(t *testing.T) (string, config.Settings) {
 	t.Helper()
 	dir := t.TempDir()
 	id := filepath.Join(dir, "id")
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), keygen(id, io.Discard)); err != nil {
 		t.Fatal(err)
 	}
-	s := defaults()
-	s.Listen, s.User, s.AuthorizedKeysFile, s.givenKeys = "127.0.0.1:0", "ana", id+".pub", id+".pub"
+	s := config.Defaults()
+	s.Listen, s.User, s.AuthorizedKeysFile, s.GivenKeys = "127.0.0.1:0", "ana", id+".pub", id+".pub"
 	s.Library, s.State = filepath.Join(dir, "library"), filepath.Join(dir, "state")
-	s.Sandbox.mode = sandboxOff // it would hold the tests that follow, too
+	s.Sandbox.Word = config.SandboxOff // it would hold the tests that follow, too
 	return dir, s
 }
 
@@ -111,44 +112,44 @@ func useServer(t *testing.T, dir, line string) {
 // serves, and said with what to do.
 func TestStartRefused(t *testing.T) {
 	for name, test := range map[string]struct {
-		spoil func(dir string, s *settings) error
+		spoil func(dir string, s *config.Settings) error
 		want  []string
 	}{
-		"no keys": {func(_ string, s *settings) error { return os.Remove(s.AuthorizedKeysFile) },
+		"no keys": {func(_ string, s *config.Settings) error { return os.Remove(s.AuthorizedKeysFile) },
 			[]string{"Nobody could log in", "no such file", "ssh-keygen", "--authorized-keys"}},
-		"empty keys": {func(_ string, s *settings) error { return os.WriteFile(s.AuthorizedKeysFile, nil, 0o600) },
+		"empty keys": {func(_ string, s *config.Settings) error { return os.WriteFile(s.AuthorizedKeysFile, nil, 0o600) },
 			[]string{"Nobody could log in", "lists no key"}},
-		"keys for all to write": {func(_ string, s *settings) error { return os.Chmod(s.AuthorizedKeysFile, 0o666) },
+		"keys for all to write": {func(_ string, s *config.Settings) error { return os.Chmod(s.AuthorizedKeysFile, 0o666) },
 			[]string{"others may write it", "chmod go-w"}},
-		"no library": {func(_ string, s *settings) error { return os.Remove(s.Library) },
+		"no library": {func(_ string, s *config.Settings) error { return os.Remove(s.Library) },
 			[]string{"There is no library", "mkdir -p", "--library"}},
-		"a file as library": {func(dir string, s *settings) error { s.Library = filepath.Join(dir, "id"); return nil },
+		"a file as library": {func(dir string, s *config.Settings) error { s.Library = filepath.Join(dir, "id"); return nil },
 			[]string{"not a directory", "--library"}},
-		"state in the library": {func(_ string, s *settings) error { s.State = filepath.Join(s.Library, "a", "b"); return nil },
+		"state in the library": {func(_ string, s *config.Settings) error { s.State = filepath.Join(s.Library, "a", "b"); return nil },
 			[]string{"not safe", "--state"}},
-		"library as state": {func(_ string, s *settings) error { s.State = s.Library; return nil },
+		"library as state": {func(_ string, s *config.Settings) error { s.State = s.Library; return nil },
 			[]string{"not safe", "--state"}},
-		"state in the library by a link": {func(dir string, s *settings) error {
+		"state in the library by a link": {func(dir string, s *config.Settings) error {
 			s.State = filepath.Join(dir, "link", "state")
 			return os.Symlink(s.Library, filepath.Join(dir, "link"))
 		}, []string{"not safe", "--state"}},
-		"keys in the library": {func(_ string, s *settings) error {
+		"keys in the library": {func(_ string, s *config.Settings) error {
 			in := filepath.Join(s.Library, "keys")
 			err := os.Rename(s.AuthorizedKeysFile, in)
 			s.AuthorizedKeysFile = in
 			return err
 		}, []string{"not safe", "--authorized-keys"}},
-		"a host key for all to read": {func(_ string, s *settings) error {
+		"a host key for all to read": {func(_ string, s *config.Settings) error {
 			if err := os.Mkdir(s.State, 0o700); err != nil {
 				return err
 			}
 			return os.WriteFile(filepath.Join(s.State, "ssh_host_ed25519_key"), nil, 0o644)
 		}, []string{"host key", "others may read it", "chmod 600"}},
-		"no address": {func(_ string, s *settings) error { s.Listen = "nonsense"; return nil },
+		"no address": {func(_ string, s *config.Settings) error { s.Listen = "nonsense"; return nil },
 			[]string{"Cannot listen on nonsense", "--listen"}},
-		"no user":     {func(_ string, s *settings) error { s.User = ""; return nil }, []string{"--user"}},
-		"an odd user": {func(_ string, s *settings) error { s.User = "a\x1b"; return nil }, []string{`"a\x1b"`, "--user"}},
-		"no sessions": {func(_ string, s *settings) error { s.MaxSessions = count{0}; return nil }, []string{"max_sessions"}},
+		"no user":     {func(_ string, s *config.Settings) error { s.User = ""; return nil }, []string{"--user"}},
+		"an odd user": {func(_ string, s *config.Settings) error { s.User = "a\x1b"; return nil }, []string{`"a\x1b"`, "--user"}},
+		"no sessions": {func(_ string, s *config.Settings) error { s.MaxSessions = config.Count{}; return nil }, []string{"max_sessions"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, s := setup(t)
@@ -263,7 +264,7 @@ func TestAnnounceNamesTheKey(t *testing.T) {
 		"alone.pub":       "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 		"authorized_keys": "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 	} {
-		line := announce(settings{User: "ana", Library: "x", givenKeys: given}, at, []ssh.Signer{key})
+		line := announce(config.Settings{User: "ana", Library: "x", GivenKeys: given}, at, []ssh.Signer{key})
 		if !strings.HasSuffix(line, want) {
 			t.Errorf("%s: %q does not end in %q", given, line, want)
 		}

@@ -6,19 +6,21 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 	"shelf/sshd"
+	"shelf/vfs"
 	"shelf/vfs/access"
 )
 
-// services say what each account is served. Made once, since those of an
-// account share what limits its rates.
-func (s settings) services(open libraries) func(keys.Identity) (sshd.Service, error) {
+// services says what each account is served. All are made here, once, since the
+// connections of an account share its rates.
+func services(s config.Settings, open map[string]library) func(keys.Identity) (sshd.Service, error) {
 	all := make(map[string]sshd.Service)
-	for name, a := range s.accounts() {
-		all[name] = s.service(a, open)
+	for name, a := range s.AllAccounts() {
+		all[name] = service(s, a, open)
 	}
-	dropped := s.service(accountSettings{}, open)
+	dropped := service(s, config.Account{}, open) // of accounts that come from key files
 	return func(id keys.Identity) (sshd.Service, error) {
 		service, ok := all[id.Account]
 		if !ok {
@@ -31,30 +33,64 @@ func (s settings) services(open libraries) func(keys.Identity) (sshd.Service, er
 	}
 }
 
-func (s settings) service(a accountSettings, open libraries) sshd.Service {
-	name := cmp.Or(a.Library, s.usualLibrary())
-	dir, ok := open[name]
+func service(s config.Settings, a config.Account, open map[string]library) sshd.Service {
+	name := cmp.Or(a.Library, s.UsualLibrary())
+	library, ok := open[name]
 	if !ok {
 		return sshd.Service{}
 	}
 	return sshd.Service{
 		Options: access.Options{
-			Library:     dir,
-			Permissions: a.permissions(),
-			MaxFileSize: first(a.MaxFileSize, s.libraries()[name].MaxFileSize).bytes,
+			Library:     library,
+			Permissions: permissions(a.Permissions),
+			MaxFileSize: config.First(a.MaxFileSize, s.AllLibraries()[name].MaxFileSize).Bytes,
 		},
-		MaxOpenFiles: s.MaxOpenFiles.n,
+		MaxOpenFiles: s.MaxOpenFiles.N,
 		MaxSessions:  int(a.MaxSessions),
 		Upload:       limiter(a.MaxUploadRate),
 		Download:     limiter(a.MaxDownloadRate),
 	}
 }
 
-// limiter passes so many bytes a second, and a quarter of a second's at once;
-// nil is no limit.
-func limiter(perSecond size) *rate.Limiter {
-	if perSecond.bytes == 0 {
+// permissions add up what some words stand for; nil is the default.
+func permissions(words []config.Permission) vfs.Permissions {
+	if words == nil {
+		return vfs.DefaultPermissions()
+	}
+	var all vfs.Permissions
+	for _, p := range words {
+		one := meaning(p.Word)
+		all.List = all.List || one.List
+		all.Read = all.Read || one.Read
+		all.Write = all.Write || one.Write
+		all.Overwrite = all.Overwrite || one.Overwrite
+		all.Rename = all.Rename || one.Rename
+		all.Delete = all.Delete || one.Delete
+	}
+	return all
+}
+
+// meaning is what a word of [config.PermissionWords] stands for.
+func meaning(word string) vfs.Permissions {
+	return map[string]vfs.Permissions{
+		"reader":    {List: true, Read: true},
+		"dropbox":   {Write: true},
+		"editor":    vfs.DefaultPermissions(),
+		"admin":     {List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true},
+		"list":      {List: true},
+		"read":      {Read: true},
+		"write":     {Write: true},
+		"overwrite": {Overwrite: true},
+		"rename":    {Rename: true},
+		"delete":    {Delete: true},
+	}[word]
+}
+
+// limiter passes so many bytes a second, and a quarter of that at once; nil is
+// no limit.
+func limiter(perSecond config.Size) *rate.Limiter {
+	if perSecond.Bytes == 0 {
 		return nil
 	}
-	return rate.NewLimiter(rate.Limit(perSecond.bytes), int(max(perSecond.bytes/4, 32<<10)))
+	return rate.NewLimiter(rate.Limit(perSecond.Bytes), int(max(perSecond.Bytes/4, 32<<10)))
 }

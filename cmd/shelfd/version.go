@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -20,11 +21,14 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// version is that of the program, and what it was built with and for.
+// commit is what the Makefile sets when it builds from a git checkout.
+var commit string
+
+// version is the version of the program and of Go, and the system it is for.
 func version() string {
-	version := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+	version := commit
+	if info, ok := debug.ReadBuildInfo(); version == "" && ok {
+		version = info.Main.Version // of go install
 	}
-	return fmt.Sprintf("shelfd %s, %s, %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("shelfd %s, %s, %s/%s", cmp.Or(version, "(unknown)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

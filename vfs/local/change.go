@@ -31,18 +31,42 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) error {
 }
 
 func (d *Dir) rename(old string, from fileID, new string, replace bool) error {
-	defer d.names.hold(replace)()
+	release := d.names.hold(replace)
 	to, err := d.checkTarget(new, replace)
-	switch {
-	case err != nil:
+	if err == nil && to == from {
+		release()
+		return d.unlinkTwin(old, new)
+	}
+	defer release()
+	if err != nil {
 		return err
-	case to == from:
-		// Both names are the same file, which rename(2) would leave so.
-		return vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
-	case to == fileID{}:
+	}
+	if to == (fileID{}) {
 		d.renames.tell(new)
 	}
 	return d.place(d.fd(), old, new, replace)
+}
+
+// unlinkTwin renames where both names are the same file, which rename(2) would
+// leave so. It looks again with the lock to itself: by now old may stand for
+// another file, or new for none.
+func (d *Dir) unlinkTwin(old, new string) error {
+	defer d.names.holdAlone()()
+	from, err := d.stat(old)
+	if err != nil {
+		return err
+	}
+	to, err := d.checkTarget(new, true)
+	if err != nil {
+		return err
+	}
+	if to == from.id {
+		return vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
+	}
+	if to == (fileID{}) {
+		d.renames.tell(new)
+	}
+	return d.place(d.fd(), old, new, true)
 }
 
 // publish gives the file entry of the stage folder its name in the library.

@@ -22,11 +22,16 @@ type nameLock struct {
 // not replace. The function that it returns unlocks.
 func (l *nameLock) hold(replace bool) (release func()) {
 	if l.twoSteps && !replace {
-		l.mu.Lock()
-		return l.mu.Unlock
+		return l.holdAlone()
 	}
 	l.mu.RLock()
 	return l.mu.RUnlock
+}
+
+// holdAlone locks against every change of names.
+func (l *nameLock) holdAlone() (release func()) {
+	l.mu.Lock()
+	return l.mu.Unlock
 }
 
 // renameNoReplace moves the file old of a folder to the name new of the

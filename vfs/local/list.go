@@ -107,16 +107,30 @@ func (l *lister) look(e entry) error {
 }
 
 // lookAtRenamed yields what has a name that a rename made while the folder was
-// read, unless the name has been listed after that.
+// read, unless the name has been listed after that. It looks at all of them
+// while no name changes: a file that was there all the time has one of them
+// then, or one that was read.
 func (l *lister) lookAtRenamed() error {
+	for _, i := range l.nowRenamed() {
+		if !l.yield(i.public(), nil) {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+func (l *lister) nowRenamed() (files []info) {
+	if !l.renamed.any() {
+		return nil
+	}
+	defer l.d.names.holdAlone()()
 	for {
 		name, ok := l.renamed.next()
 		if !ok {
-			return nil
+			return files
 		}
-		// If it is gone again, the rename that took it made another name.
-		if i, regular, err := l.d.look(name); err == nil && regular && !l.yield(i.public(), nil) {
-			return errStopped
+		if i, regular, err := l.d.look(name); err == nil && regular {
+			files = append(files, i)
 		}
 	}
 }

@@ -51,7 +51,8 @@ func (f *renamed) add(name string) {
 	if f.names == nil {
 		f.names = make(map[string]bool)
 	}
-	if _, ok := f.names[name]; !ok && len(f.names) < maxRenamed {
+	// A name that was listed may have been left since, and is made again.
+	if _, ok := f.names[name]; ok || len(f.names) < maxRenamed {
 		f.names[name] = false
 	}
 }
@@ -83,4 +84,16 @@ func (f *renamed) next() (name string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// any tells whether there is a next.
+func (f *renamed) any() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, listed := range f.names {
+		if !listed {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+
+	"shelf/cmd/shelf/connect"
+	"shelf/cmd/shelf/ui"
+)
+
+// lockedFile makes a new key that is encrypted.
+func lockedFile(t *testing.T) (file string) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "locked")
+	save(t, file, string(pem.EncodeToMemory(block)))
+	return file
+}
+
+// hold runs an agent that has the key of a file, and tells how many connections
+// to it are open.
+func hold(t *testing.T, file string) (open *atomic.Int64) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := ssh.ParseRawPrivateKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := agent.NewKeyring()
+	if err := keys.Add(agent.AddedKey{PrivateKey: private}); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "agent")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open = &atomic.Int64{}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			open.Add(1)
+			all.Go(func() { agent.ServeAgent(keys, c); c.Close(); open.Add(-1) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	t.Setenv("SSH_AUTH_SOCK", socket)
+	return open
+}
+
+// half moves a private key away and leaves the public half beside it.
+func half(t *testing.T, file string) (moved, public string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := ssh.ParsePrivateKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, public = filepath.Join(t.TempDir(), "moved"), file+".pub"
+	save(t, public, string(ssh.MarshalAuthorizedKey(private.PublicKey())))
+	if err := os.Rename(file, moved); err != nil {
+		t.Fatal(err)
+	}
+	return moved, public
+}
+
+// The agent lets us in with a key of which only the public half is here, whether
+// that is named or the private one; and is left when we are in.
+func TestAgent(t *testing.T) {
+	s := newServer(t, nil)
+	private := s.identity
+	moved, public := half(t, private)
+	open := hold(t, moved)
+	for _, file := range []string{private, public} {
+		s.identity = file
+		to, err := connect.Find(connect.Options{UI: &ui.UI{}, Identities: []string{file}, KnownHosts: s.known,
+			Config: configured(t, "IdentitiesOnly yes"), LoginTime: connect.LoginTime}, s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := to.Dial(t.Context())
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		within(t, 20*time.Second, func() {
+			for open.Load() > 0 {
+				time.Sleep(time.Millisecond)
+			}
+		})
+		client.Close()
+	}
+	t.Setenv("SSH_AUTH_SOCK", "")
+	status, _, errs := s.run(t, "", s.addr, "list")
+	want(t, status, exitRefused, errs, "it is a public key; name the private one, id")
+}
+
+// A key that is in a file and in the agent is shown once: servers count.
+func TestKeysOnce(t *testing.T) {
+	var shown atomic.Int64
+	s := newServerLike(t, nil, func(c *ssh.ServerConfig) {
+		c.AddHostKey(newKey(t).signer)
+		c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, errors.New("no") }
+		c.AuthLogCallback = func(_ ssh.ConnMetadata, method string, _ error) {
+			if method == "publickey" {
+				shown.Add(1)
+			}
+		}
+	})
+	hold(t, s.identity)
+	status, _, errs := s.run(t, "", "--accept-new", s.addr, "list")
+	want(t, status, exitRefused, errs, "try another key with -i FILE")
+	if n := shown.Load(); n != 1 {
+		t.Errorf("the key was shown %d times", n)
+	}
+}
+
+// Where nobody can be asked, a key that is encrypted does not stand before those
+// that are not, though the server would take it.
+func TestLockedKey(t *testing.T) {
+	s := newServerLike(t, nil, func(c *ssh.ServerConfig) {
+		c.AddHostKey(newKey(t).signer)
+		c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }
+	})
+	open := s.identity
+	s.identity = lockedFile(t)
+	status, _, errs := s.run(t, "", "--accept-new", "-i", open, s.addr, "list")
+	want(t, status, 0, errs, "locked is not used: it is encrypted, and there is no terminal")
+	status, _, errs = s.run(t, "", s.addr, "list")
+	want(t, status, exitRefused, errs, "give a key with -i FILE")
+}
+
+// A server that hangs up after too many tries has refused us, and says why.
+func TestTooManyTries(t *testing.T) {
+	s := newServerLike(t, nil, func(c *ssh.ServerConfig) {
+		c.AddHostKey(newKey(t).signer)
+		c.MaxAuthTries = 1
+		c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, errors.New("no") }
+	})
+	status, _, errs := s.run(t, "", "--accept-new", "ada@"+s.addr, "list")
+	want(t, status, exitRefused, errs, "does not let ada in: too many authentication failures")
+}
+
+// A refusal names what would help: a key where keys are taken, a terminal where
+// a password is.
+func TestRefusal(t *testing.T) {
+	no := errors.New("no")
+	reason := &ssh.BannerError{Err: no, Message: "the account is \x1b[31mlocked.\n"}
+	for what, row := range map[string]struct {
+		set       func(c *ssh.ServerConfig)
+		says, not string
+	}{
+		"password": {func(c *ssh.ServerConfig) {
+			c.PublicKeyCallback = nil
+			c.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, no }
+		}, "it accepts a password, but there is no terminal to ask at", "-i"},
+		"keys": {func(c *ssh.ServerConfig) {
+			c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, no }
+		}, "try another key with -i FILE", "terminal"},
+		"banner": {func(c *ssh.ServerConfig) {
+			c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, reason }
+			c.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, no }
+		}, `does not let ada in: the account is \x1b[31mlocked; try another key with -i FILE`, "password"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newServerLike(t, nil, func(c *ssh.ServerConfig) { c.AddHostKey(newKey(t).signer); row.set(c) })
+			status, _, errs := s.run(t, "", "--accept-new", "ada@"+s.addr, "list")
+			want(t, status, exitRefused, errs, row.says)
+			if strings.Contains(errs, row.not) {
+				t.Errorf("it speaks of %q: %s", row.not, errs)
+			}
+		})
+	}
+}

@@ -1,0 +1,205 @@
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"shelf/cmd/shelf/sftp"
+)
+
+// Get downloads files into a folder.
+func (m *Mover) Get(ctx context.Context, names []string, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	g := &getting{Mover: m, root: root, parts: partsIn(root), replace: make(map[string]bool)}
+	known := make([]error, len(names))
+	for i, name := range names { // before there are bars: it can ask
+		known[i] = g.here(ctx, name)
+	}
+	b := m.newBatch("get", len(names))
+	for i, name := range names {
+		b.add(name, known[i], func(ctx context.Context, p *progress) error { return g.one(ctx, b, p, name) })
+	}
+	return b.run(ctx)
+}
+
+// getting is a get of many files into a folder.
+type getting struct {
+	*Mover
+	root    *os.Root
+	parts   []string        // that earlier downloads left
+	replace map[string]bool // the files that may be replaced
+}
+
+// checkLocal refuses a name that is not plainly the name of a file in a folder. A
+// name from a server must never choose where we write.
+func checkLocal(name string) error {
+	bad := func(r rune) bool {
+		return r == '/' || r == '\\' && filepath.Separator == '\\' || unicode.IsControl(r)
+	}
+	if name == "" || name == "." || name == ".." || strings.ContainsFunc(name, bad) || len(name) > 255 {
+		return errors.New("that cannot be the name of a file here")
+	}
+	return nil
+}
+
+// here decides about a local file that has the name. Questions are asked before the
+// first transfer starts.
+func (g *getting) here(ctx context.Context, name string) error {
+	if err := checkLocal(name); err != nil {
+		return err
+	}
+	local, err := g.root.Lstat(name)
+	if err != nil {
+		return nil
+	}
+	if !local.Mode().IsRegular() {
+		return errors.New("what has that name here is not a regular file")
+	}
+	there, err := g.Server.Stat(ctx, g.Server.Path(name))
+	if err != nil {
+		return g.Server.Explain(ctx, err)
+	}
+	open := func() (*os.File, error) { return g.root.Open(name) }
+	if g.same(ctx, name, there, local, open) {
+		return errSame
+	}
+	if !g.Force && !g.UI.Confirm(ctx, "%s is here already. Replace it?", name) {
+		return errExists
+	}
+	g.replace[name] = true
+	return nil
+}
+
+// one downloads a file into a part, which gets the name when it is whole.
+func (g *getting) one(ctx context.Context, b *batch, pr *progress, name string) error {
+	path := g.Server.Path(name)
+	d, err := g.Server.OpenDownload(ctx, path, b.limit)
+	if err != nil {
+		return err
+	}
+	pr.begin(d.Size)
+	p, err := openPart(g.root, partName(g.Addr, path, d.Attrs), g.parts)
+	if err != nil {
+		return d.End(err)
+	}
+	err = d.End((&filling{g.Mover, d, p, pr, path}).fill(ctx, b.share()))
+	if errors.Is(err, errDamaged) || errors.Is(err, sftp.ErrChanged) {
+		p.drop()
+		return err
+	}
+	if err == nil {
+		err = p.become(name, d.Modified, g.replace[name])
+	}
+	if err != nil {
+		p.leave()
+	}
+	return err
+}
+
+// filling is the download of one file into its part.
+type filling struct {
+	*Mover
+	d    *sftp.Download
+	part *part
+	p    *progress
+	path string // on the server
+}
+
+// errDamaged means that a file is not the one on the server.
+var errDamaged = errors.New("its SHA-256 is not that of the file on the server: it was changed meanwhile, or damaged")
+
+// fill completes the part. A beginning that is here is used only if the server can
+// make a digest to compare the result with. If the digests differ, the whole file is
+// downloaded again.
+func (f *filling) fill(ctx context.Context, channels int) error {
+	wide := f.d.Worth(f.d.Size-f.part.size, channels)
+	f.d.Widen(ctx, wide)
+	resume := f.part.size > 0 && f.part.size <= f.d.Size && f.Server.CanSum(ctx)
+	if f.part.size > 0 && !resume {
+		// After an interrupt or a lost connection the beginning stays.
+		if _, err := f.d.Stat(ctx); err != nil {
+			return err
+		}
+		f.UI.Detailf("%s: the server has no sha256sum to check the beginning with, so the whole file is downloaded again", f.p.name)
+	}
+	if !resume {
+		if err := f.part.keepFirst(0); err != nil {
+			return err
+		}
+	}
+	must := resume || f.Checksum
+	err := f.from(ctx, must || wide > 1, must)
+	if errors.Is(err, errDamaged) && resume {
+		f.UI.Warnf("%s: the beginning that was here is not that of the file, so the whole file is downloaded again", f.p.name)
+		if err := f.part.keepFirst(0); err != nil {
+			return err
+		}
+		f.p.restart()
+		err = f.from(ctx, true, true)
+	}
+	return err
+}
+
+// from downloads what the part lacks and, with check, compares digests. The server
+// makes its digest meanwhile. A server that makes none is accepted unless the
+// digests must be compared, or the data came over several channels.
+func (f *filling) from(ctx context.Context, check, must bool) error {
+	f.p.skip(f.part.size)
+	if !check {
+		if err := f.d.Copy(ctx, f.part, f.part.size, f.p.add); err != nil {
+			return err
+		}
+		return f.part.Sync()
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	theirs := make(chan string, 1)
+	go func() {
+		sum, _ := f.Server.Sum(ctx, f.path, f.d.Size)
+		theirs <- sum
+	}()
+	ours := sha256.New()
+	err := hashFirst(ctx, ours, f.part.File, f.part.size)
+	if err == nil {
+		err = f.d.Copy(ctx, io.MultiWriter(f.part, ours), f.part.size, f.p.add)
+	}
+	if err == nil {
+		err = f.part.Sync()
+	}
+	if err != nil {
+		return err
+	}
+	f.p.sum = hexDigest(ours)
+	if !must && f.d.Lanes() == 1 {
+		return nil
+	}
+	return f.compare(ctx, <-theirs)
+}
+
+// compare compares the digest of a whole file with that of the server, or else with
+// the file itself, read once more.
+func (f *filling) compare(ctx context.Context, theirs string) error {
+	if theirs == "" {
+		f.UI.Detailf("%s: the server has no sha256sum, so the file is read once more", f.p.name)
+		h := sha256.New()
+		if err := f.d.CopyAgain(ctx, h); err != nil {
+			return err
+		}
+		theirs = hexDigest(h)
+	}
+	if theirs != f.p.sum {
+		return errDamaged
+	}
+	f.p.checked = true
+	return nil
+}

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// beingWritten is not known.
-func beingWritten(string) bool { return false }

@@ -1,0 +1,128 @@
+// Package config turns the configuration file and the flags of shelfd into
+// values. It knows what can be set, what counts when nothing is said, and at
+// which line and column each setting stands. It opens the configuration file
+// and nothing else: no key file, no library.
+//
+// The way in is [Load], which makes [Settings]:
+//
+//	config.go    Settings: every setting, declared once
+//	describe.go  what each setting is, for help, manuals and documents
+//	defaults.go  what counts when nothing is said
+//	load.go      the file and the flags, one over the other
+//	flags.go     the settings that have a flag
+//	paths.go     paths that start from the file's folder
+//	tables.go    libraries and accounts, with nothing left unsaid
+//	mistakes.go  what is wrong in the file, with line, column and example
+//	forms.go     how each kind of value is written
+//	places.go    where in the file each setting stands
+//	nearest.go   which name may have been meant
+//	show.go      the settings as a file, without secrets
+//	values.go    durations, sizes and counts
+//	words.go     values that are one of a few words
+//	networks.go  addresses and networks
+//
+// To add a setting, add a field to [Settings], [Library], [Account] or
+// [Penalties]. Tests then ask for it in contrib/shelfd.toml.
+package config
+
+import "time"
+
+// Settings are what can be set. Names are those of sshd_config(5) where it has
+// them. Each field declares its setting, in these tags:
+//
+//	toml     its name in the file
+//	default  its value when nothing is said, as text
+//	unset    in words, what counts when it is not set and has no default
+//	flag     its flag, without dashes
+//	arg      the word of doc that the flag's argument stands for
+//	doc      what it is
+//
+// [All] walks them.
+type Settings struct {
+	Listen              string    `toml:"listen" default:":2222" flag:"listen" arg:"address" doc:"listen on address:port"`
+	Library             string    `toml:"library" unset:"library" flag:"library" arg:"directory" doc:"serve the files in this directory"`
+	State               string    `toml:"state" unset:"$XDG_STATE_HOME/shelf" flag:"state" arg:"directory" doc:"keep host keys and digests in this directory"`
+	User                string    `toml:"user" unset:"who starts the server" flag:"user" arg:"name" doc:"name of the account that may log in"`
+	AuthorizedKeysFile  string    `toml:"authorized_keys_file" unset:"~/.ssh/authorized_keys" flag:"authorized-keys" arg:"file" doc:"file of the public keys that may log in"`
+	LogFormat           LogFormat `toml:"log_format" default:"text" flag:"log-format" arg:"text" doc:"write the log as text or json"`
+	LogLevel            LogLevel  `toml:"log_level" default:"info" flag:"log-level" arg:"level" doc:"write messages of this level and above: debug, info, warn, error"`
+	Grace               Duration  `toml:"grace" default:"10s" flag:"grace" arg:"time" doc:"time for transfers to end when the server stops"`
+	LoginGraceTime      Duration  `toml:"login_grace_time" default:"30s" flag:"login-grace-time" arg:"time" doc:"time for a client to log in; 0 is no limit"`
+	MaxAuthTries        Count     `toml:"max_auth_tries" default:"6" doc:"failed tries that end a connection"`
+	MaxStartups         Startups  `toml:"max_startups" default:"500" doc:"connections not logged in yet; one more takes the place of the one whose network owes most; of start:rate:full the last counts"`
+	MaxConnections      Count     `toml:"max_connections" default:"1000" doc:"connections that are logged in"`
+	MaxSessions         Count     `toml:"max_sessions" default:"10" doc:"channels open at once in a connection"`
+	ClientAliveInterval Duration  `toml:"client_alive_interval" default:"15s" doc:"ask a client that is silent for so long whether it is there; 0 never asks"`
+	ClientAliveCountMax Count     `toml:"client_alive_count_max" default:"3" doc:"end a connection after so many questions without an answer"`
+	MemoryLimit         Size      `toml:"memory_limit" default:"256MiB" flag:"memory-limit" arg:"size" doc:"try to stay within this size of memory"`
+
+	Durability         Durability `toml:"durability" default:"fsync" doc:"when an upload is acknowledged: with fsync once it is on disk, with none at once"`
+	Quota              Size       `toml:"quota" default:"0" doc:"the most that files, uploads and partials of a library may take; 0 is no quota"`
+	MinFreeSpace       Size       `toml:"min_free_space" default:"0" doc:"what uploads leave free on the disk"`
+	MaxFileSize        Size       `toml:"max_file_size" default:"0" doc:"the largest file that can be uploaded; 0 is no limit"`
+	MaxOpenFiles       Count      `toml:"max_open_files" default:"256" doc:"files that a session may have open at once"`
+	PartialMinSize     Size       `toml:"partial_min_size" default:"1MiB" doc:"keep the beginning of an upload that was cut from this size on"`
+	PartialMaxAge      Duration   `toml:"partial_max_age" default:"168h" doc:"keep partials for so long"`
+	PartialsPerAccount uint16     `toml:"partials_per_account" default:"32" doc:"keep so many partials of an account; the oldest goes first; 0 keeps none"`
+
+	TrustedUserCAKeys string `toml:"trusted_user_ca_keys" unset:"none" doc:"file of public keys whose user certificates may log in"`
+	RevokedKeys       string `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
+	AuditLog          string `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
+
+	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock: auto uses as much as the system has, require does not serve without, off uses none"`
+	AllowRoot bool    `toml:"allow_root" default:"false" doc:"whether root may serve a library that belongs to another user"`
+
+	PerSourceMaxStartups       uint16       `toml:"per_source_max_startups" default:"0" doc:"connections of one source that are not logged in yet; 0 is no limit"`
+	PerSourceNetBlockSize      NetBlockSize `toml:"per_source_net_block_size" default:"32:64" doc:"how many bits of an IPv4 and of an IPv6 address make one source"`
+	PerSourcePenalties         Penalties    `toml:"per_source_penalties"`
+	PerSourcePenaltyExemptList []Network    `toml:"per_source_penalty_exempt_list" default:"[\"127.0.0.0/8\", \"::1/128\"]" doc:"addresses and networks without penalties"`
+	ExemptProbes               []Network    `toml:"exempt_probes" unset:"none" doc:"addresses and networks that may connect and leave without a line in the log"`
+	ProxyProtocol              []Network    `toml:"proxy_protocol" unset:"none" doc:"addresses and networks of proxies that say for whom they connect"`
+
+	Libraries map[string]Library `toml:"libraries"`
+	Accounts  map[string]Account `toml:"accounts"`
+
+	File      string `toml:"-"` // the configuration file; "" is none
+	GivenKeys string `toml:"-"` // AuthorizedKeysFile as it was given, for people to paste
+
+	places places
+	again  func() (Settings, error) // reads them again; nil is that they never change
+}
+
+// Library is a table [libraries.NAME]. What it leaves out is as at the top of
+// the file.
+type Library struct {
+	Path         string      `toml:"path" doc:"the directory to serve; it must be set"`
+	Durability   *Durability `toml:"durability" unset:"as at the top" doc:"durability of this library"`
+	Quota        *Size       `toml:"quota" unset:"as at the top" doc:"quota of this library"`
+	MinFreeSpace *Size       `toml:"min_free_space" unset:"as at the top" doc:"min_free_space of this library"`
+	MaxFileSize  *Size       `toml:"max_file_size" unset:"as at the top" doc:"max_file_size of this library"`
+}
+
+// Account is a table [accounts.NAME].
+type Account struct {
+	Library               string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of its library"`
+	AuthorizedKeysFile    string       `toml:"authorized_keys_file,omitempty" unset:"as at the top, with its name for %u" doc:"file of its public keys"`
+	AuthorizedKeys        []string     `toml:"authorized_keys,omitempty" unset:"none" doc:"its public keys, as lines of authorized_keys"`
+	AuthorizedPrincipals  []string     `toml:"authorized_principals,omitempty" unset:"its name" doc:"names that its certificates may be for"`
+	PasswordHash          string       `toml:"password_hash,omitempty" unset:"no password" doc:"hash of its password, from shelfd passwd"`
+	TOTPSecret            string       `toml:"totp_secret,omitempty" unset:"no codes" doc:"secret of its one-time codes, from shelfd totp"`
+	AuthenticationMethods []string     `toml:"authentication_methods,omitempty" unset:"what follows from its keys, password and codes" doc:"methods that must succeed one after the other, with commas; one element of the list is enough"`
+	Permissions           []Permission `toml:"permissions,omitempty" unset:"editor" doc:"what it may do; several add up"`
+	From                  []string     `toml:"from,omitempty" unset:"anywhere" doc:"addresses and networks that it may log in from; ! before one forbids it"`
+	Expires               *time.Time   `toml:"expires,omitempty" unset:"never" doc:"when it ends"`
+	MaxSessions           uint16       `toml:"max_sessions,omitempty" default:"0" doc:"its connections at a time; 0 is no limit"`
+	MaxFileSize           *Size        `toml:"max_file_size,omitempty" unset:"as its library" doc:"the largest file that it can upload"`
+	MaxUploadRate         Size         `toml:"max_upload_rate,omitempty" default:"0" doc:"bytes a second for all its uploads; 0 is no limit"`
+	MaxDownloadRate       Size         `toml:"max_download_rate,omitempty" default:"0" doc:"bytes a second for all its downloads; 0 is no limit"`
+}
+
+// Penalties are those of PerSourcePenalties in sshd_config(5).
+type Penalties struct {
+	AuthFail      Duration `toml:"auth_fail" default:"5s" doc:"penalty for each try to log in that failed"`
+	NoAuth        Duration `toml:"no_auth" default:"0s" doc:"penalty for leaving without a try to log in"`
+	GraceExceeded Duration `toml:"grace_exceeded" default:"0s" doc:"penalty for not having logged in in time"`
+	Min           Duration `toml:"min" default:"15s" doc:"penalties count from this sum on"`
+	Max           Duration `toml:"max" default:"10m" doc:"the most that penalties can add up to"`
+	MaxSources    uint32   `toml:"max_sources" default:"65536" doc:"sources that are remembered"`
+}

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// eachPath changes every path that is set.
+func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
+	apply := func(path *string) {
+		if *path != "" && err == nil {
+			*path, err = change(*path)
+		}
+	}
+	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile, &s.TrustedUserCAKeys, &s.RevokedKeys, &s.AuditLog} {
+		apply(path)
+	}
+	for name, l := range s.Libraries {
+		apply(&l.Path)
+		s.Libraries[name] = l
+	}
+	for name, a := range s.Accounts {
+		apply(&a.AuthorizedKeysFile)
+		s.Accounts[name] = a
+	}
+	return err
+}
+
+// rebase has a path of the file start from the file's folder, so that it means
+// the same wherever the server is started. "~/" is the home of who starts it.
+func rebase(path, folder string) (string, error) {
+	if below, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := os.UserHomeDir()
+		return filepath.Join(home, below), err
+	}
+	if path == "" || filepath.IsAbs(path) {
+		return path, nil
+	}
+	return filepath.Join(folder, path), nil
+}

@@ -1,0 +1,113 @@
+package config
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// onlyLibrary is the name of the library when no table names any.
+const onlyLibrary = "library"
+
+// AllLibraries are the libraries to serve, by name. What their tables leave out
+// is filled in: no pointer is nil.
+func (s Settings) AllLibraries() map[string]Library {
+	all := make(map[string]Library)
+	for name, l := range s.Libraries {
+		all[name] = Library{
+			Path:         l.Path,
+			Durability:   First(l.Durability, &s.Durability),
+			Quota:        First(l.Quota, &s.Quota),
+			MinFreeSpace: First(l.MinFreeSpace, &s.MinFreeSpace),
+			MaxFileSize:  First(l.MaxFileSize, &s.MaxFileSize),
+		}
+	}
+	if len(all) == 0 {
+		all[onlyLibrary] = Library{s.Library, &s.Durability, &s.Quota, &s.MinFreeSpace, &s.MaxFileSize}
+	}
+	return all
+}
+
+// LibraryNames are the names of the libraries, sorted.
+func (s Settings) LibraryNames() []string { return slices.Sorted(maps.Keys(s.AllLibraries())) }
+
+// First is the first value that is set.
+func First[T any](all ...*T) *T {
+	for _, v := range all {
+		if v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// PathSetting is the name of the setting for a library's path.
+func (s Settings) PathSetting(library string) string {
+	if len(s.Libraries) == 0 {
+		return "library"
+	}
+	return "libraries." + library + ".path"
+}
+
+// UsualLibrary is the library of an account that names none: the only one, or
+// the one called default.
+func (s Settings) UsualLibrary() string {
+	if names := s.LibraryNames(); len(names) == 1 {
+		return names[0]
+	}
+	return "default"
+}
+
+// ManyAccounts tells whether accounts come from [accounts] or from key files,
+// and not from User alone.
+func (s Settings) ManyAccounts() bool { return len(s.Accounts) > 0 || s.KeyFiles() != "" }
+
+// KeyFiles is the path of key files that make accounts, with %u for the
+// account's name; "" is none.
+func (s Settings) KeyFiles() string {
+	if strings.Contains(s.AuthorizedKeysFile, "%u") {
+		return s.AuthorizedKeysFile
+	}
+	return ""
+}
+
+// AllAccounts are the accounts that are configured, by name.
+func (s Settings) AllAccounts() map[string]Account {
+	if s.ManyAccounts() {
+		return s.Accounts
+	}
+	return map[string]Account{s.User: {AuthorizedKeysFile: s.AuthorizedKeysFile}}
+}
+
+// KeysSetting is the name of the setting for an account's file of keys.
+func (s Settings) KeysSetting(account string) string {
+	if _, ok := s.Accounts[account]; ok {
+		return "accounts." + account + ".authorized_keys_file"
+	}
+	return "authorized_keys_file"
+}
+
+// checkTables refuses what is set both in tables and at the top.
+func (s Settings) checkTables() error {
+	if len(s.Libraries) > 0 && s.Library != "" {
+		return s.Mistake("library", errors.New("it names the library of a file without [libraries], and this file has them; leave it out"))
+	}
+	if s.ManyAccounts() && s.User != "" {
+		where := "[accounts]"
+		if len(s.Accounts) == 0 {
+			where = "the files of authorized_keys_file"
+		}
+		return s.Mistake("user", errors.New("it names the account of a server that has no others; here "+where+" name them, so leave it out"))
+	}
+	for name, l := range s.Libraries {
+		if l.Path == "" {
+			return s.Mistake("libraries."+name+".path", errors.New("it is not set; name the directory to serve"))
+		}
+	}
+	if len(s.Accounts) > 0 && s.AuthorizedKeysFile != "" && s.KeyFiles() == "" {
+		return s.Mistake("authorized_keys_file",
+			errors.New("all [accounts] would have the same keys; put %u into the path, for the account's name"))
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"log/slog"
+	"path/filepath"
+
+	"shelf/cmd/shelfd/config"
+	"shelf/vfs/local"
+)
+
+// This file alone knows in which kind of store a library lies.
+
+// openStores returns what opens a library by its name. Libraries share what is
+// remembered of digests.
+func openStores(s config.Settings, log *slog.Logger) func(name string) (library, error) {
+	digests := local.NewDigests(filepath.Join(s.State, "digests"), log)
+	return func(name string) (library, error) {
+		l := s.AllLibraries()[name]
+		o := storeOptions(s, l)
+		o.Digests, o.Log = digests, log
+		dir, err := local.Open(l.Path, o)
+		if err != nil {
+			return nil, err // not dir: a nil *Dir is not a nil library
+		}
+		return dir, nil
+	}
+}
+
+// probeStore tells whether a library could be opened, and leaves it alone.
+func probeStore(s config.Settings, name string) error {
+	return local.Probe(s.AllLibraries()[name].Path)
+}
+
+// storeOptions is how a library keeps its files.
+func storeOptions(s config.Settings, l config.Library) local.Options {
+	return local.Options{
+		Durability:   local.Durability(l.Durability.Word),
+		Quota:        l.Quota.Bytes,
+		MinFreeSpace: l.MinFreeSpace.Bytes,
+		Partials: &local.PartialRules{
+			MinSize:    s.PartialMinSize.Bytes,
+			MaxAge:     s.PartialMaxAge.Duration,
+			PerAccount: int(s.PartialsPerAccount),
+		},
+	}
+}

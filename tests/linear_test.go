@@ -1,0 +1,297 @@
+package tests
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// TestLinearizable has eight clients put, get, list, rename and remove a few
+// names at once, each with a connection of its own that is cut now and then,
+// through a server that is stopped for a moment, and killed and started again
+// every second or so. What they were told must be as if each request had been
+// done at one moment.
+func TestLinearizable(t *testing.T) {
+	linear(t, t.TempDir(), false, 10*time.Second)
+}
+
+// linear runs for a time, or with -torture for ten minutes.
+func linear(t *testing.T, dir string, forced bool, duration time.Duration) {
+	t.Helper()
+	if *torture {
+		duration = 10 * time.Minute
+	}
+	if testing.Short() {
+		duration = 2 * time.Second
+	}
+	r := linearRun{dir: dir, forced: forced, seed: rand.Uint64()}
+	t.Logf("seed %d", r.seed)
+	if err := r.fill(); err != nil {
+		t.Fatal(err)
+	}
+	var checking sync.WaitGroup
+	defer checking.Wait()
+	requests, lives := 0, 0
+	var some []*epoch
+	for end := time.Now().Add(duration); time.Now().Before(end) && !t.Failed(); lives++ {
+		e, err := r.epoch(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests += len(e.all)
+		if some = append(some, e); len(some) > 20 {
+			some = some[1:]
+		}
+		for _, w := range e.wrong {
+			t.Error(w)
+		}
+		checking.Go(func() { e.check(t) })
+	}
+	checking.Wait()
+	t.Logf("%d requests in %d lives of the server", requests, lives)
+	if !t.Failed() {
+		control(t, some)
+	}
+}
+
+// linearRun is one library, served again and again.
+type linearRun struct {
+	dir    string
+	forced bool // renameat2 refuses RENAME_NOREPLACE here
+	seed   uint64
+	lives  int
+	last   atomic.Uint32 // the number of the newest version
+	from   library       // what there is when no server runs
+}
+
+// epoch is one life of the server: all that was asked from its start until it
+// was dead, and what was found after that.
+type epoch struct {
+	from library
+	*history
+}
+
+func (r *linearRun) fill() error {
+	s, err := newServer(r.dir)
+	if err != nil {
+		return err
+	}
+	for n := range stillFiles {
+		if err := os.WriteFile(s.library+"/"+stillName(n), []byte("still"), 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(s.library+"/"+wanderer[0], []byte("wandering"), 0o644)
+}
+
+func (r *linearRun) start() (*server, error) {
+	return startConfigured(r.dir, `library = "library"
+per_source_max_startups = 0
+max_startups = "1000:30:1000"
+[accounts.ada]
+authorized_keys_file = "id.pub"
+permissions = ["admin"]
+`)
+}
+
+func (r *linearRun) epoch(t *testing.T) (*epoch, error) {
+	r.lives++
+	e := &epoch{r.from, newHistory()}
+	s, err := r.start()
+	if err != nil {
+		return nil, err
+	}
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	for i := range linearClients {
+		l := &linearClient{id: i, h: e.history, last: &r.last, forced: r.forced, dial: s.connect,
+			lot: rand.New(rand.NewPCG(r.seed, uint64(r.lives*linearClients+i)))}
+		all.Go(func() { l.run(&stop) })
+	}
+	all.Go(func() { r.wander(s, &stop) })
+	lot := rand.New(rand.NewPCG(r.seed, uint64(r.lives)<<32))
+	for range 1 + lot.IntN(3) {
+		time.Sleep(time.Duration(100+lot.IntN(400)) * time.Millisecond)
+		s.cmd.Process.Signal(syscall.SIGSTOP)
+		time.Sleep(time.Duration(lot.IntN(100)) * time.Millisecond)
+		s.cmd.Process.Signal(syscall.SIGCONT)
+	}
+	time.Sleep(time.Duration(lot.IntN(200)) * time.Millisecond)
+	s.cmd.Process.Kill()
+	<-s.exited
+	stop.Store(true)
+	all.Wait()
+	return e, r.look(e)
+}
+
+// wander renames the file that is never replaced. Where it is need not be known:
+// after a rename without an answer it is tried under each name.
+func (r *linearRun) wander(s *server, stop *atomic.Bool) {
+	c, err := s.connect()
+	if err != nil {
+		return
+	}
+	defer c.close()
+	for n := 0; !stop.Load(); n++ {
+		from, to := wanderer[n%len(wanderer)], wanderer[(n+1)%len(wanderer)]
+		rename := c.Rename
+		if n%2 == 0 {
+			rename = c.PosixRename
+		}
+		rename(from, to) // it is no file of that name in the beginning
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// look starts a server once more and takes down what is there: the end of this
+// epoch, and the beginning of the next.
+func (r *linearRun) look(e *epoch) error {
+	s, err := r.start()
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	l := &linearClient{h: e.history, lot: rand.New(rand.NewPCG(r.seed, 1)), dial: s.connect}
+	if l.c, err = l.dial(); err != nil {
+		return err
+	}
+	defer l.drop()
+	before := len(e.all)
+	if err := l.list(); err != nil {
+		return err
+	}
+	for n := range linearNames {
+		if err := l.get(n); err != nil {
+			return err
+		}
+	}
+	r.from = library{}
+	for _, o := range e.all[before:] {
+		if q := o.Input.(asked); q.request == reqGet {
+			r.from.names[q.name] = o.Output.(told).number
+		}
+	}
+	return nil
+}
+
+func (e *epoch) check(t *testing.T) {
+	if result := linearizable(e.from, e.all, patience); result != porcupine.Ok {
+		t.Errorf("the history of %d requests is not linearizable (%s), from %v:\n%s", len(e.all), result, e.from.names, e)
+	}
+}
+
+// String is the history, with the requests marked that have no place in the
+// longest order that there is.
+func (e *epoch) String() (text string) {
+	_, info := porcupine.CheckOperationsVerbose(model(e.from), e.all, patience)
+	placed := make(map[porcupine.Operation]bool)
+	state, order := e.from, ""
+	if all := info.PartialLinearizationsOperations(); len(all) > 0 && len(all[0]) > 0 {
+		longest := slices.MaxFunc(all[0], func(a, b []porcupine.Operation) int { return len(a) - len(b) })
+		for _, o := range longest {
+			placed[o] = true
+			_, state = state.step(o.Input.(asked), o.Output.(told))
+			order += fmt.Sprintf("%s -> %v\n", line(o), state.names)
+		}
+	}
+	text = "not to be placed:\n"
+	slices.SortFunc(e.all, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	for _, o := range e.all {
+		if !placed[o] {
+			text += line(o) + "\n"
+		}
+	}
+	return text + "after:\n" + order
+}
+
+// line is one request, from when to when in microseconds.
+func line(o porcupine.Operation) string {
+	q, a := o.Input.(asked), o.Output.(told)
+	what := fmt.Sprintf("%d-%d client %d: %s %s", o.Call/1000, o.Return/1000, q.client, q.request, linearName(q.name))
+	switch q.request {
+	case reqPut, reqExcl:
+		what += fmt.Sprintf(" version %d", q.version.number)
+	case reqRename, reqLink, reqUnlink:
+		what += fmt.Sprintf(" %s replace %v", linearName(q.to), q.replace)
+	}
+	switch {
+	case !a.known:
+		return what + ": no answer"
+	case a.outcome == noFile:
+		return what + ": no such file"
+	case a.outcome == taken:
+		return what + ": the name is taken"
+	case a.number != 0:
+		return what + fmt.Sprintf(": version %d", a.number)
+	case a.size != 0:
+		return what + fmt.Sprintf(": %d bytes", a.size)
+	}
+	return what + ": done"
+}
+
+// control changes a history that was found right in ways that make it wrong.
+// The checker must see each.
+func control(t *testing.T, some []*epoch) {
+	t.Helper()
+	for _, e := range some {
+		first, second, put := e.twoGets()
+		if put < 0 {
+			continue
+		}
+		t.Run("two gets with the answer of the other", func(t *testing.T) {
+			all := slices.Clone(e.all)
+			all[first].Output, all[second].Output = all[second].Output, all[first].Output
+			e.mustBeWrong(t, all)
+		})
+		t.Run("a put that is not there", func(t *testing.T) {
+			e.mustBeWrong(t, slices.Delete(slices.Clone(e.all), put, put+1))
+		})
+		t.Run("a version that never was", func(t *testing.T) {
+			all := slices.Clone(e.all)
+			all[first].Output = told{known: true, number: ^uint32(0)}
+			e.mustBeWrong(t, all)
+		})
+		return
+	}
+	t.Error("nothing was put and got after another get had ended")
+}
+
+// twoGets finds a get that had ended before what another one got was put, and
+// that put; put is -1 if there is none.
+func (e *epoch) twoGets() (first, second, put int) {
+	puts := make(map[uint32]int) // by version
+	for i, o := range e.all {
+		if q := o.Input.(asked); q.request == reqPut {
+			puts[q.version.number] = i
+		}
+	}
+	for second, o := range e.all {
+		put, ok := puts[o.Output.(told).number]
+		if !ok {
+			continue
+		}
+		for first, p := range e.all {
+			if p.Output.(told).number != 0 && p.Return < e.all[put].Call {
+				return first, second, put
+			}
+		}
+	}
+	return 0, 0, -1
+}
+
+func (e *epoch) mustBeWrong(t *testing.T, all []porcupine.Operation) {
+	t.Helper()
+	// It may be that it cannot go through all ways in that time; a test that
+	// meets that fails, too.
+	if linearizable(e.from, all, 5*time.Second) == porcupine.Ok {
+		t.Error("the checker finds it right")
+	}
+}
