@@ -74,34 +74,6 @@ type Limits struct {
 // NetBlockSize is how many bits of an address make a source.
 type NetBlockSize struct{ IPv4, IPv6 int }
 
-// DefaultLimits are limits for a service with some hundred users.
-func DefaultLimits() Limits {
-	return Limits{
-		LoginGraceTime: 30 * time.Second,
-		MaxAuthTries:   6,
-		MaxStartups:    500,
-		MaxConnections: 1000,
-		MaxSessions:    10,
-
-		PerSourceNetBlockSize: NetBlockSize{32, 64},
-		Penalties:             DefaultPenalties(),
-
-		ClientAliveInterval: 15 * time.Second,
-		ClientAliveCountMax: 3,
-	}
-}
-
-// DefaultPenalties are those of OpenSSH for failed logins. Who comes and does not
-// try is held back by what its network owes instead. Loopback is exempt: behind a
-// forwarder on this machine all clients would be one source.
-func DefaultPenalties() Penalties {
-	return Penalties{
-		AuthFail: 5 * time.Second,
-		Min:      15 * time.Second, Max: 10 * time.Minute, MaxSources: 65536,
-		Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-	}
-}
-
 // Check returns an error for limits that make no sense.
 func (l Limits) Check() error {
 	for _, limit := range []struct {

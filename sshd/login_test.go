@@ -86,7 +86,7 @@ func TestIdentityIsTheProvenKey(t *testing.T) {
 func TestTriesAreCapped(t *testing.T) {
 	s := serve(t, nil)
 	var many []ssh.Signer
-	for range DefaultLimits().MaxAuthTries {
+	for range testLimits().MaxAuthTries {
 		many = append(many, newKey(t))
 	}
 	c := s.clientConfig()

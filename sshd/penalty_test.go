@@ -17,7 +17,7 @@ import (
 
 // testGate is a gate with its own clock. No source is exempt.
 func testGate(edit func(*Limits)) (*gate, *time.Time) {
-	l := DefaultLimits()
+	l := testLimits()
 	l.Penalties.Exempt = nil
 	if edit != nil {
 		edit(&l)

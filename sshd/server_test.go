@@ -56,7 +56,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 		t.Fatal(err)
 	}
 	config := Config{
-		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: DefaultLimits(),
+		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: testLimits(),
 		Session: func(keys.Identity) (Service, error) {
 			return Service{Options: access.Options{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
 		},
@@ -284,7 +284,7 @@ func TestNewRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		return Config{
-			HostKeys: []ssh.Signer{newKey(t)}, Accounts: accounts, Limits: DefaultLimits(),
+			HostKeys: []ssh.Signer{newKey(t)}, Accounts: accounts, Limits: testLimits(),
 			Session: func(keys.Identity) (Service, error) { return Service{}, nil },
 		}
 	}
