@@ -14,6 +14,7 @@ import (
 
 	"shelf/keys"
 	"shelf/sshd/sftp"
+	"shelf/vfs/access"
 )
 
 // conn is one client's connection. The fields that mu does not guard belong to
@@ -22,6 +23,7 @@ type conn struct {
 	config  Config
 	wire    *wire
 	buffers *sftp.Buffers // of its sftp sessions
+	held    *access.Temporaries
 	pass    *pass
 	ctx     context.Context // for everything that is done for the client
 	cancel  context.CancelFunc
@@ -45,9 +47,9 @@ type conn struct {
 	sessions map[opener]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, p *pass) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, held *access.Temporaries, p *pass) *conn {
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, pass: p,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, held: held, pass: p,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[opener]struct{}),
 	}

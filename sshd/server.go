@@ -45,6 +45,7 @@ import (
 	"time"
 
 	"shelf/sshd/sftp"
+	"shelf/vfs/access"
 )
 
 // Server serves SSH connections. Make one with [New].
@@ -52,7 +53,8 @@ type Server struct {
 	current atomic.Pointer[Config] // for new connections
 	gate    *gate
 	reads   readBuffers
-	buffers sftp.Buffers   // of all sftp sessions
+	buffers sftp.Buffers // of all sftp sessions
+	held    *access.Temporaries
 	owned   sync.WaitGroup // the goroutines of connections
 
 	mu       sync.Mutex
@@ -67,7 +69,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{gate: newGate(c.Limits), conns: make(map[*conn]struct{})}
+	s := &Server{gate: newGate(c.Limits), held: access.NewTemporaries(), conns: make(map[*conn]struct{})}
 	s.current.Store(&c)
 	return s, nil
 }
@@ -123,7 +125,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 		s.turnAway(nc, err)
 		return
 	}
-	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, pass)
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, s.held, pass)
 	if !s.add(c) {
 		c.close()
 		pass.leave()

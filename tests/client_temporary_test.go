@@ -46,10 +46,9 @@ func TestKDEReplaces(t *testing.T) {
 // no RENAME follows.
 func TestTemporaryNames(t *testing.T) {
 	for client, temporary := range map[string]string{
-		"GNOME":       "/.giosaveWuyLSk",
-		"KDE":         "/file.part",
-		"WinSCP":      "/file.filepart",
-		"rclone 1.63": "/file.1a2b3c4d.partial",
+		"GNOME":  "/.giosaveWuyLSk",
+		"KDE":    "/file.part",
+		"WinSCP": "/file.filepart",
 	} {
 		t.Run(client, func(t *testing.T) {
 			t.Parallel()
@@ -81,6 +80,24 @@ func TestTemporaryNames(t *testing.T) {
 			s.holdsNothingElse(t, "file")
 		})
 	}
+}
+
+// TestRclonePool: rclone from 1.63 uploads to file.1a2b3c4d.partial, and looks at
+// that and renames it over whichever connection of its pool is the next: so it is
+// published by CLOSE.
+func TestRclonePool(t *testing.T) {
+	s := serve(t)
+	s.put(t, "file", []byte("old"))
+	const partial = "/file.1a2b3c4d.partial"
+	must(t, s.dial(t).begun(t, partial, "the new one", os.O_CREATE|os.O_TRUNC).Close())
+	when := time.Unix(1_000_000_000, 0)
+	must(t, s.dial(t).Chtimes(partial, when, when))
+	s.dial(t).looks(t, partial, 11, when)
+	must(t, s.dial(t).PosixRename(partial, "/file"))
+	if got := string(s.get(t, "file")); got != "the new one" {
+		t.Errorf("file holds %q", got)
+	}
+	s.holdsNothingElse(t, "file")
 }
 
 // TestTemporaryNameKept: somebody uploads a file that only looks temporary, and
