@@ -63,25 +63,29 @@ func (d *Dir) Partial(_ context.Context, owner, name string) (vfs.Info, error) {
 }
 
 func (s *stages) stat(entry string) (info, error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(s.fd(), entry, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return info{}, vfs.SystemError("stat", err)
-	}
-	i, regular := infoOf(entry, &st)
-	if !regular {
-		return info{}, vfs.NotExist()
-	}
-	return i, nil
+	i, _, err := s.entry(entry)
+	return i, err
 }
 
-// isResumable tells whether a partial may be gone on with: its time has not
-// come, and it has no other name. With a second one, which a power cut can
-// bring back, it is a published file too, which must not change.
-func (s *stages) isResumable(entry string) bool {
+// entry describes a file of the folder, and tells how many names it has.
+func (s *stages) entry(name string) (i info, links uint64, err error) {
 	var st unix.Stat_t
-	err := unix.Fstatat(s.fd(), entry, &st, unix.AT_SYMLINK_NOFOLLOW)
-	i, regular := infoOf(entry, &st)
-	return err == nil && regular && st.Nlink == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
+	if err := unix.Fstatat(s.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return info{}, 0, vfs.SystemError("stat", err)
+	}
+	i, regular := infoOf(name, &st)
+	if !regular {
+		return info{}, 0, vfs.NotExist()
+	}
+	return i, uint64(st.Nlink), nil
+}
+
+// isResumable tells whether a partial may be resumed: it has not expired, and it
+// has no other name. With a second one, which a power cut can bring back, it is
+// a published file too, which must not change.
+func (s *stages) isResumable(entry string) bool {
+	i, links, err := s.entry(entry)
+	return err == nil && links == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
 }
 
 // takePartial makes a partial a stage again; two sessions cannot both have it.
@@ -91,22 +95,15 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 	if owner == "" || !s.isResumable(entry) {
 		return nil, 0, vfs.NotExist()
 	}
-	st, err := s.create()
-	if err != nil {
-		return nil, 0, err
-	}
-	s.attempts.mu.Lock()
-	err = unix.Renameat(s.fd(), entry, s.fd(), st.name)
-	s.attempts.mu.Unlock()
-	if err != nil {
-		return nil, 0, errors.Join(vfs.SystemError("take a partial", err), st.discard())
-	}
-	st.File.Close() // of the empty stage that it replaced
-	fd, err := unix.Openat(s.fd(), st.name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(s.fd(), entry, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, 0, vfs.SystemError("open a partial", err)
 	}
-	st.File = os.NewFile(uintptr(fd), st.name)
+	st := &stage{File: os.NewFile(uintptr(fd), entry), in: s, name: entry}
+	if err := s.claim(st); err != nil {
+		st.File.Close()
+		return nil, 0, err
+	}
 	i, err := s.stat(st.name)
 	if err = errors.Join(err, s.sync()); err != nil {
 		return nil, 0, errors.Join(err, st.discard())
@@ -114,20 +111,48 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 	return st, i.size, nil
 }
 
-// dropPartial removes a partial, if there is one: after a power cut too, since
-// what is uploaded anew must not be taken for its continuation.
-func (s *stages) dropPartial(owner, name string) error {
-	if owner == "" {
-		return nil
-	}
-	err := unix.Unlinkat(s.fd(), partialName(owner, name), 0)
-	if errors.Is(err, unix.ENOENT) {
-		return nil
-	}
+// claim gives an open partial the name of a stage, unless the name stands for
+// another file by now, which another session has kept.
+func (s *stages) claim(st *stage) error {
+	s.attempts.mu.Lock()
+	defer s.attempts.mu.Unlock()
+	open, err := (&dirFile{File: st.File}).stat()
 	if err != nil {
-		return vfs.SystemError("drop a partial", err)
+		return err
+	}
+	if i, links, err := s.entry(st.name); err != nil || i.id != open.id || links != 1 {
+		return vfs.NotExist()
+	}
+	return st.rename(stageName())
+}
+
+// dropOlder makes mine the attempt that counts: what its owner could resume of
+// earlier ones is gone, after a power cut too, since what is uploaded anew must
+// not be taken for its continuation.
+func (s *stages) dropOlder(mine attempt) error {
+	changed := false
+	_, err := s.attempts.win(mine, func(r *rivals) error {
+		disowned, err := r.disown(mine)
+		if err != nil {
+			return err
+		}
+		removed, err := s.removePartial(mine.entry)
+		changed = disowned || removed
+		return err
+	})
+	if err != nil || !changed {
+		return err
 	}
 	return s.sync()
+}
+
+// removePartial tells whether there was one.
+func (s *stages) removePartial(entry string) (bool, error) {
+	err := unix.Unlinkat(s.fd(), entry, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, vfs.SystemError("drop a partial", err)
 }
 
 // keep makes the first size bytes of the stage its owner's partial. They are
@@ -138,11 +163,18 @@ func (st *stage) keep(mine attempt, size int64) (kept bool, err error) {
 		return false, vfs.SystemError("keep a partial", err)
 	}
 	s := st.in
-	kept, err = s.attempts.win(mine, func() error { return s.makePartial(st.name, mine.entry) })
+	st.release()
+	kept, err = s.attempts.win(mine, func(r *rivals) error {
+		if _, err := r.disown(mine); err != nil {
+			return err
+		}
+		return s.makePartial(st.name, mine.entry)
+	})
 	if err != nil || !kept {
 		return kept, err
 	}
-	st.saved = 0
+	st.saved.Store(0)
+	st.name = mine.entry
 	return true, s.sync()
 }
 

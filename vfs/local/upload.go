@@ -17,6 +17,7 @@ type upload struct {
 	stage     *stage
 	content   *spool.File // what was written to the stage, over base
 	base      *os.File    // the version the upload starts from, or nil
+	only      fileID      // if set, it publishes only over this file
 	mode      fs.FileMode
 	attr      vfs.Attr // mode and times to set at Commit
 	roomUntil int64    // offset up to which the disk was found to have room
@@ -99,15 +100,19 @@ func (u *upload) Rename(new string, replace bool) error {
 		return u.content.Fail(err)
 	}
 	u.d.stages.attempts.end(u.attempt)
-	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new, false)
+	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new)
 	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
 	return nil
 }
 
-// Change implements [spool.Owner]: what was saved is about to change.
+// Change implements [spool.Owner]: what was saved is about to change. What lies
+// before that stays saved, if it is worth it.
 func (u *upload) Change(off int64) error {
-	if off >= u.stage.saved {
+	if off >= u.stage.saved.Load() {
 		return nil
+	}
+	if u.d.o.Partials.worth(u.o.Owner, off) {
+		return u.stage.save(u.attempt, off)
 	}
 	return u.stage.unsave()
 }
