@@ -114,7 +114,9 @@ func (s *session) apologize(what string, status uint32) uint32 {
 // sftp serves the library.
 func (s *session) sftp() uint32 {
 	c := s.conn
-	session := sftp.NewSession(sftp.Options{Options: c.options(), MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers})
+	o := c.options()
+	o.Temporaries = c.held
+	session := sftp.NewSession(sftp.Options{Options: o, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers})
 	c.addSession(session)
 	defer c.removeSession(session)
 	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
