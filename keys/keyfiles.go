@@ -1,9 +1,13 @@
 package keys
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // userToken stands for the account's name in a path, as in sshd_config(5).
@@ -27,16 +31,22 @@ func (a *Accounts) keyFileNames() (names []string) {
 		return nil
 	}
 	folder := KeyFilesFolder(a.o.KeyFiles)
-	before, after := aroundName(a.o.KeyFiles)
 	entries, _ := os.ReadDir(folder) // a folder that cannot be read has none
 	for _, entry := range entries {
-		rest, starts := strings.CutPrefix(entry.Name(), before)
-		name, ends := strings.CutSuffix(rest, after)
-		if starts && ends && a.dropFile(name) != nil {
+		if name, ok := nameIn(a.o.KeyFiles, entry.Name()); ok && a.dropFile(name) != nil {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// nameIn is the name of the account that an entry of the folder of key files
+// stands for.
+func nameIn(keyFiles, entry string) (name string, ok bool) {
+	before, after := aroundName(keyFiles)
+	rest, starts := strings.CutPrefix(entry, before)
+	name, ends := strings.CutSuffix(rest, after)
+	return name, starts && ends && name != ""
 }
 
 // cutUser cuts a path at its first %u. The %u of %%u is not one.
@@ -57,4 +67,42 @@ func aroundName(keyFiles string) (before, after string) {
 	before, after = cutUser(keyFiles)
 	after, _, _ = strings.Cut(after, "/")
 	return ExpandUser(before[strings.LastIndexByte(before, '/')+1:], ""), ExpandUser(after, "")
+}
+
+// KeyFilesNow are the files of [Options.KeyFiles] that are there.
+func KeyFilesNow(keyFiles string) (files []string) {
+	folder := KeyFilesFolder(keyFiles)
+	entries, _ := os.ReadDir(folder) // a folder that cannot be read has none
+	for _, entry := range entries {
+		if name, ok := nameIn(keyFiles, entry.Name()); ok {
+			files = append(files, ExpandUser(keyFiles, name))
+		}
+	}
+	return slices.DeleteFunc(files, func(file string) bool {
+		_, err := os.Stat(file)
+		return err != nil
+	})
+}
+
+// HoldsPrivateKeys tells whether a folder is one for private keys: it is called
+// .ssh, or has one now.
+func HoldsPrivateKeys(folder string) bool {
+	if filepath.Base(folder) == ".ssh" {
+		return true
+	}
+	entries, _ := os.ReadDir(folder) // one that cannot be read shows none
+	return slices.ContainsFunc(entries, func(entry os.DirEntry) bool {
+		return entry.Type().IsRegular() && beginsAsPrivateKey(filepath.Join(folder, entry.Name()))
+	})
+}
+
+func beginsAsPrivateKey(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 128)
+	n, _ := io.ReadFull(f, head)
+	return isPrivateKey(head[:n])
 }

@@ -62,6 +62,9 @@ func denied(path string, err error) error {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o400 != 0 {
+		return fmt.Errorf("%w; if the file was replaced since the server started, it is outside its sandbox; restart the server", err)
+	}
 	if !ok || int(st.Uid) == os.Geteuid() {
 		return err
 	}

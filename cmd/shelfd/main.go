@@ -27,7 +27,7 @@
 //	audit.go        the record of events; log.go: the log, and events in it
 //	listener.go     where clients connect
 //	connections.go  serving them; services.go: what each account gets
-//	sandbox*.go     what the process gives up before it serves
+//	sandbox*.go     what the process gives up before it serves; syscalls_linux.go: which calls it keeps
 //	tuning.go       memory and processors, with package tuning
 //	announce.go     the line that says how to connect
 //

@@ -69,7 +69,7 @@ type Settings struct {
 	RevokedKeys       string `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
 	AuditLog          string `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
 
-	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock: auto uses as much as the system has, require does not serve without, off uses none"`
+	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock and seccomp: auto uses as much as the system has, require does not serve without, off uses none"`
 	AllowRoot bool    `toml:"allow_root" default:"false" doc:"whether root may serve a library that belongs to another user"`
 
 	PerSourceMaxStartups       uint16       `toml:"per_source_max_startups" default:"64" doc:"connections of one source that are not logged in yet; 0 is no limit"`
