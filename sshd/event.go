@@ -16,7 +16,7 @@ const (
 
 // Event is something that a client did, or tried to do. Account, ClientVersion,
 // Name, Target and parts of Err come from the client and are not escaped:
-// whoever prints them must do that.
+// whoever prints them must do that. They are short: [vfs.Clip].
 type Event struct {
 	Time           time.Time // when it began
 	Conn           string    // the connection, the same for all its events
@@ -43,9 +43,17 @@ func (c *conn) event(op string, start time.Time, err error) Event {
 	}
 }
 
+// clipped shortens what comes from the client.
+func (e Event) clipped() Event {
+	for _, text := range []*string{&e.Account, &e.Method, &e.Certificate, &e.ClientVersion, &e.Name, &e.Target} {
+		*text = vfs.Clip(*text)
+	}
+	return e
+}
+
 // reportFile reports an event of a session.
-func (c *conn) reportFile(v vfs.Event) {
+func (c *conn) reportFile(v vfs.Event) error {
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
-	c.config.Report(e)
+	return c.config.Report(e)
 }

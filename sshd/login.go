@@ -53,6 +53,9 @@ func (c *conn) abandon(channels <-chan ssh.NewChannel, requests <-chan *ssh.Requ
 
 // admit is called by keys when the client has proven who it is.
 func (c *conn) admit(id keys.Identity) error {
+	if c.config.Ready != nil && c.config.Ready() != nil { // who writes the events has logged why
+		return errors.New("the server cannot record logins now; try again later")
+	}
 	service, err := c.config.Session(id)
 	if err != nil {
 		return err

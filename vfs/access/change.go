@@ -14,6 +14,9 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	op := s.begin(toRename, old)
 	op.event.Target = strings.TrimPrefix(clean(new), "/")
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	from, err := s.file(old)
 	if err != nil {
 		return err
@@ -72,6 +75,9 @@ func (s *Session) move(from, to place, replace bool) error {
 func (s *Session) Remove(path string) (err error) {
 	op := s.begin(toRemove, path)
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return err
@@ -127,6 +133,9 @@ func (s *Session) RemoveFolder() error {
 func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	op := s.begin(toSetAttr, path)
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return err

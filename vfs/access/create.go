@@ -23,6 +23,9 @@ func Replace(mode fs.FileMode) Flags { return Flags{Create: true, Truncate: true
 func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	op := s.begin(toCreate, path)
 	defer op.started(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return nil, err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return nil, err

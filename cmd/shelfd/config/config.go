@@ -65,9 +65,10 @@ type Settings struct {
 	PartialMaxAge      Duration   `toml:"partial_max_age" default:"168h" doc:"keep partials for so long"`
 	PartialsPerAccount uint16     `toml:"partials_per_account" default:"32" doc:"keep so many partials of an account; the oldest goes first; 0 keeps none"`
 
-	TrustedUserCAKeys string `toml:"trusted_user_ca_keys" unset:"none" doc:"file of public keys whose user certificates may log in"`
-	RevokedKeys       string `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
-	AuditLog          string `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
+	TrustedUserCAKeys string         `toml:"trusted_user_ca_keys" unset:"none" doc:"file of public keys whose user certificates may log in"`
+	RevokedKeys       string         `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
+	AuditLog          string         `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
+	AuditOnFailure    AuditOnFailure `toml:"audit_on_failure" default:"continue" doc:"when audit_log cannot be written: continue, or refuse logins and changes"`
 
 	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock and seccomp: auto uses as much as the system has, require does not serve without, off uses none"`
 	AllowRoot bool    `toml:"allow_root" default:"false" doc:"whether root may serve a library that belongs to another user"`
