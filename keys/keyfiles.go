@@ -1,11 +1,14 @@
 package keys
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +19,33 @@ const userToken = "%u"
 // ExpandUser replaces %u in a path by an account's name, and %% by %.
 func ExpandUser(path, name string) string {
 	return strings.NewReplacer(userToken, name, "%%", "%").Replace(path)
+}
+
+// CheckFileName refuses the name of an account that a key file makes, if the file
+// may not be meant to make one: what editors, package managers and people call a
+// copy, or a file that they have put out of use.
+func CheckFileName(name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	odd := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
+	}
+	if strings.ContainsFunc(name, odd) {
+		return fmt.Errorf("%q has other characters than letters, digits and . _ -", name)
+	}
+	if end := strings.ToLower(path.Ext(name)); slices.Contains(copyEnds(), end) {
+		return fmt.Errorf("%q ends in %s, as a copy or a file out of use", name, end)
+	}
+	return nil
+}
+
+// copyEnds are how copies of files end, and files that are put out of use.
+func copyEnds() []string {
+	return []string{
+		".bak", ".backup", ".old", ".orig", ".save", ".saved", ".copy", ".disabled", ".off", ".swp", ".swo", ".tmp", ".temp", ".new", ".part",
+		".rpmsave", ".rpmnew", ".rpmorig", ".dpkg-old", ".dpkg-new", ".dpkg-dist", ".dpkg-tmp",
+	}
 }
 
 // KeyFilesFolder is the folder of [Options.KeyFiles] in which files, or folders
@@ -96,8 +126,8 @@ func HoldsPrivateKeys(folder string) bool {
 	})
 }
 
-func beginsAsPrivateKey(path string) bool {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+func beginsAsPrivateKey(file string) bool {
+	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false
 	}

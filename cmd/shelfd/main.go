@@ -22,6 +22,7 @@
 //	parts.go        what a part is, and the list of all parts
 //	apart.go        that libraries and trusted files lie apart
 //	accounts.go     who may log in; entrances.go: how each account can
+//	tabled.go       accounts that had a table
 //	libraries.go    what is served; store.go: from which kind of store
 //	hostkeys.go     the keys that clients know the server by
 //	audit.go        the record of events; log.go: the log, and events in it

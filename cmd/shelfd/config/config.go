@@ -21,8 +21,8 @@
 //	words.go     values that are one of a few words
 //	networks.go  addresses and networks
 //
-// To add a setting, add a field to [Settings], [Library], [Account] or
-// [Penalties]. Tests then ask for it in contrib/shelfd.toml.
+// To add a setting, add a field to [Settings], [Library], [Account],
+// [FileAccounts] or [Penalties]. Tests then ask for it in contrib/shelfd.toml.
 package config
 
 import "time"
@@ -83,6 +83,8 @@ type Settings struct {
 	Libraries map[string]Library `toml:"libraries"`
 	Accounts  map[string]Account `toml:"accounts"`
 
+	FileAccounts FileAccounts `toml:"file_accounts"`
+
 	File      string `toml:"-"` // the configuration file; "" is none
 	GivenKeys string `toml:"-"` // AuthorizedKeysFile as it was given, for people to paste
 
@@ -116,6 +118,13 @@ type Account struct {
 	MaxFileSize           *Size        `toml:"max_file_size,omitempty" unset:"as its library" doc:"the largest file that it can upload"`
 	MaxUploadRate         Size         `toml:"max_upload_rate,omitempty" default:"0" doc:"bytes a second for all its uploads; 0 is no limit"`
 	MaxDownloadRate       Size         `toml:"max_download_rate,omitempty" default:"0" doc:"bytes a second for all its downloads; 0 is no limit"`
+}
+
+// FileAccounts are the accounts that key files make.
+type FileAccounts struct {
+	Library      string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of the library of accounts that key files make"`
+	Permissions  []Permission `toml:"permissions,omitempty" unset:"editor" doc:"what accounts that key files make may do"`
+	WithoutTable []string     `toml:"without_table,omitempty" unset:"none" doc:"accounts whose tables are gone and that may log in by their key files alone"`
 }
 
 // Penalties are those of PerSourcePenalties in sshd_config(5).
