@@ -101,7 +101,10 @@ func (c *conn) serve() {
 	}
 	c.pass.login()
 	c.loggedIn = time.Now()
-	c.config.Report(c.event(OpLogin, c.started, nil))
+	if err := c.config.Report(c.event(OpLogin, c.started, nil)); err != nil {
+		c.abandon(channels, requests, err)
+		return
+	}
 	c.spawn(func() { c.globalRequests(requests) })
 	c.spawn(c.keepAlive)
 	c.spawn(c.announceHostKeys)

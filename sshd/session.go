@@ -129,7 +129,7 @@ func (s *session) sftp() uint32 {
 // options are the service, with who it is for and who is told.
 func (c *conn) options() access.Options {
 	o := c.service.Options
-	o.Account, o.Report, o.Log = c.identity.Account, c.reportFile, c.log
+	o.Account, o.Report, o.Ready, o.Log = c.identity.Account, c.reportFile, c.config.Ready, c.log
 	return o
 }
 

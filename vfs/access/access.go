@@ -40,10 +40,19 @@ type Options struct {
 	Library     vfs.Library
 	Account     string // who it is: the owner of partials
 	Permissions vfs.Permissions
-	MaxFileSize int64           // bytes; 0 is no cap
-	Temporaries *Temporaries    // those of the server; nil refuses hidden names and holds nothing
-	Report      func(vfs.Event) // called as each event ends, one at a time; nil is nobody
-	Log         *slog.Logger    // faults of the server; nil discards
+	MaxFileSize int64        // bytes; 0 is no cap
+	Temporaries *Temporaries // those of the server; nil refuses hidden names and holds nothing
+
+	// Report is called as each event ends, one at a time; nil is nobody. An error
+	// is that the event has to be recorded and is not: what was done is then not
+	// acknowledged.
+	Report func(vfs.Event) error
+
+	// Ready is nil, or returns nil, if events can be recorded. With an error nothing
+	// is changed.
+	Ready func() error
+
+	Log *slog.Logger // faults of the server; nil discards
 }
 
 // Session is an account at work, over one channel of a connection: what it
@@ -56,7 +65,8 @@ type Session struct {
 	ctx       context.Context // what the library is called with
 	account   string
 	library   share
-	report    func(vfs.Event)
+	report    func(vfs.Event) error
+	ready     func() error
 	log       *slog.Logger
 	open      atomic.Int32          // files, uploads and listings, for other goroutines
 	pending   map[place][]*Writer   // this session's uploads, by name; the newest of each is the last
@@ -72,12 +82,15 @@ type Session struct {
 // New makes a Session; ctx is what the Library is called with.
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
-		ctx: ctx, account: o.Account, report: o.Report, log: o.Log, temporaries: o.Temporaries,
+		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries,
 		library: share{Library: o.Library, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 	}
 	if s.report == nil {
-		s.report = func(vfs.Event) {}
+		s.report = func(vfs.Event) error { return nil }
+	}
+	if s.ready == nil {
+		s.ready = func() error { return nil }
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

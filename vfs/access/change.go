@@ -17,6 +17,9 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	op := s.begin(toRename, old)
 	op.event.Target = strings.TrimPrefix(clean(new), "/")
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	from, err := s.file(old)
 	if err != nil {
 		return err
@@ -83,6 +86,9 @@ func (s *Session) Remove(path string) (err error) {
 	s.carryOut()
 	op := s.begin(toRemove, path)
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return err
@@ -147,6 +153,9 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	s.carryOut()
 	op := s.begin(toSetAttr, path)
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return err

@@ -27,6 +27,9 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	s.carryOut()
 	op := s.begin(toCreate, path)
 	defer op.started(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return nil, err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,10 @@ func newTemporaries(t *testing.T) *temporaries {
 func (r *temporaries) session(ctx context.Context, account string, p vfs.Permissions) *access.Session {
 	return access.New(ctx, access.Options{
 		Library: r.lib, Account: account, Permissions: p, Temporaries: r.held,
-		Report: func(e vfs.Event) { r.events = append(r.events, e) },
+		Report: func(e vfs.Event) error {
+			r.events = append(r.events, e)
+			return nil
+		},
 	})
 }
 

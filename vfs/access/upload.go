@@ -194,6 +194,9 @@ func (w *Writer) commit() error {
 		// That one is published later, and with what was set here.
 		return errors.Join(below.setAttr(w.attr), w.up.Abort())
 	}
+	if err := w.op.s.mayBeRecorded(); err != nil {
+		return errors.Join(err, w.up.Abort())
+	}
 	i, err := w.up.Commit(w.ctx)
 	if err != nil {
 		return err
