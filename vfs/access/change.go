@@ -60,11 +60,12 @@ func (s *Session) move(from, to place, replace bool) error {
 	case w != nil:
 		return s.renamePending(w, to, replace)
 	}
-	if err := from.in.Rename(s.ctx, from.name, to.name, replace); err != nil {
+	c, err := from.in.Rename(s.ctx, from.name, to.name, replace)
+	if err != nil {
 		return err
 	}
 	s.drop(to)
-	s.renameOwn(from, to)
+	s.keepOwn(from, to, c)
 	return nil
 }
 
@@ -140,12 +141,12 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	if err := s.may(toSetAttr, at); err != nil {
 		return err
 	}
-	mine := s.holds(at)
-	i, err := at.in.SetAttr(s.ctx, at.name, a)
-	if err == nil && mine {
-		s.own(at, i)
+	c, err := at.in.SetAttr(s.ctx, at.name, a)
+	if err != nil {
+		return err
 	}
-	return err
+	s.keepOwn(at, at, c)
+	return nil
 }
 
 // checkAttr refuses what no account may set.

@@ -97,7 +97,7 @@ func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	if err := w.up.SetAttr(vfs.Attr{}); err != nil {
 		return err // it has failed already
 	}
-	err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
+	_, err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
 	published := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -13,21 +13,43 @@ import (
 
 // Rename implements [vfs.Library]. The folder is synced, so that what was renamed
 // stays renamed.
-func (d *Dir) Rename(_ context.Context, old, new string, replace bool) error {
+func (d *Dir) Rename(_ context.Context, old, new string, replace bool) (c vfs.Change, err error) {
 	if err := vfs.CheckName(new); err != nil {
-		return err
+		return c, err
 	}
-	from, err := d.stat(old)
+	f, from, err := d.hold(old)
 	if err != nil {
-		return err
+		return c, err
 	}
+	defer f.Close()
 	if old == new {
-		return nil
+		return vfs.Change{Before: from.public(), After: from.public()}, nil
 	}
 	if err := d.usage.replacing(d, new, func() error { return d.rename(old, from.id, new, replace) }); err != nil {
-		return err
+		return c, err
 	}
-	return d.sync()
+	if err := d.sync(); err != nil {
+		return c, err
+	}
+	return d.changed(f, from, new)
+}
+
+// hold opens a file to look at it before and after a change.
+func (d *Dir) hold(name string) (*os.File, info, error) {
+	if vfs.CheckName(name) != nil {
+		return nil, info{}, vfs.NotExist()
+	}
+	return openAs(toHold, d.fd(), name)
+}
+
+// changed is what has become of an open file, which is called name now.
+func (d *Dir) changed(f *os.File, before info, name string) (vfs.Change, error) {
+	after, _, err := statFile(int(f.Fd()), name)
+	if err != nil {
+		return vfs.Change{}, vfs.SystemError("fstat", err)
+	}
+	d.versions.note(after)
+	return vfs.Change{Before: before.public(), After: after.public()}, nil
 }
 
 func (d *Dir) rename(old string, from fileID, new string, replace bool) error {
@@ -92,15 +114,13 @@ func (d *Dir) place(folder int, old, new string, replace bool) error {
 // once: between two looks another upload may publish a file. If there is a file
 // it tells which.
 func (d *Dir) checkTarget(name string, replace bool) (id fileID, err error) {
-	var st unix.Stat_t
-	err = unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	i, regular, err := statAt(d.fd(), name)
 	if errors.Is(err, unix.ENOENT) {
 		return id, nil
 	}
 	if err != nil {
 		return id, vfs.SystemError("stat", err)
 	}
-	i, regular := infoOf(name, &st)
 	if !regular {
 		return id, &vfs.Error{Kind: vfs.ErrName, Why: "the name is taken by something that is not a file of the library"}
 	}
@@ -126,13 +146,13 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 }
 
 // SetAttr implements [vfs.Library].
-func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Change, error) {
 	if a.HasSize {
 		return d.resize(ctx, name, a)
 	}
 	f, i, err := d.open(name)
 	if err != nil {
-		return vfs.Info{}, err
+		return vfs.Change{}, err
 	}
 	defer f.Close()
 	changed, err := setAttr(f, i.mode, a)
@@ -140,22 +160,26 @@ func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, e
 		err = vfs.SystemError("fsync", f.Sync())
 	}
 	if err != nil {
-		return vfs.Info{}, err
+		return vfs.Change{}, err
 	}
-	return (&dirFile{File: f, name: name}).Stat()
+	return d.changed(f, i, name)
 }
 
 // resize publishes the file anew with another size.
-func (d *Dir) resize(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+func (d *Dir) resize(ctx context.Context, name string, a vfs.Attr) (c vfs.Change, err error) {
 	u, err := d.Create(ctx, name, vfs.CreateOptions{})
 	if err != nil {
-		return vfs.Info{}, err
+		return c, err
 	}
-	if err := u.SetAttr(a); err != nil {
+	if c.Before, err = u.Stat(); err == nil {
+		err = u.SetAttr(a)
+	}
+	if err != nil {
 		u.Abort()
-		return vfs.Info{}, err
+		return c, err
 	}
-	return u.Commit(ctx)
+	c.After, err = u.Commit(ctx)
+	return c, err
 }
 
 // setAttr sets mode and times of an open file, and tells whether it had to.

@@ -53,15 +53,16 @@ func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
 		i, err := u.commitAttr(ctx)
 		return i, errors.Join(err, u.Abort())
 	}
-	for _, step := range []func() error{u.content.Fill, u.setAttr, u.sync, u.publish} {
+	for _, step := range []func() error{u.content.Fill, u.setAttr, u.beNew, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
 			return vfs.Info{}, err
 		}
 	}
-	i, err := (&dirFile{File: u.stage.File, name: u.name}).Stat()
+	i, err := (&dirFile{File: u.stage.File, name: u.name}).stat()
+	u.d.versions.note(i)
 	late := errors.Join(u.d.sync(), u.obsolete(), u.stage.settleName())
-	return i, errors.Join(err, uncertain(late), u.close())
+	return i.public(), errors.Join(err, uncertain(late), u.close())
 }
 
 // uncertain is the error of a Commit that has renamed and could not sync that.
@@ -87,7 +88,8 @@ func (u *upload) commitAttr(ctx context.Context) (vfs.Info, error) {
 	if !u.attr.HasMode && !u.attr.HasTimes {
 		return (&dirFile{File: u.base, name: u.name}).Stat()
 	}
-	return u.d.SetAttr(ctx, u.name, u.attr)
+	c, err := u.d.SetAttr(ctx, u.name, u.attr)
+	return c.After, err
 }
 
 func (u *upload) setAttr() error {

@@ -1,6 +1,7 @@
 // Package local is a library in a folder of the server's own disk.
 //
 //	dir.go stat.go        Dir: open, describe
+//	versions.go           no version is like another
 //	list.go folder.go     list; reading a folder's names
 //	change.go link.go     rename, remove, set attributes; renaming without replacing
 //	renames.go            what a listing under way is told of renames
@@ -62,8 +63,9 @@ type Dir struct {
 	stages *stages
 	usage  *usage
 
-	names   nameLock
-	renames renames
+	names    nameLock
+	renames  renames
+	versions versions
 }
 
 // Open opens the directory path as a library and takes it for this process:
@@ -129,12 +131,7 @@ func (d *Dir) look(name string) (i info, regular bool, err error) {
 	if vfs.CheckName(name) != nil {
 		return info{}, false, nil
 	}
-	var st unix.Stat_t
-	if err := unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return info{}, false, err
-	}
-	i, regular = infoOf(name, &st)
-	return i, regular, nil
+	return statAt(d.fd(), name)
 }
 
 // Open implements [vfs.Library].
@@ -155,17 +152,21 @@ func (d *Dir) open(name string) (*os.File, info, error) {
 
 // openRegular opens a regular file of the folder dir for reading.
 func openRegular(dir int, name string) (*os.File, info, error) {
-	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	return openAs(unix.O_RDONLY|unix.O_NONBLOCK, dir, name)
+}
+
+// openAs is openRegular with other flags of open(2).
+func openAs(flags, dir int, name string) (*os.File, info, error) {
+	fd, err := unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, info{}, vfs.SystemError("open", err)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	i, regular, err := statFile(fd, name)
+	switch {
+	case err != nil:
 		unix.Close(fd)
 		return nil, info{}, vfs.SystemError("fstat", err)
-	}
-	i, regular := infoOf(name, &st)
-	if !regular {
+	case !regular:
 		unix.Close(fd)
 		return nil, info{}, vfs.NotExist()
 	}
@@ -195,12 +196,8 @@ func (f *dirFile) Stat() (vfs.Info, error) {
 }
 
 func (f *dirFile) stat() (info, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return info{}, vfs.SystemError("fstat", err)
-	}
-	i, _ := infoOf(f.name, &st)
-	return i, nil
+	i, _, err := statFile(int(f.Fd()), f.name)
+	return i, vfs.SystemError("fstat", err)
 }
 
 // ReadAt implements io.ReaderAt; past the largest offset is past the end.

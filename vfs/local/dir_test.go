@@ -160,7 +160,7 @@ func TestDirPlanted(t *testing.T) {
 		for call, err := range map[string]error{
 			"Stat": statErr, "Open": openErr, "Create over": overErr,
 			"Remove":      d.Remove(ctx, name),
-			"Rename":      d.Rename(ctx, name, "elsewhere", true),
+			"Rename":      failure(d.Rename(ctx, name, "elsewhere", true)),
 			"SetAttr":     failure(d.SetAttr(ctx, name, vfs.Attr{HasMode: true, Mode: 0o777})),
 			"SetAttr len": failure(d.SetAttr(ctx, name, vfs.Attr{HasSize: true})),
 		} {
@@ -174,7 +174,7 @@ func TestDirPlanted(t *testing.T) {
 			}
 		}
 		for _, replace := range []bool{false, true} {
-			if err := d.Rename(ctx, "real", name, replace); !errors.Is(err, vfs.ErrName) {
+			if _, err := d.Rename(ctx, "real", name, replace); !errors.Is(err, vfs.ErrName) {
 				t.Errorf("Rename to %q: %v", name, err)
 			}
 		}
@@ -454,7 +454,7 @@ func TestQuota(t *testing.T) {
 	full(1)
 	put(t, d, "p", 40, vfs.CreateOptions{}, commit)
 	full(1)
-	if err := d.Rename(t.Context(), "a", "b", true); err != nil {
+	if _, err := d.Rename(t.Context(), "a", "b", true); err != nil {
 		t.Fatal(err)
 	}
 	put(t, d, "c", 30, create, vfs.Upload.Abort)

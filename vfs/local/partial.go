@@ -63,11 +63,10 @@ func (d *Dir) Partial(_ context.Context, owner, name string) (vfs.Info, error) {
 }
 
 func (s *stages) stat(entry string) (info, error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(s.fd(), entry, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	i, regular, err := statAt(s.fd(), entry)
+	if err != nil {
 		return info{}, vfs.SystemError("stat", err)
 	}
-	i, regular := infoOf(entry, &st)
 	if !regular {
 		return info{}, vfs.NotExist()
 	}
@@ -78,10 +77,8 @@ func (s *stages) stat(entry string) (info, error) {
 // come, and it has no other name. With a second one, which a power cut can
 // bring back, it is a published file too, which must not change.
 func (s *stages) isResumable(entry string) bool {
-	var st unix.Stat_t
-	err := unix.Fstatat(s.fd(), entry, &st, unix.AT_SYMLINK_NOFOLLOW)
-	i, regular := infoOf(entry, &st)
-	return err == nil && regular && st.Nlink == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
+	i, regular, err := statAt(s.fd(), entry)
+	return err == nil && regular && i.links == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
 }
 
 // takePartial makes a partial a stage again; two sessions cannot both have it.

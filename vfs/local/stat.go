@@ -17,36 +17,45 @@ type info struct {
 	mode  fs.FileMode
 	mtime time.Time
 	id    fileID
+	born  unix.Timespec // zero where the file system does not tell
+	ctime unix.Timespec
+	links uint64
 }
 
-// fileID tells files apart: each upload is a file of its own.
+// fileID tells the files apart that exist at the same time.
 type fileID struct{ dev, ino uint64 }
 
-// state is what the Version of a file in a folder is made of: which file it is,
-// and all that a change of its content or its attributes changes.
+// state is what the Version of a file in a folder is made of. An inode number is
+// used again soon after its file was removed. The times of birth and of the last
+// change, which no program can set, tell the new file from the old one; see
+// versions.
 type state struct {
-	id    fileID
-	size  int64
-	mode  fs.FileMode
-	mtime int64 // nanoseconds since 1970
+	id          fileID
+	born, ctime unix.Timespec
+	size        int64
+	mode        fs.FileMode
+	mtime       int64 // nanoseconds since 1970
 }
 
 // public is the description that the contract asks for.
 func (i info) public() vfs.Info {
 	return vfs.Info{
 		Name: i.name, Size: i.size, Mode: i.mode, ModTime: i.mtime,
-		Version: vfs.VersionOf(state{i.id, i.size, i.mode, i.mtime.UnixNano()}),
+		Version: vfs.VersionOf(state{i.id, i.born, i.ctime, i.size, i.mode, i.mtime.UnixNano()}),
 	}
 }
 
-// infoOf reads a stat(2) result; ok is false for all but regular files.
-func infoOf(name string, st *unix.Stat_t) (i info, ok bool) {
+// infoOf reads a stat(2) result, which has no time of birth on every system;
+// regular is false for all but regular files.
+func infoOf(name string, st *unix.Stat_t) (i info, regular bool) {
 	i = info{
 		name:  name,
 		size:  st.Size,
 		mode:  fs.FileMode(st.Mode) & fs.ModePerm,
 		mtime: time.Unix(st.Mtim.Unix()),
 		id:    fileID{uint64(st.Dev), st.Ino},
+		ctime: st.Ctim,
+		links: uint64(st.Nlink),
 	}
 	return i, uint32(st.Mode)&unix.S_IFMT == unix.S_IFREG
 }
