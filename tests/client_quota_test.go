@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,8 +33,9 @@ func (s *server) isSmaller(t *testing.T, size int64) {
 	}
 	s.upload(t, "more", content(3, 700_000))
 	c := s.dial(t)
-	f := c.begun(t, "too much", string(content(4, 150_000)), os.O_CREATE|os.O_TRUNC)
-	if f.Close() == nil {
+	f, err := c.OpenFile("too much", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	must(t, err)
+	if _, err := f.Write(content(4, 150_000)); errors.Join(err, f.Close()) == nil {
 		t.Error("more than the quota was accepted")
 	}
 }

@@ -36,6 +36,7 @@ func storeOptions(s config.Settings, l config.Library) local.Options {
 	return local.Options{
 		Durability:   local.Durability(l.Durability.Word),
 		Quota:        l.Quota.Bytes,
+		MaxFiles:     int64(*l.MaxFiles),
 		MinFreeSpace: l.MinFreeSpace.Bytes,
 		Partials: &local.PartialRules{
 			MinSize:    s.PartialMinSize.Bytes,

@@ -104,11 +104,11 @@ func (u *upload) setAttr() error {
 
 func (u *upload) publish() error {
 	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
-	err := u.d.usage.replacing(u.d, u.name, func() error {
+	err := u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), func() error {
 		return u.d.publish(u.stage.name, u.name, replace)
 	})
 	if err == nil {
-		u.settleUsage(u.content.Size())
+		u.held = amount{}
 	}
 	return err
 }
@@ -136,7 +136,8 @@ func (u *upload) Keep() error {
 	if err != nil || !kept {
 		return errors.Join(err, u.Abort())
 	}
-	u.settleUsage(size)
+	u.d.usage.settle(u.held, size)
+	u.held = amount{}
 	return u.close()
 }
 
@@ -150,16 +151,19 @@ func (u *upload) resumable() int64 {
 	return size
 }
 
-// settleUsage hands the quota that the upload holds on to what it became.
-func (u *upload) settleUsage(size int64) {
-	u.d.usage.settle(u.charged, size)
-	u.charged = 0
-}
-
-// close ends the upload and gives back its descriptors and its quota.
+// close ends the upload and gives back its descriptors and what it holds of limits.
 func (u *upload) close() error {
 	u.done = true
 	u.d.stages.attempts.end(u.attempt)
-	u.d.usage.give(u.charged)
+	u.giveBack()
 	return u.content.Close()
+}
+
+// giveBack gives back what the upload holds of limits.
+func (u *upload) giveBack() {
+	u.d.usage.hold(u.held, amount{}) // never refused
+	u.held = amount{}
+	if u.replaces != (fileID{}) {
+		u.d.usage.returnCredit(u.replaces)
+	}
 }

@@ -45,6 +45,7 @@ func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 	}
 	if err != nil {
 		d.stages.attempts.end(u.attempt)
+		u.giveBack()
 		return nil, err
 	}
 	return u, nil
@@ -70,14 +71,17 @@ func (u *upload) resume() error {
 	if err != nil {
 		return err
 	}
-	// The quota counts it already.
-	u.stage, u.charged, u.content = st, size, spool.Resume(st.File, u, size)
-	u.d.usage.pledge(size)
+	// It is counted already.
+	u.stage, u.held, u.content = st, costOf(size), spool.Resume(st.File, u, size)
+	u.d.usage.resume(u.held)
 	return nil
 }
 
 // startEmpty gives the upload an empty stage.
 func (u *upload) startEmpty() (err error) {
+	if err := u.charge(0); err != nil {
+		return err
+	}
 	if u.stage, err = u.d.stages.create(); err != nil {
 		return err
 	}
@@ -97,12 +101,16 @@ func (u *upload) dropUnwanted() error {
 func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (vfs.Upload, error) {
 	u := d.begin(name, o)
 	u.mode = vfs.FileMode(i.mode)
+	if o.Base == nil {
+		u.takeCredit(i)
+	}
 	err := u.dropUnwanted()
 	if err == nil {
 		err = u.startEmpty()
 	}
 	if err != nil {
 		d.stages.attempts.end(u.attempt)
+		u.giveBack()
 		base.Close()
 		return nil, err
 	}

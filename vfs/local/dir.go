@@ -44,7 +44,8 @@ const (
 // Options configures a local library; the zero value is the default.
 type Options struct {
 	Durability   Durability
-	Quota        int64         // bytes of all files, stages and partials; 0 is no quota
+	Quota        int64         // bytes of all files, stages and partials, at least a block each; 0 is no quota
+	MaxFiles     int64         // files, stages and partials; 0 is no limit
 	MinFreeSpace int64         // bytes of the file system that uploads leave free
 	Partials     *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
 	Digests      *Digests      // remembers the digests of files; nil is to compute them each time
@@ -84,13 +85,13 @@ func Open(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open library: %w", err)
 	}
-	stages, err := openStages(dir, &o)
-	if err != nil {
+	d := &Dir{o: o, dir: dir, usage: &usage{limit: amount{o.Quota, o.MaxFiles}}}
+	d.usage.count = d.count
+	if d.stages, err = openStages(dir, &d.o, d.usage); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
-	d := &Dir{o: o, dir: dir, stages: stages, names: nameLock{twoSteps: stages.twoSteps}}
-	d.usage = &usage{quota: o.Quota, count: d.count}
+	d.names.twoSteps = d.stages.twoSteps
 	return d, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -117,13 +118,15 @@ func (s *stages) dropPartial(owner, name string) error {
 	if owner == "" {
 		return nil
 	}
-	err := unix.Unlinkat(s.fd(), partialName(owner, name), 0)
-	if errors.Is(err, unix.ENOENT) {
+	entry := partialName(owner, name)
+	i, err := s.stat(entry)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
+	if err := unix.Unlinkat(s.fd(), entry, 0); err != nil {
 		return vfs.SystemError("drop a partial", err)
 	}
+	s.usage.removed(i.size)
 	return s.sync()
 }
 
@@ -148,7 +151,15 @@ func (s *stages) makePartial(stage, entry string) error {
 	if err := s.makeRoom(entry); err != nil {
 		return err
 	}
-	return vfs.SystemError("keep a partial", unix.Renameat(s.fd(), stage, s.fd(), entry))
+	old, err := s.stat(entry)
+	replaces := err == nil
+	if err := unix.Renameat(s.fd(), stage, s.fd(), entry); err != nil {
+		return vfs.SystemError("keep a partial", err)
+	}
+	if replaces {
+		s.usage.removed(old.size)
+	}
+	return nil
 }
 
 // makeRoom removes an account's oldest partials until the one called entry may
@@ -172,6 +183,7 @@ func (s *stages) makeRoom(entry string) error {
 		if err := unix.Unlinkat(s.fd(), all[0].name, 0); err != nil {
 			return vfs.SystemError("remove a partial", err)
 		}
+		s.usage.removed(all[0].size)
 		all = all[1:]
 	}
 	return nil

@@ -26,6 +26,7 @@ const stageFolder = ".shelf"
 type stages struct {
 	folder   *os.File
 	o        *Options
+	usage    *usage
 	attempts attempts
 	twoSteps bool // renameat2 cannot rename without replacing here
 }
@@ -33,7 +34,7 @@ type stages struct {
 // openStages makes the stage folder of a library if need be, takes it for this
 // process, and discards what a crash left: which parts of such a stage were
 // written is not known, unless it was saved.
-func openStages(library *os.File, o *Options) (*stages, error) {
+func openStages(library *os.File, o *Options, u *usage) (*stages, error) {
 	lib := int(library.Fd())
 	err := unix.Mkdirat(lib, stageFolder, 0o700)
 	if err != nil && !errors.Is(err, unix.EEXIST) {
@@ -48,7 +49,7 @@ func openStages(library *os.File, o *Options) (*stages, error) {
 	if err = errors.Join(err, openErr); err != nil {
 		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
 	}
-	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), o: o}
+	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), o: o, usage: u}
 	if err := s.take(lib); err != nil {
 		s.folder.Close()
 		return nil, err

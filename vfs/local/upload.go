@@ -10,18 +10,20 @@ import (
 
 // upload is a file in the making: a stage over the file that it replaces.
 type upload struct {
-	d         *Dir
-	name      string
-	o         vfs.CreateOptions
-	attempt   attempt
-	stage     *stage
-	content   *spool.File // what was written to the stage, over base
-	base      *os.File    // the version the upload starts from, or nil
-	mode      fs.FileMode
-	attr      vfs.Attr // mode and times to set at Commit
-	roomUntil int64    // offset up to which the disk was found to have room
-	charged   int64    // bytes of the quota it holds
-	done      bool
+	d        *Dir
+	name     string
+	o        vfs.CreateOptions
+	attempt  attempt
+	stage    *stage
+	content  *spool.File // what was written to the stage, over base
+	base     *os.File    // the version the upload starts from, or nil
+	mode     fs.FileMode
+	attr     vfs.Attr // mode and times to set at Commit
+	room     int64    // bytes that the disk was found to have room for
+	held     amount   // what it is charged
+	credit   amount   // what it need not be charged, as replaces is counted
+	replaces fileID   // zero is none
+	done     bool
 }
 
 // WriteAt implements [vfs.Upload].
@@ -102,14 +104,6 @@ func (u *upload) Rename(new string, replace bool) error {
 	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new, false)
 	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
 	return nil
-}
-
-// Change implements [spool.Owner]: what was saved is about to change.
-func (u *upload) Change(off int64) error {
-	if off >= u.stage.saved {
-		return nil
-	}
-	return u.stage.unsave()
 }
 
 // usable is the error that ended the upload, or nil.
