@@ -132,7 +132,8 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	if err != nil {
 		return err
 	}
-	if w := s.uploading(at); w != nil {
+	w := s.uploading(at)
+	if w != nil && !s.allFresh(at) {
 		return w.setAttr(a)
 	}
 	if err := checkAttr(a); err != nil {
@@ -140,6 +141,23 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	}
 	if err := s.may(toSetAttr, at); err != nil {
 		return err
+	}
+	err = s.setPublished(at, a)
+	switch {
+	case w == nil:
+		return err
+	case errors.Is(err, fs.ErrNotExist):
+		return w.setAttr(a)
+	case err == nil:
+		s.startAnew(at, a)
+	}
+	return err
+}
+
+// setPublished changes the attributes of what is published.
+func (s *Session) setPublished(at place, a vfs.Attr) error {
+	if limit := at.in.maxFileSize; a.HasSize && limit > 0 && a.Size > limit {
+		return vfs.FileTooLarge(limit)
 	}
 	c, err := at.in.SetAttr(s.ctx, at.name, a)
 	if err != nil {

@@ -19,6 +19,7 @@ type Writer struct {
 	append   bool     // every write goes to the end
 	end      int64    // where that is
 	wrote    bool     // there is something to publish
+	fresh    bool     // it would publish nothing but what the name stands for; see pending.go
 	attr     vfs.Attr // mode and times that were set
 	err      error    // the first that left the content in doubt; see doubt
 }
@@ -35,7 +36,7 @@ func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
 		off = w.end
 	}
 	w.turn(isWritten)
-	w.wrote = true
+	w.wrote, w.fresh = true, false
 	returned := w.state
 	w.turn(isTorn)
 	n, err := w.up.WriteAt(b, off)
@@ -86,7 +87,7 @@ func (w *Writer) setAttr(a vfs.Attr) error {
 	}
 	if a.HasSize {
 		w.turn(isWritten)
-		w.end, w.wrote = a.Size, true
+		w.end, w.wrote, w.fresh = a.Size, true, false
 	}
 	if a.HasMode {
 		w.attr.HasMode, w.attr.Mode = true, a.Mode
@@ -183,11 +184,7 @@ func (w *Writer) keep() error {
 	if err, ok := w.leftOut(); ok {
 		return err
 	}
-	end := w.up.Abort
-	if k, ok := vfs.As[vfs.Keeper](w.up); ok {
-		end = k.Keep
-	}
-	if err := end(); w.err == nil {
+	if err := leave(w.up); w.err == nil {
 		return &vfs.Error{Kind: vfs.ErrCut, Err: err}
 	}
 	return w.err

@@ -55,7 +55,7 @@ func (v *version) info(name string) vfs.Info {
 	}
 }
 
-func notExist() error { return &vfs.Error{Kind: fs.ErrNotExist} }
+func notExist() error { return vfs.NotExist() }
 func exists() error   { return &vfs.Error{Kind: fs.ErrExist} }
 
 func (m *Memory) get(ctx context.Context, name string) (*version, error) {
