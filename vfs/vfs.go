@@ -149,8 +149,9 @@ type CreateOptions struct {
 	// NoReplace is for an account that may create but not overwrite: like
 	// Exclusive, it never replaces a file, but a base is not needed to ask.
 	NoReplace bool
-	// Mode is the permission bits of a new file; zero is 0644. A file that
-	// exists keeps its own. The owner can always read and write.
+	// Mode is the permission bits that are asked for a new file; zero is 0644. The
+	// store may give less, as by a umask. A file that exists keeps its own. The
+	// owner can always read and write.
 	Mode fs.FileMode
 	// Owner is the account that uploads; partials are its own.
 	Owner string

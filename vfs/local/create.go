@@ -38,7 +38,7 @@ func (d *Dir) Create(_ context.Context, name string, o vfs.CreateOptions) (vfs.U
 // owner's partial, if there is one and it is wanted.
 func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 	u := d.begin(name, o)
-	u.mode = newMode(o.Mode)
+	u.mode = d.newMode(o.Mode)
 	err := u.resume()
 	if errors.Is(err, fs.ErrNotExist) && o.Create {
 		err = u.startEmpty()
@@ -123,9 +123,9 @@ func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (
 }
 
 // newMode is the mode of a file that did not exist.
-func newMode(asked fs.FileMode) fs.FileMode {
+func (d *Dir) newMode(asked fs.FileMode) fs.FileMode {
 	if asked == 0 {
-		return 0o644
+		asked = 0o644
 	}
-	return vfs.FileMode(asked)
+	return vfs.FileMode(asked &^ d.o.Umask)
 }

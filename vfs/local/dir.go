@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -47,6 +48,7 @@ type Options struct {
 	Quota        int64         // bytes of all files, stages and partials, at least a block each; 0 is no quota
 	MaxFiles     int64         // files, stages and partials; 0 is no limit
 	MinFreeSpace int64         // bytes of the file system that uploads leave free
+	Umask        fs.FileMode   // what new files do not get of the mode that is asked for
 	Partials     *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
 	Digests      *Digests      // remembers the digests of files; nil is to compute them each time
 	Log          *slog.Logger  // warnings and faults; nil discards
