@@ -50,6 +50,8 @@ func storeOptions(s config.Settings, l config.Library) local.Options {
 		Quota:        l.Quota.Bytes,
 		MaxFiles:     int64(*l.MaxFiles),
 		MinFreeSpace: l.MinFreeSpace.Bytes,
+
+		AllowHardLinks: *l.AllowHardLinks,
 		Partials: &local.PartialRules{
 			MinSize:    s.PartialMinSize.Bytes,
 			MaxAge:     s.PartialMaxAge.Duration,

@@ -39,7 +39,7 @@ func (d *Dir) hold(name string) (*os.File, info, error) {
 	if vfs.CheckName(name) != nil {
 		return nil, info{}, vfs.NotExist()
 	}
-	return openAs(toHold, d.fd(), name)
+	return d.openAs(toHold, name)
 }
 
 // changed is what has become of an open file, which is called name now.
@@ -114,7 +114,7 @@ func (d *Dir) place(folder int, old, new string, replace bool) error {
 // once: between two looks another upload may publish a file. If there is a file
 // it tells which.
 func (d *Dir) checkTarget(name string, replace bool) (id fileID, err error) {
-	i, regular, err := statAt(d.fd(), name)
+	i, regular, err := d.statAt(name)
 	if errors.Is(err, unix.ENOENT) {
 		return id, nil
 	}

@@ -45,13 +45,16 @@ const (
 // Options configures a local library; the zero value is the default.
 type Options struct {
 	Durability   Durability
-	Quota        int64         // bytes of all files, stages and partials, at least a block each; 0 is no quota
-	MaxFiles     int64         // files, stages and partials; 0 is no limit
-	MinFreeSpace int64         // bytes of the file system that uploads leave free
-	Umask        fs.FileMode   // what new files do not get of the mode that is asked for
-	Partials     *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
-	Digests      *Digests      // remembers the digests of files; nil is to compute them each time
-	Log          *slog.Logger  // warnings and faults; nil discards
+	Quota        int64       // bytes of all files, stages and partials, at least a block each; 0 is no quota
+	MaxFiles     int64       // files, stages and partials; 0 is no limit
+	MinFreeSpace int64       // bytes of the file system that uploads leave free
+	Umask        fs.FileMode // what new files do not get of the mode that is asked for
+	// AllowHardLinks serves files that have another name somewhere and belong to
+	// another user than the server; else they do not exist for clients.
+	AllowHardLinks bool
+	Partials       *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
+	Digests        *Digests      // remembers the digests of files; nil is to compute them each time
+	Log            *slog.Logger  // warnings and faults; nil discards
 }
 
 // Dir is the Library in a local directory, on Unix.
@@ -134,7 +137,14 @@ func (d *Dir) look(name string) (i info, regular bool, err error) {
 	if vfs.CheckName(name) != nil {
 		return info{}, false, nil
 	}
-	return statAt(d.fd(), name)
+	return d.statAt(name)
+}
+
+// statAt describes what has a name; regular is false for what is not a file of
+// the library.
+func (d *Dir) statAt(name string) (i info, regular bool, err error) {
+	i, regular, err = statAt(d.fd(), name)
+	return i, regular && !d.o.isForeign(i), err
 }
 
 // Open implements [vfs.Library].
@@ -150,17 +160,12 @@ func (d *Dir) open(name string) (*os.File, info, error) {
 	if vfs.CheckName(name) != nil {
 		return nil, info{}, vfs.NotExist()
 	}
-	return openRegular(d.fd(), name)
+	return d.openAs(unix.O_RDONLY|unix.O_NONBLOCK, name)
 }
 
-// openRegular opens a regular file of the folder dir for reading.
-func openRegular(dir int, name string) (*os.File, info, error) {
-	return openAs(unix.O_RDONLY|unix.O_NONBLOCK, dir, name)
-}
-
-// openAs is openRegular with other flags of open(2).
-func openAs(flags, dir int, name string) (*os.File, info, error) {
-	fd, err := unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+// openAs opens a file of the library with flags of open(2).
+func (d *Dir) openAs(flags int, name string) (*os.File, info, error) {
+	fd, err := unix.Openat(d.fd(), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, info{}, vfs.SystemError("open", err)
 	}
@@ -169,7 +174,7 @@ func openAs(flags, dir int, name string) (*os.File, info, error) {
 	case err != nil:
 		unix.Close(fd)
 		return nil, info{}, vfs.SystemError("fstat", err)
-	case !regular:
+	case !regular, d.o.isForeign(i):
 		unix.Close(fd)
 		return nil, info{}, vfs.NotExist()
 	}

@@ -64,6 +64,7 @@ func statx(fd int, path string, flags int, name string) (i info, regular bool, e
 		id:    fileID{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino},
 		ctime: timespec(st.Ctime),
 		links: uint64(st.Nlink),
+		uid:   st.Uid,
 	}
 	if st.Mask&unix.STATX_BTIME != 0 {
 		i.born = timespec(st.Btime)

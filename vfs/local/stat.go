@@ -2,6 +2,7 @@ package local
 
 import (
 	"io/fs"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ type info struct {
 	born  unix.Timespec // zero where the file system does not tell
 	ctime unix.Timespec
 	links uint64
+	uid   uint32 // whose it is
 }
 
 // fileID tells the files apart that exist at the same time.
@@ -35,6 +37,14 @@ type state struct {
 	size        int64
 	mode        fs.FileMode
 	mtime       int64 // nanoseconds since 1970
+}
+
+// isForeign tells of a regular file whether it may be one from elsewhere on the
+// disk: it has another name, and is not the server's. Who may make links in the
+// folder would otherwise have the server show, or chmod, a file that they may not
+// open themselves.
+func (o *Options) isForeign(i info) bool {
+	return i.links > 1 && i.uid != uint32(os.Geteuid()) && !o.AllowHardLinks
 }
 
 // public is the description that the contract asks for.
@@ -56,6 +66,7 @@ func infoOf(name string, st *unix.Stat_t) (i info, regular bool) {
 		id:    fileID{uint64(st.Dev), st.Ino},
 		ctime: st.Ctim,
 		links: uint64(st.Nlink),
+		uid:   st.Uid,
 	}
 	return i, uint32(st.Mode)&unix.S_IFMT == unix.S_IFREG
 }

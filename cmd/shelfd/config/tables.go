@@ -22,10 +22,12 @@ func (s Settings) AllLibraries() map[string]Library {
 			MaxFiles:     First(l.MaxFiles, &s.MaxFiles),
 			MinFreeSpace: First(l.MinFreeSpace, &s.MinFreeSpace),
 			MaxFileSize:  First(l.MaxFileSize, &s.MaxFileSize),
+
+			AllowHardLinks: First(l.AllowHardLinks, &s.AllowHardLinks),
 		}
 	}
 	if len(all) == 0 {
-		all[onlyLibrary] = Library{s.Library, &s.Durability, &s.Quota, &s.MaxFiles, &s.MinFreeSpace, &s.MaxFileSize}
+		all[onlyLibrary] = Library{s.Library, &s.Durability, &s.Quota, &s.MaxFiles, &s.MinFreeSpace, &s.MaxFileSize, &s.AllowHardLinks}
 	}
 	return all
 }
