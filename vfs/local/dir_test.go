@@ -229,8 +229,42 @@ func TestOpenDirRefuses(t *testing.T) {
 	if err := os.Symlink(t.TempDir(), filepath.Join(linked, ".shelf")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := local.Open(linked, local.Options{}); err == nil {
-		t.Error("a stage folder that is a link was followed")
+	if _, err := local.Open(linked, local.Options{}); err == nil || !strings.Contains(err.Error(), "move it away") {
+		t.Error("a stage folder that is a link was followed, or it is not said what to do:", err)
+	}
+}
+
+// A folder of somebody's that has the name of the stage folder was emptied. It is
+// left as it is, and who starts the server is told what to do.
+func TestOpenDirLeavesOthersFolder(t *testing.T) {
+	for what, make := range map[string]func(folder string) error{
+		"a file": func(folder string) error {
+			return os.WriteFile(filepath.Join(folder, "notes.txt"), []byte("mine"), 0o600)
+		},
+		"a folder": func(folder string) error { return os.Mkdir(filepath.Join(folder, "photos"), 0o700) },
+		"a link":   func(folder string) error { return os.Symlink("x", filepath.Join(folder, "partial-x")) },
+	} {
+		path := t.TempDir()
+		folder := filepath.Join(path, ".shelf")
+		if err := errors.Join(os.Mkdir(folder, 0o755), make(folder)); err != nil {
+			t.Fatal(err)
+		}
+		before := snapshot(t, path)
+		d, err := local.Open(path, local.Options{})
+		if err == nil {
+			d.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "move it away") {
+			t.Errorf("with %s in it: %v", what, err)
+		}
+		if after := snapshot(t, path); after != before {
+			t.Errorf("with %s in it, it was changed from\n%s to\n%s", what, before, after)
+		}
+	}
+	path := t.TempDir()
+	write(t, filepath.Join(path, ".shelf"), "")
+	if _, err := local.Open(path, local.Options{}); err == nil || !strings.Contains(err.Error(), "move it away") {
+		t.Error("with a file of that name:", err)
 	}
 }
 
@@ -242,7 +276,7 @@ func TestOpenDirDiscardsStages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 600 { // more than is read at once
-		write(t, filepath.Join(stages, fmt.Sprint("ORPHAN", i)), "torn")
+		write(t, filepath.Join(stages, strings.Repeat("A", 20)+strings.NewReplacer("0", "X", "1", "Y", "8", "Z", "9", "W").Replace(fmt.Sprintf("%06d", i))), "torn")
 	}
 	reopen(t, path, local.Options{})
 	stagesAre(t, path, 0)

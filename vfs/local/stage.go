@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -46,6 +47,10 @@ func openStages(library *os.File, o *Options, u *usage) (*stages, error) {
 		err = nil
 	}
 	fd, openErr := unix.Openat(lib, stageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	switch {
+	case errors.Is(openErr, unix.ENOTDIR), errors.Is(openErr, unix.ELOOP), errors.Is(openErr, unix.EMLINK):
+		return nil, errors.New(stageFolder + " is a link or a file; " + moveAway)
+	}
 	if err = errors.Join(err, openErr); err != nil {
 		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
 	}
@@ -57,6 +62,33 @@ func openStages(library *os.File, o *Options, u *usage) (*stages, error) {
 	return s, nil
 }
 
+// moveAway is what to do about something else that has the stage folder's name.
+const moveAway = "shelfd keeps uploads under way in a folder of that name: move it away, and start again"
+
+// checkOurs refuses a folder in which there is something that no server has put
+// there: it is somebody's, and would be emptied.
+func (s *stages) checkOurs() error {
+	for e, err := range folderEntries(s.fd()) {
+		if err != nil {
+			return fmt.Errorf("read the stage folder: %w", err)
+		}
+		_, regular, err := statAt(s.fd(), e.name)
+		if err != nil || !regular || !isStageName(e.name) {
+			return fmt.Errorf("%s holds %q, which is no upload; %s", stageFolder, e.name, moveAway)
+		}
+	}
+	return nil
+}
+
+// isStageName tells whether a name is one that this package gives: a stage has a
+// [rand.Text].
+func isStageName(name string) bool {
+	if isPartial(name) || strings.HasPrefix(name, savedPrefix) {
+		return true
+	}
+	return len(name) == len(rand.Text()) && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
 // take locks the folder against a second server, which would discard our
 // stages, and empties it.
 func (s *stages) take(library int) error {
@@ -65,6 +97,9 @@ func (s *stages) take(library int) error {
 			return errors.New("another shelfd serves it; stop that one first, or serve another folder")
 		}
 		return fmt.Errorf("lock the stage folder: %w", err)
+	}
+	if err := s.checkOurs(); err != nil {
+		return err
 	}
 	if err := unix.Fchmod(s.fd(), 0o700); err != nil {
 		return fmt.Errorf("close the stage folder to others: %w", err)
