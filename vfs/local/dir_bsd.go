@@ -2,7 +2,11 @@
 
 package local
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // renameNoReplace says that there is no renaming without replacing in one step.
 func renameNoReplace(int, string, int, string) error { return unix.EINVAL }
@@ -11,6 +15,10 @@ func renameNoReplace(int, string, int, string) error { return unix.EINVAL }
 func setTimes(fd int, atime, mtime unix.Timespec) error {
 	return unix.Futimes(fd, []unix.Timeval{unix.NsecToTimeval(atime.Nano()), unix.NsecToTimeval(mtime.Nano())})
 }
+
+// seeWrites does nothing: when writes through a mapping of a file are noted is
+// left to the system.
+func seeWrites(*os.File) {}
 
 // toHold opens a file to look at it.
 const toHold = unix.O_RDONLY | unix.O_NONBLOCK
