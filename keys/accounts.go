@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -39,7 +40,7 @@ type Options struct {
 
 	TrustedUserCAKeys string     // file of keys whose certificates are trusted; "" is none
 	RevokedKeys       string     // file of keys that nobody may use; "" is none
-	UsedCodes         *UsedCodes // one-time codes that were used; nil is none yet
+	UsedCodes         *UsedCodes // what to remember of one-time codes; nil is to begin, and forget with the process
 	Log               *slog.Logger
 }
 
@@ -53,9 +54,13 @@ type Accounts struct {
 	hashing chan struct{}
 	first   prompts // of those who begin with keyboard-interactive
 	now     func() time.Time
+	sleep   func(context.Context, time.Duration) error
+
+	passwords *backoff // those tried, by account
 
 	mu      sync.Mutex
-	dropped map[string]*AuthorizedKeys // the KeyFiles that were seen, by account; mu
+	dropped map[string]*AuthorizedKeys // of KeyFiles, those seen so far; mu
+	firstOf *AuthorizedKeys            // these, which stands in for accounts that do not exist; mu
 }
 
 // maxName is the longest name of an account, in bytes.
@@ -109,8 +114,8 @@ func NewAccounts(o Options) (*Accounts, error) {
 		o.UsedCodes = NewUsedCodes()
 	}
 	a := &Accounts{
-		o: o, byName: make(map[string]Account, len(o.Accounts)), now: time.Now,
-		hashing: make(chan struct{}, maxHashing), dropped: make(map[string]*AuthorizedKeys),
+		o: o, byName: make(map[string]Account, len(o.Accounts)), now: time.Now, sleep: sleep,
+		passwords: newBackoff(passwordSteps()), hashing: make(chan struct{}, maxHashing), dropped: make(map[string]*AuthorizedKeys),
 	}
 	rand.Read(a.secret[:])
 	var faults error
@@ -203,6 +208,9 @@ func (a *Accounts) dropFile(name string) *AuthorizedKeys {
 		return known // it remembers what it has warned of
 	}
 	a.dropped[name] = file
+	if a.firstOf == nil {
+		a.firstOf = file
+	}
 	return file
 }
 
@@ -218,10 +226,7 @@ func (a *Accounts) standIn(name string) Account {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for other, file := range a.dropped {
-		return a.droppedAccount(other, file)
-	}
-	return a.droppedAccount("", nil)
+	return a.droppedAccount("", a.firstOf)
 }
 
 // pick is a number below n that depends on the name alone.

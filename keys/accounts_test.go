@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -27,7 +28,7 @@ func (p peer) RemoteAddr() net.Addr { return addr(p.from) }
 // login does what x/crypto does when a client offers a key, and then proves
 // that it has it.
 func login(a *Accounts, p peer, key ssh.PublicKey) (Identity, error) {
-	permissions, err := a.Callbacks(nil).PublicKeyCallback(p, key)
+	permissions, err := a.Callbacks(context.Background(), nil).PublicKeyCallback(p, key)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -113,7 +114,7 @@ func TestEachAccountHasItsOwnKeys(t *testing.T) {
 func TestProofIsForTheAccountOfTheOffer(t *testing.T) {
 	key := newKey(t).PublicKey()
 	a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, text(key))}, Account{Name: "bob", AuthorizedKeys: keyFile(t, text(newKey(t).PublicKey()))})
-	offered, err := a.Callbacks(nil).PublicKeyCallback(peer{user: "ana"}, key)
+	offered, err := a.Callbacks(context.Background(), nil).PublicKeyCallback(peer{user: "ana"}, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func TestProofIsForTheAccountOfTheOffer(t *testing.T) {
 func TestReasonIsToldOnceTheKeyIsProven(t *testing.T) {
 	key := newKey(t).PublicKey()
 	a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, `expiry-time="20200101Z" `+text(key))})
-	offered, err := a.Callbacks(nil).PublicKeyCallback(peer{user: "ana"}, key)
+	offered, err := a.Callbacks(context.Background(), nil).PublicKeyCallback(peer{user: "ana"}, key)
 	if err != nil {
 		t.Fatalf("an offer is refused before it is proven: %v", err)
 	}
@@ -138,7 +139,7 @@ func TestReasonIsToldOnceTheKeyIsProven(t *testing.T) {
 	if !errors.As(err, &banner) || !strings.Contains(banner.Message, "expired") {
 		t.Errorf("got %v, want a banner that says why", err)
 	}
-	_, err = a.Callbacks(nil).PublicKeyCallback(peer{user: "bob"}, key)
+	_, err = a.Callbacks(context.Background(), nil).PublicKeyCallback(peer{user: "bob"}, key)
 	if errors.As(err, &banner) {
 		t.Errorf("a stranger is told %q", banner.Message)
 	}
@@ -152,7 +153,7 @@ func TestTouchIsWaivedOnlyByAllLines(t *testing.T) {
 		"no-touch-required " + text(key) + "\n" + text(key): false,
 	} {
 		a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, file)})
-		offered, err := a.Callbacks(nil).PublicKeyCallback(peer{user: "ana"}, key)
+		offered, err := a.Callbacks(context.Background(), nil).PublicKeyCallback(peer{user: "ana"}, key)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxAuthorizedKeys is the size of the largest authorized_keys file, in bytes:
@@ -23,25 +24,30 @@ var ErrNoKey = errors.New("it lists no key that can log in")
 var ErrPrivateKey = errors.New("this is a private key; the public one, from the .pub file beside it, is wanted")
 
 // AuthorizedKeys is a file of keys in OpenSSH's format (sshd(8), "AUTHORIZED_KEYS
-// FILE FORMAT"). The file is read at each login, so that a change counts at once.
-// It is safe for concurrent use.
+// FILE FORMAT"). It is looked at each time it is asked, and read anew if it is
+// another than before, so a change takes effect at the next login. As long as it
+// is the same, a file of many keys takes as long as one of few: the time must not
+// tell whose file it is. It is safe for concurrent use.
 type AuthorizedKeys struct {
 	path   string // "" is none
 	inline []authorizedKey
 	log    *slog.Logger
+	now    func() time.Time
 
 	mu     sync.Mutex
-	warned [sha256.Size]byte // hash of the content whose faults were logged; mu
+	known  *keyList          // of the file as it was, and inline; mu
+	stamp  fileStamp         // of the file then; mu
+	warned [sha256.Size]byte // of the content whose faults have been logged; mu
 }
 
 // NewAuthorizedKeys makes one of a path. log gets a warning for each line that
 // cannot be used, once for each content of the file.
 func NewAuthorizedKeys(path string, log *slog.Logger) *AuthorizedKeys {
-	return &AuthorizedKeys{path: path, log: log}
+	return &AuthorizedKeys{path: path, log: log, now: time.Now}
 }
 
-// Add adds lines to those of the file. Unlike in the file, a line that cannot be
-// used is an error.
+// Add adds lines of the file's format that come from elsewhere. Unlike in a file,
+// one that cannot be used is an error. It is for the time before the first login.
 func (a *AuthorizedKeys) Add(lines ...string) error {
 	for _, text := range lines {
 		key, err := parseLine(strings.TrimSpace(text))
@@ -50,6 +56,9 @@ func (a *AuthorizedKeys) Add(lines ...string) error {
 		}
 		a.inline = append(a.inline, key)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.known = nil
 	return nil
 }
 
@@ -85,21 +94,56 @@ func (a *AuthorizedKeys) Check() error {
 	return fmt.Errorf("%s: %w", a.path, ErrNoKey)
 }
 
-// read returns the keys that are in the file now, and those that were added.
-func (a *AuthorizedKeys) read() ([]authorizedKey, error) {
+// read returns the keys that the file lists now, and those added. No file at all
+// lists none.
+func (a *AuthorizedKeys) read() (*keyList, error) {
 	if a == nil {
-		return nil, nil
+		return newKeyList(nil), nil
 	}
 	if a.path == "" {
-		return a.inline, nil
+		return a.list(fileStamp{}, func() ([]authorizedKey, error) { return nil, nil })
 	}
-	content, err := readSecure(a.path, maxAuthorizedKeys, sharedRead)
+	f, err := openSecure(a.path, sharedRead)
 	if err != nil {
-		return a.inline, err
+		return newKeyList(a.inline), err
 	}
-	keys, faults := parseAuthorizedKeys(content)
-	a.warn(content, faults)
-	return append(keys, a.inline...), nil
+	defer f.Close()
+	stamp, err := stampOf(f)
+	if err != nil {
+		return newKeyList(a.inline), err
+	}
+	return a.list(stamp, func() ([]authorizedKey, error) {
+		content, err := readAll(f, a.path, maxAuthorizedKeys)
+		if err != nil {
+			return nil, err
+		}
+		keys, faults := parseAuthorizedKeys(content)
+		a.warn(content, faults)
+		return keys, nil
+	})
+}
+
+// list is what is known of a file with that stamp, or else what is read.
+func (a *AuthorizedKeys) list(stamp fileStamp, read func() ([]authorizedKey, error)) (*keyList, error) {
+	a.mu.Lock()
+	known := a.known
+	same := known != nil && a.stamp == stamp
+	a.mu.Unlock()
+	if same {
+		return known, nil
+	}
+	now := a.now()
+	keys, err := read()
+	if err != nil {
+		return newKeyList(a.inline), err
+	}
+	list := newKeyList(append(keys, a.inline...))
+	if stamp.settled(now) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.known, a.stamp = list, stamp
+	}
+	return list, nil
 }
 
 // warn logs the lines that are skipped, once and not at every login.

@@ -20,8 +20,9 @@ type certified struct {
 	line       *authorizedKey // nil for an authority of trusted_user_ca_keys
 }
 
-// certified lists the reasons why a certificate may be used: one for each place
-// that trusts its authority for this account.
+// certified are the reasons for which a certificate may be used: one for each
+// authority that is trusted for the account and has signed it. lines are those of
+// the account's file with that authority.
 func (a *Accounts) certified(who subject, lines []authorizedKey, cert *ssh.Certificate) (granted []grant) {
 	var by []certified
 	trusted, err := readKeys(a.o.TrustedUserCAKeys)
@@ -34,9 +35,7 @@ func (a *Accounts) certified(who subject, lines []authorizedKey, cert *ssh.Certi
 		}
 	}
 	for _, line := range lines {
-		if line.authority && sameKey(line.key, cert.SignatureKey) {
-			by = append(by, certified{cert: cert, principals: line.certPrincipals(who.Name), line: &line})
-		}
+		by = append(by, certified{cert: cert, principals: line.certPrincipals(who.Name), line: &line})
 	}
 	if len(by) == 0 || checkSigned(cert) != nil {
 		return nil

@@ -53,7 +53,8 @@ func (a *Accounts) entrance(account Account) Entrance {
 
 // usableKeys says in words which keys of an account could log in now; "" is none.
 func (a *Accounts) usableKeys(account Account) (string, error) {
-	lines, err := account.AuthorizedKeys.read()
+	list, err := account.AuthorizedKeys.read()
+	lines := list.lines
 	keys, certificates := 0, a.o.TrustedUserCAKeys != ""
 	for _, line := range lines {
 		switch {

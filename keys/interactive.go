@@ -8,7 +8,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// prompts says what keyboard-interactive asks for (RFC 4256).
+// ErrUnanswered is a client that was asked, and went without an answer.
+var ErrUnanswered = errors.New("the client gave no answer")
+
+// prompts is what keyboard-interactive asks for (RFC 4256).
 type prompts struct{ password, code bool }
 
 // promptsFor says what to ask for. A client that has proven nothing yet is asked
@@ -32,7 +35,11 @@ func (s step) interactive(conn ssh.ConnMetadata, challenge ssh.KeyboardInteracti
 		return nil, err
 	}
 	if asked.password && who.PasswordHash != "" || len(s.proven) == 0 {
-		if !s.accounts.checkPassword(who, []byte(given)) {
+		right, err := s.tryPassword(conn.User(), who, []byte(given))
+		if err != nil {
+			return nil, err
+		}
+		if !right {
 			wrong = errors.Join(wrong, fmt.Errorf("account %q: wrong password", conn.User()))
 		}
 	}
@@ -40,7 +47,7 @@ func (s step) interactive(conn ssh.ConnMetadata, challenge ssh.KeyboardInteracti
 		return nil, wrong
 	}
 	if who.TOTPSecret != "" {
-		if err := s.accounts.o.UsedCodes.use(who.Account, code, s.accounts.now()); err != nil {
+		if err := s.useCode(who.Account, code, conn.RemoteAddr()); err != nil {
 			return nil, fmt.Errorf("account %q: %w", who.Name, err)
 		}
 	}
@@ -58,7 +65,7 @@ func (p prompts) ask(challenge ssh.KeyboardInteractiveChallenge) (text, code str
 	}
 	answers, err := challenge("", "", questions, make([]bool, len(questions)))
 	if err != nil {
-		return "", "", err
+		return "", "", fmt.Errorf("%w: %w", ErrUnanswered, err)
 	}
 	if len(answers) != len(questions) {
 		return "", "", errors.New("the client gave another number of answers")

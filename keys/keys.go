@@ -9,12 +9,15 @@
 //	entrance.go     how each account could log in
 //	methods.go      the methods that an account must succeed with, in order
 //	login.go        one login, step by step
-//	publickey.go    whether a key is accepted
-//	certificate.go  a certificate
-//	password.go     a password
-//	interactive.go  the answers to prompts
-//	totp.go         a one-time code
-//	authorized.go   AuthorizedKeys: a file of keys, read anew at each login
+//	publickey.go    the verdict on a key
+//	certificate.go  on a certificate
+//	password.go     on a password
+//	interactive.go  on the answers to prompts
+//	totp.go         on a one-time code
+//	usedcodes.go    the codes that were used, which a restart must not forget
+//	backoff.go      how long those wait who guess
+//	authorized.go   AuthorizedKeys: a file of keys, looked at anew at each login
+//	keylist.go      what it lists, found by the key
 //	line.go         one line of it: a key and the options that restrict it
 //	source.go       from=: where a key may be used
 //	expiry.go       expiry-time=: until when

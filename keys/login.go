@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,21 +15,23 @@ import (
 // offer cannot change it (CVE-2024-45337).
 type step struct {
 	accounts *Accounts
+	ctx      context.Context // of the login
 	admit    func(Identity) error
 	proven   []string // methods that have succeeded
 	id       Identity // that they have proven; empty before the first
 }
 
-// Callbacks are the methods of a connection that has just begun.
+// Callbacks are what a client may log in with, for one connection. When ctx
+// ends, nothing waits any more.
 //
-// admit is asked last, when all is proven. It may still refuse, for example
-// because there are too many sessions; nil refuses nobody. Its error is shown to
-// the person, so it should be short.
-func (a *Accounts) Callbacks(admit func(Identity) error) ssh.ServerAuthCallbacks {
+// admit is asked once all is proven, and may still refuse, for example because
+// there are too many sessions; nil is to refuse nobody. Its error, which it
+// should make short, is told to the person.
+func (a *Accounts) Callbacks(ctx context.Context, admit func(Identity) error) ssh.ServerAuthCallbacks {
 	if admit == nil {
 		admit = func(Identity) error { return nil }
 	}
-	return step{accounts: a, admit: admit}.callbacks(a.firstMethods())
+	return step{accounts: a, ctx: ctx, admit: admit}.callbacks(a.firstMethods())
 }
 
 // callbacks are the callbacks of some methods.

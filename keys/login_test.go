@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -194,7 +195,7 @@ func TestAnotherAccountInStepTwo(t *testing.T) {
 		{Name: "ana", AuthorizedKeys: inline(t, text(anas.PublicKey())), TOTPSecret: anasSecret},
 		{Name: "bob", AuthorizedKeys: inline(t, text(bobs.PublicKey())), TOTPSecret: anasSecret},
 	}})
-	begin := w.Callbacks(nil)
+	begin := w.Callbacks(context.Background(), nil)
 	offered, err := begin.PublicKeyCallback(peer{user: "ana", from: home}, anas.PublicKey())
 	if err != nil {
 		t.Fatal(err)
@@ -232,22 +233,6 @@ func TestCodesAreForOneUse(t *testing.T) {
 		w := newWorld(t, Options{Accounts: []Account{account}, UsedCodes: used})
 		o := w.login(t, home, "ana", ssh.PublicKeys(key), answers(step.code))
 		wantVerdict(t, o, step.want, true)
-	}
-}
-
-func TestWrongCodesAreCounted(t *testing.T) {
-	used, account := NewUsedCodes(), Account{Name: "ana", TOTPSecret: anasSecret}
-	for range maxWrongCodes {
-		if err := used.use(account, "000000", noon); !errors.Is(err, errWrongCode) {
-			t.Fatal(err)
-		}
-	}
-	if err := used.use(account, codeAt(t, noon), noon); !errors.Is(err, errManyCodes) {
-		t.Errorf("got %v, want to wait", err)
-	}
-	later := noon.Add(codePeriod * time.Second)
-	if err := used.use(account, codeAt(t, later), later); err != nil {
-		t.Errorf("later: %v", err)
 	}
 }
 
@@ -309,7 +294,7 @@ func TestAccountsByFiles(t *testing.T) {
 func TestAdmitRefuses(t *testing.T) {
 	key := newKey(t)
 	w := newWorld(t, Options{Accounts: []Account{{Name: "ana", AuthorizedKeys: inline(t, text(key.PublicKey()))}}})
-	begin := w.Callbacks(func(id Identity) error {
+	begin := w.Callbacks(context.Background(), func(id Identity) error {
 		if id.Account != "ana" || id.Method != "publickey" {
 			t.Errorf("admit is asked for %+v", id)
 		}
@@ -435,10 +420,10 @@ func BenchmarkRefusal(b *testing.B) {
 	for _, user := range []string{"ana", "bob"} {
 		who := peer{user: user, from: home}
 		b.Run("password/"+user, func(b *testing.B) {
-			median(b, func() { a.Callbacks(nil).PasswordCallback(who, []byte("wrong")) })
+			median(b, func() { a.Callbacks(context.Background(), nil).PasswordCallback(who, []byte("wrong")) })
 		})
 		b.Run("publickey/"+user, func(b *testing.B) {
-			median(b, func() { a.Callbacks(nil).PublicKeyCallback(who, stranger) })
+			median(b, func() { a.Callbacks(context.Background(), nil).PublicKeyCallback(who, stranger) })
 		})
 	}
 }

@@ -57,8 +57,10 @@ func (a Account) checkSecrets() error {
 // password checks a password (RFC 4252 section 8).
 func (s step) password(conn ssh.ConnMetadata, text []byte) (*ssh.Permissions, error) {
 	who, wrong := s.begin(conn.User(), password)
-	right := s.accounts.checkPassword(who, text)
+	right, err := s.tryPassword(conn.User(), who, text)
 	switch {
+	case err != nil:
+		return nil, err
 	case wrong != nil:
 		return nil, wrong
 	case !right:
@@ -67,8 +69,22 @@ func (s step) password(conn ssh.ConnMetadata, text []byte) (*ssh.Permissions, er
 	return s.succeed(conn, who, password, Identity{})
 }
 
-// checkPassword tells whether a password is right. It takes as long for an account
-// without a password, or one that does not exist.
+// tryPassword tells whether a password is right, after the time that the account
+// asked for has to wait because of wrong ones. An account that does not exist has
+// to wait as well.
+func (s step) tryPassword(user string, who subject, text []byte) (right bool, err error) {
+	a := s.accounts
+	if err := a.sleep(s.ctx, a.passwords.delay(a.now(), user)); err != nil {
+		return false, err
+	}
+	if right = a.checkPassword(who, text); !right {
+		a.passwords.wrong(a.now(), user)
+	}
+	return right, nil
+}
+
+// checkPassword tells whether a password is the account's. An account that has
+// none, or does not exist, takes as long as one that has.
 func (a *Accounts) checkPassword(who subject, text []byte) bool {
 	hash, has := who.PasswordHash, who.PasswordHash != "" && who.exists
 	if hash == "" {

@@ -50,12 +50,12 @@ func (s step) publicKey(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissi
 	return p, nil
 }
 
-// grants are the reasons why a key, or a certificate, may be used.
-func (a *Accounts) grants(who subject, lines []authorizedKey, key ssh.PublicKey) (granted []grant, noTouch bool) {
+// grants are the reasons for which a key, or a certificate, may be used.
+func (a *Accounts) grants(who subject, lines *keyList, key ssh.PublicKey) (granted []grant, noTouch bool) {
 	if cert, ok := key.(*ssh.Certificate); ok {
-		return a.certified(who, lines, cert), false
+		return a.certified(who, lines.signing(cert.SignatureKey), cert), false
 	}
-	matched := matching(lines, key)
+	matched := lines.listing(key)
 	for _, line := range matched {
 		granted = append(granted, line)
 	}
@@ -104,18 +104,6 @@ func identityOfKey(key ssh.PublicKey) Identity {
 		Fingerprint: ssh.FingerprintSHA256(cert.Key),
 		Certificate: fmt.Sprintf("%s serial %d CA %s", cert.KeyId, cert.Serial, ssh.FingerprintSHA256(cert.SignatureKey)),
 	}
-}
-
-// matching finds the lines of a key. It compares all of every line, so that the
-// time shows nothing about the keys that are there.
-func matching(lines []authorizedKey, key ssh.PublicKey) []authorizedKey {
-	var matched []authorizedKey
-	for _, line := range lines {
-		if !line.authority && sameKey(line.key, key) {
-			matched = append(matched, line)
-		}
-	}
-	return matched
 }
 
 func sameKey(a, b ssh.PublicKey) bool {

@@ -27,7 +27,17 @@ const (
 // A symbolic link is followed for public keys, since only an admin can have put it
 // there, and refused for private keys.
 func readSecure(path string, limit int64, p protection) ([]byte, error) {
-	flags := os.O_RDONLY | unix.O_NONBLOCK // a FIFO must not block a login
+	f, err := openSecure(path, p)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, path, limit)
+}
+
+// openSecure opens such a file.
+func openSecure(path string, p protection) (*os.File, error) {
+	flags := os.O_RDONLY | unix.O_NONBLOCK // a FIFO must not hold up a login
 	if p == ownerOnly {
 		flags |= unix.O_NOFOLLOW
 	}
@@ -41,10 +51,14 @@ func readSecure(path string, limit int64, p protection) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	if err := checkSecure(f, path, p); err != nil {
+		f.Close()
 		return nil, err
 	}
+	return f, nil
+}
+
+func readAll(f *os.File, path string, limit int64) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err

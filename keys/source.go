@@ -49,7 +49,7 @@ func parseSource(text string) (source, error) {
 		case network != network.Masked():
 			return s, fmt.Errorf("%q has bits set beyond its length; %s is the network", text, network.Masked())
 		}
-		s.network = network
+		s.network = Unmap(network)
 		return s, nil
 	}
 	if address, err := netip.ParseAddr(text); err == nil {
@@ -94,8 +94,17 @@ func (s source) match(address netip.Addr) bool {
 	return err == nil && matched
 }
 
-// AddressOf is the address of a peer. An IPv4 address that is mapped to IPv6 counts
-// as IPv4.
+// Unmap is the network of IPv4 that one of IPv6 stands for (RFC 4291 section
+// 2.5.5.2), since all addresses of peers are looked at so; others are as they are.
+func Unmap(network netip.Prefix) netip.Prefix {
+	if network.Addr().Is4In6() && network.Bits() >= 96 {
+		return netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+	}
+	return network
+}
+
+// AddressOf is the address of a peer; one that reached an IPv6 socket over IPv4
+// counts as what it is.
 func AddressOf(a net.Addr) (netip.Addr, bool) {
 	if a == nil {
 		return netip.Addr{}, false

@@ -5,9 +5,8 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"errors"
+	"net"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
@@ -24,57 +23,24 @@ const (
 // minSecret is the shortest secret of codes, in bytes (RFC 4226 section 4).
 const minSecret = 16
 
-// maxWrongCodes is how many wrong codes are allowed for an account in a period.
-// Only who has given another proof before can use them up.
-const maxWrongCodes = 10
-
 var (
 	errWrongCode = errors.New("wrong code")
-	errUsedCode  = errors.New("this code or a later one was used before")
-	errManyCodes = errors.New("too many wrong codes; wait half a minute")
+	errUsedCode  = errors.New("the code, or a later one, was used before")
 )
 
-// UsedCodes remembers the last code that each account has used, so that none
-// can be used again (RFC 6238 section 5.2). It is safe for concurrent use.
-type UsedCodes struct {
-	mu    sync.Mutex
-	last  map[string]uint64     // period of the last code, by account; mu
-	wrong map[string]wrongCodes // by account; mu
-}
-
-type wrongCodes struct {
-	period uint64
-	count  int
-}
-
-// NewUsedCodes makes one that remembers nothing yet.
-func NewUsedCodes() *UsedCodes {
-	return &UsedCodes{last: make(map[string]uint64), wrong: make(map[string]wrongCodes)}
-}
-
-// use accepts a code once. The error says why it does not.
-func (u *UsedCodes) use(a Account, code string, now time.Time) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	period := uint64(now.Unix()) / codePeriod
-	wrong := u.wrong[a.Name]
-	if wrong.period != period {
-		wrong = wrongCodes{period: period}
+// useCode spends a code of an account, or says why it is not good. It waits
+// first if wrong ones were given, but counts from when the client gave the code.
+func (s step) useCode(a Account, code string, from net.Addr) error {
+	given := s.accounts.now()
+	used := s.accounts.o.UsedCodes
+	wait, err := used.wait(a.Name, from, given)
+	if err != nil {
+		return err
 	}
-	if wrong.count >= maxWrongCodes {
-		return errManyCodes
+	if err := s.accounts.sleep(s.ctx, wait); err != nil {
+		return err
 	}
-	of, ok := periodOf(a.TOTPSecret, code, period)
-	switch {
-	case !ok:
-		wrong.count++
-		u.wrong[a.Name] = wrong
-		return errWrongCode
-	case of <= u.last[a.Name]:
-		return errUsedCode
-	}
-	u.last[a.Name] = of
-	return nil
+	return used.use(a, code, from, given)
 }
 
 // periodOf finds the period of a code. It tries all of them, so that the time does

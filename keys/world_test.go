@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -28,8 +29,9 @@ const (
 // world is accounts, and what is around them.
 type world struct {
 	*Accounts
-	host ssh.Signer
-	log  *bytes.Buffer
+	host   ssh.Signer
+	log    *bytes.Buffer
+	waited []time.Duration // for what was tried before
 }
 
 func newWorld(t *testing.T, o Options) *world {
@@ -41,6 +43,12 @@ func newWorld(t *testing.T, o Options) *world {
 		t.Fatal(err)
 	}
 	w.now = func() time.Time { return noon }
+	w.sleep = func(_ context.Context, d time.Duration) error {
+		if d > 0 {
+			w.waited = append(w.waited, d)
+		}
+		return nil
+	}
 	return w
 }
 
@@ -107,7 +115,7 @@ func (w *world) login(t *testing.T, from, user string, auth ...ssh.AuthMethod) (
 
 // serve is the server's side of a login.
 func (w *world) serve(conn net.Conn) (id Identity, tried []string, err error) {
-	begin := w.Callbacks(nil)
+	begin := w.Callbacks(context.Background(), nil)
 	config := &ssh.ServerConfig{
 		PublicKeyCallback: begin.PublicKeyCallback, PasswordCallback: begin.PasswordCallback,
 		KeyboardInteractiveCallback: begin.KeyboardInteractiveCallback, VerifiedPublicKeyCallback: w.Verified,

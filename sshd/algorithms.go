@@ -1,6 +1,8 @@
 package sshd
 
 import (
+	"context"
+
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/cpu"
 
@@ -39,9 +41,9 @@ func hasAES() bool {
 		cpu.S390X.HasAES && cpu.S390X.HasAESGCM
 }
 
-// sshConfig is the configuration of x/crypto for one client. What it offers
-// depends on the client's hello; admit is called when a login has succeeded.
-func (c Config) sshConfig(h hello, admit func(keys.Identity) error) *ssh.ServerConfig {
+// sshConfig is what x/crypto needs to serve a client that said hello, and that
+// admit lets in. Nothing waits for it any more when ctx ends.
+func (c Config) sshConfig(ctx context.Context, h hello, admit func(keys.Identity) error) *ssh.ServerConfig {
 	offer := negotiate(h.kexInit, hasAES())
 	s := &ssh.ServerConfig{
 		Config: ssh.Config{
@@ -55,7 +57,7 @@ func (c Config) sshConfig(h hello, admit func(keys.Identity) error) *ssh.ServerC
 		ServerVersion:             serverVersion,
 		VerifiedPublicKeyCallback: c.Accounts.Verified,
 	}
-	begin := c.Accounts.Callbacks(admit)
+	begin := c.Accounts.Callbacks(ctx, admit)
 	s.PublicKeyCallback, s.PasswordCallback = begin.PublicKeyCallback, begin.PasswordCallback
 	s.KeyboardInteractiveCallback = begin.KeyboardInteractiveCallback
 	for _, key := range c.HostKeys {

@@ -55,11 +55,11 @@ func (c Config) check() error {
 // Limits bound what clients can use up. Where sshd_config(5) has the same limit,
 // name and meaning are the same. Messages write the names in snake_case.
 type Limits struct {
-	LoginGraceTime time.Duration // how long a login may take; 0 is no limit
-	MaxAuthTries   int           // failed tries after which a connection is closed
-	MaxStartups    Startups      // connections that are not logged in yet
-	MaxConnections int           // all connections
-	MaxSessions    int           // open channels per connection
+	LoginGraceTime time.Duration // to be logged in; 0 is no limit
+	MaxAuthTries   int           // failures that end a connection
+	MaxStartups    int           // connections not logged in yet
+	MaxConnections int           // connections logged in
+	MaxSessions    int           // channels open at once in a connection
 
 	PerSourceMaxStartups  int            // MaxStartups for one source; 0 is no limit
 	PerSourceNetBlockSize NetBlockSize   // the size of the network that counts as one source
@@ -71,50 +71,8 @@ type Limits struct {
 	ClientAliveCountMax int           // unanswered keepalives after which a connection is closed
 }
 
-// Startups is MaxStartups of sshd_config(5). With Start connections that are not
-// logged in yet, a new one is refused with a probability of Rate percent. The
-// probability grows to 100 percent at Full connections.
-type Startups struct{ Start, Rate, Full int }
-
-// Check returns an error for values that make no sense.
-func (s Startups) Check() error {
-	if s.Start < 1 || s.Full < s.Start || s.Rate < 0 || s.Rate > 100 {
-		return fmt.Errorf("%d:%d:%d is not start:rate:full; start must be 1 or more, rate 0 to 100 percent, and full no less than start",
-			s.Start, s.Rate, s.Full)
-	}
-	return nil
-}
-
-// NetBlockSize is how many bits of an address identify a source.
+// NetBlockSize is how many bits of an address make a source.
 type NetBlockSize struct{ IPv4, IPv6 int }
-
-// DefaultLimits are limits for a service with some hundred users.
-func DefaultLimits() Limits {
-	return Limits{
-		LoginGraceTime: 30 * time.Second,
-		MaxAuthTries:   6,
-		MaxStartups:    Startups{Start: 100, Rate: 30, Full: 200},
-		MaxConnections: 1000,
-		MaxSessions:    10,
-
-		PerSourceMaxStartups:  64,
-		PerSourceNetBlockSize: NetBlockSize{32, 64},
-		Penalties:             DefaultPenalties(),
-
-		ClientAliveInterval: 15 * time.Second,
-		ClientAliveCountMax: 3,
-	}
-}
-
-// DefaultPenalties are those of OpenSSH. Loopback is exempt: all clients behind a
-// forwarder on this machine would be one source.
-func DefaultPenalties() Penalties {
-	return Penalties{
-		AuthFail: 5 * time.Second, NoAuth: time.Second, GraceExceeded: 10 * time.Second,
-		Min: 15 * time.Second, Max: 10 * time.Minute, MaxSources: 65536,
-		Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-	}
-}
 
 // Check returns an error for limits that make no sense.
 func (l Limits) Check() error {
@@ -122,15 +80,12 @@ func (l Limits) Check() error {
 		name  string
 		value int
 	}{
-		{"max_auth_tries", l.MaxAuthTries}, {"max_connections", l.MaxConnections}, {"max_sessions", l.MaxSessions},
+		{"max_auth_tries", l.MaxAuthTries}, {"max_startups", l.MaxStartups}, {"max_connections", l.MaxConnections}, {"max_sessions", l.MaxSessions},
 		{"client_alive_count_max", l.ClientAliveCountMax},
 	} {
 		if limit.value < 1 {
 			return fmt.Errorf("%s is %d; it must be 1 or more", limit.name, limit.value)
 		}
-	}
-	if err := l.MaxStartups.Check(); err != nil {
-		return fmt.Errorf("max_startups: %w", err)
 	}
 	if b := l.PerSourceNetBlockSize; b.IPv4 < 0 || b.IPv4 > 32 || b.IPv6 < 0 || b.IPv6 > 128 {
 		return fmt.Errorf("per_source_net_block_size is %d:%d; it must be 0 to 32 bits for IPv4, and 0 to 128 bits for IPv6", b.IPv4, b.IPv6)

@@ -19,23 +19,23 @@ import (
 // conn is one client's connection. The fields that mu does not guard belong to
 // the goroutine of run. They don't change once there are other goroutines.
 type conn struct {
-	config  Config
-	wire    *wire
-	buffers *sftp.Buffers // of its sftp sessions
-	pass    *pass
-	ctx     context.Context // for everything that is done for the client
-	cancel  context.CancelFunc
-	log     *slog.Logger
+	config   Config
+	wire     *wire
+	buffers  *sftp.Buffers // of its sftp sessions
+	pass     *pass
+	refusals *refusals
+	ctx      context.Context // of all that is done for the client
+	cancel   context.CancelFunc
+	log      *slog.Logger
 
 	id       string
 	source   string
 	started  time.Time
 	loggedIn time.Time // zero until then
 	hello    hello
-	asked    string        // the account the client last tried to log in to
-	failures int           // failed tries to log in
-	identity keys.Identity // who logged in
-	service  Service       // for that identity
+	tries    tries
+	identity keys.Identity // proven
+	service  Service       // what it is served for that
 	client   *ssh.ServerConn
 
 	owned sync.WaitGroup // all goroutines except the one of run
@@ -45,9 +45,9 @@ type conn struct {
 	sessions map[opener]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, p *pass) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, p *pass, r *refusals) *conn {
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, pass: p,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, pass: p, refusals: r,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[opener]struct{}),
 	}

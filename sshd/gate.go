@@ -3,31 +3,42 @@ package sshd
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"shelf/keys"
+	"shelf/sshd/slots"
 )
 
-// gate limits the number of connections, in all and by source: a source that
-// opens thousands must not keep the others out.
+// gate lets connections in, or turns them away: one source that opens thousands
+// must not keep the others out. Who may wait to log in is decided by slots.
 type gate struct {
-	now func() time.Time
+	now     func() time.Time
+	waiting *slots.Table
 
 	mu        sync.Mutex
-	limits    Limits                   // mu
-	all       int                      // connections; mu
-	startups  int                      // connections that are not logged in yet; mu
-	sources   map[netip.Prefix]int     // the same, by source; mu
-	accounts  map[string]int           // connections that are logged in, by account; mu
-	penalties map[netip.Prefix]penalty // by source; mu
+	limits    Limits         // mu
+	loggedIn  int            // connections; mu
+	accounts  map[string]int // these, by account; mu
+	penalties map[netip.Prefix]penalty
 }
 
 func newGate(l Limits) *gate {
 	return &gate{
-		now: time.Now, limits: l,
-		sources: make(map[netip.Prefix]int), accounts: make(map[string]int), penalties: make(map[netip.Prefix]penalty),
+		now: time.Now, limits: l, waiting: slots.New(l.slots(), runtime.NumCPU()),
+		accounts: make(map[string]int), penalties: make(map[netip.Prefix]penalty),
+	}
+}
+
+// slots are the rules for those who are not logged in yet.
+func (l Limits) slots() slots.Rules {
+	return slots.Rules{
+		Max: l.MaxStartups, PerSource: l.PerSourceMaxStartups, Exempt: l.Penalties.Exempt,
+		BitsIPv4: l.PerSourceNetBlockSize.IPv4, BitsIPv6: l.PerSourceNetBlockSize.IPv6,
 	}
 }
 
@@ -36,95 +47,106 @@ func (g *gate) limit(l Limits) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limits = l
+	g.waiting.Change(l.slots())
 }
 
-// enter admits a connection, or returns why not.
-func (g *gate) enter(from net.Addr) (*pass, error) {
+// enter lets a connection in, or says why not. It is closed if another gets its
+// slot before it is logged in.
+func (g *gate) enter(nc net.Conn) (*pass, error) {
+	p := g.newPass(nc.RemoteAddr())
+	if err := p.penalized(); err != nil {
+		return nil, err
+	}
+	return p, p.take(nc, p.address)
+}
+
+// enterProxy lets a proxy's connection in, which waits to say for whom it is. It
+// takes a slot, but the proxy is not to blame for what its clients do.
+func (g *gate) enterProxy(nc net.Conn) (*pass, error) {
+	p := g.newPass(nc.RemoteAddr())
+	p.proxy = true
+	return p, p.take(nc, netip.Addr{})
+}
+
+func (g *gate) newPass(from net.Addr) *pass {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	source := g.limits.source(from)
-	if left := g.penalized(source); left > 0 {
-		return nil, fmt.Errorf("too many failed logins from your address; wait %v", left.Round(time.Second)+time.Second)
-	}
-	switch {
-	case g.all >= g.limits.MaxConnections:
-		return nil, errors.New("the server has too many connections")
-	case g.limits.PerSourceMaxStartups > 0 && g.sources[source] >= g.limits.PerSourceMaxStartups:
-		return nil, errors.New("too many connections from your address are waiting to log in")
-	case g.limits.MaxStartups.drop(g.startups, rand.IntN(100)):
-		return nil, errors.New("too many connections are waiting to log in")
-	}
-	g.all++
-	g.startups++
-	g.sources[source]++
-	return &pass{gate: g, source: source}, nil
+	address, _ := keys.AddressOf(from)
+	return &pass{gate: g, address: address, source: g.limits.source(address)}
 }
 
-// drop tells whether to refuse a new connection when n others are not logged in
-// yet; draw is a random number from 0 to 99.
-func (s Startups) drop(n, draw int) bool {
-	if n < s.Start {
-		return false
-	}
-	if n >= s.Full {
-		return true
-	}
-	chance := s.Rate + (100-s.Rate)*(n-s.Start)/(s.Full-s.Start)
-	return draw < chance
-}
-
-// pass is one connection in the gate's counts. It belongs to the connection's own
-// goroutine.
+// pass is a connection's place in the gate's counts. All but evicted belongs to
+// the connection's own goroutine.
 type pass struct {
-	gate     *gate
-	source   netip.Prefix
-	loggedIn bool
-	account  string // the account whose count it is in
+	gate    *gate
+	slot    *slots.Slot
+	address netip.Addr   // of the client; not valid if it has none
+	source  netip.Prefix // the network of it that counts as one source
+	proxy   bool         // the address is a proxy's, which speaks for nobody
+	evicted atomic.Bool  // another has its slot
+
+	admitted bool   // it counts as logged in
+	account  string // whose session it counts as
 }
 
-// admit counts the connection as a session of an account, unless the account has
-// as many as limit already. 0 is no limit.
+// take takes a slot for a connection.
+func (p *pass) take(nc net.Conn, from netip.Addr) (err error) {
+	p.slot, err = p.gate.waiting.Enter(from, func() {
+		p.evicted.Store(true)
+		nc.Close()
+	})
+	return err
+}
+
+// speakFor makes a proxy's connection that of its client, or says why the client
+// is not let in.
+func (p *pass) speakFor(client net.Addr) error {
+	of := p.gate.newPass(client)
+	p.address, p.source, p.proxy = of.address, of.source, false
+	if err := p.penalized(); err != nil {
+		return err
+	}
+	return p.slot.Move(p.address)
+}
+
+// errMany refuses a login.
+var errMany = errors.New("the server has as many connections as it may")
+
+// admit takes a place among those who are logged in and among the sessions of an
+// account, of which a limit of 0 is none.
 func (p *pass) admit(account string, limit int) error {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
-	if limit > 0 && p.gate.accounts[account] >= limit {
+	switch {
+	case p.gate.loggedIn >= p.gate.limits.MaxConnections:
+		return errMany
+	case limit > 0 && p.gate.accounts[account] >= limit:
 		return fmt.Errorf("too many sessions: this account may have %d at a time", limit)
 	}
+	p.gate.loggedIn++
 	p.gate.accounts[account]++
-	p.account = account
+	p.admitted, p.account = true, account
 	return nil
 }
 
-// login takes the connection out of the count of those not logged in yet.
-func (p *pass) login() {
-	p.gate.mu.Lock()
-	defer p.gate.mu.Unlock()
-	p.leaveStartups()
-	p.loggedIn = true
-}
+// exchange tells whether the connection may exchange keys.
+func (p *pass) exchange() bool { return p.slot.Exchange() }
+
+// login gives back the slot.
+func (p *pass) login() { p.slot.Login() }
 
 // leave takes the connection out of all counts.
 func (p *pass) leave() {
+	p.slot.Leave()
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
-	p.gate.all--
-	if !p.loggedIn {
-		p.leaveStartups()
-	}
-	if p.account != "" {
+	if p.admitted {
+		p.gate.loggedIn--
 		decrement(p.gate.accounts, p.account)
 	}
 }
 
-// leaveStartups takes it out of the counts of those not logged in yet. The caller
-// holds the gate's mu.
-func (p *pass) leaveStartups() {
-	p.gate.startups--
-	decrement(p.gate.sources, p.source)
-}
-
-// decrement removes a count that comes to zero, so that the map does not grow for
-// ever.
+// decrement keeps no counts of zero, which would be kept for ever.
 func decrement[K comparable](counts map[K]int, key K) {
 	if counts[key]--; counts[key] <= 0 {
 		delete(counts, key)

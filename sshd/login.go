@@ -1,6 +1,8 @@
 package sshd
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
+	"shelf/sshd/slots"
 )
 
 // handshake negotiates keys and lets the client log in. The deadline for all of it
@@ -27,8 +30,16 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	if c.hello, err = c.wire.greet(until); err != nil {
 		return nil, nil, err
 	}
-	config := c.config.sshConfig(c.hello, c.admit)
-	config.AuthLogCallback = c.logAttempt
+	if !c.pass.exchange() {
+		return nil, nil, errBusy
+	}
+	ctx, cancel := c.ctx, context.CancelFunc(func() {})
+	if !until.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, until)
+	}
+	defer cancel()
+	config := c.config.sshConfig(ctx, c.hello, c.admit)
+	c.watchTries(config)
 	c.wire.framed = slices.Equal(config.Ciphers, aeadAES())
 	client, channels, requests, err := ssh.NewServerConn(c.wire, config)
 	if err != nil {
@@ -51,47 +62,61 @@ func (c *conn) abandon(channels <-chan ssh.NewChannel, requests <-chan *ssh.Requ
 	return err
 }
 
-// admit is called by keys when the client has proven who it is.
+// errBusy ends a connection that would be one too many to exchange keys with.
+var errBusy = errors.New("too many connections are exchanging keys")
+
+// admit is asked by keys when all is proven.
 func (c *conn) admit(id keys.Identity) error {
 	service, err := c.config.Session(id)
-	if err != nil {
-		return err
+	if err == nil {
+		c.service = service
+		err = c.pass.admit(id.Account, service.MaxSessions)
 	}
-	c.service = service
-	return c.pass.admit(id.Account, service.MaxSessions)
-}
-
-// logAttempt is called by x/crypto for each try to log in.
-func (c *conn) logAttempt(client ssh.ConnMetadata, method string, err error) {
-	var partial *ssh.PartialSuccessError
-	c.asked = client.User()
-	if err != nil && method != "none" && !errors.As(err, &partial) {
-		c.failures++
-	}
-	c.log.Debug("login attempt", "account", c.asked, "method", method, "err", err)
+	c.tries.full = err != nil
+	return err
 }
 
 // refuse reports a connection that ended before login, and gives its source a
 // penalty. A health check that is exempt is not reported.
 func (c *conn) refuse(err error) {
-	if c.hello.version == "" && contains(c.config.Limits.ExemptProbes, c.pass.source.Addr()) {
+	switch {
+	case c.pass.evicted.Load():
+		c.refusals.add(slots.ErrFull, c.wire.RemoteAddr())
+		return
+	case errors.Is(err, errBusy), errors.Is(c.tries.ended, errPenalized):
+		c.refusals.add(cmp.Or(c.tries.ended, err), c.wire.RemoteAddr())
+		return
+	case c.hello.version == "" && slots.Contains(c.config.Limits.ExemptProbes, c.pass.address):
 		return
 	}
-	c.pass.gate.penalize(c.pass.source, c.penalty(err))
-	e := c.event(OpRefusal, c.started, c.reason(err))
-	e.Account = c.asked
+	c.pass.penalize(c.penalty())
+	if c.reported(err) || !c.tries.known && !c.refusals.report(c.wire.RemoteAddr()) {
+		return
+	}
+	e := c.event(OpRefusal, c.started, boundedErr(c.reason(err)))
+	e.Account = bounded(c.tries.asked, maxField)
 	c.config.Report(e)
 }
 
-// penalty is the penalty for a connection that ended before login.
-func (c *conn) penalty(err error) time.Duration {
+// reported tells whether the events of its tries say all that there is to say of
+// a connection.
+func (c *conn) reported(err error) bool {
+	var auth *ssh.ServerAuthError
+	return c.tries.failed > 0 && c.tries.ended == nil && !c.overdue() &&
+		(errors.As(err, &auth) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed))
+}
+
+// penalty is that for a connection as a whole: each try that failed has had one.
+func (c *conn) penalty() time.Duration {
 	rules := c.config.Limits.Penalties
 	switch {
 	case c.ctx.Err() != nil:
 		return 0 // the server is stopping
 	case c.overdue():
 		return rules.GraceExceeded
-	case c.failures > 0:
+	case c.tries.failed > 0:
+		return 0
+	case c.tries.offered:
 		return rules.AuthFail
 	}
 	return rules.NoAuth
@@ -102,6 +127,8 @@ func (c *conn) penalty(err error) time.Duration {
 func (c *conn) reason(err error) error {
 	var auth *ssh.ServerAuthError
 	switch {
+	case c.tries.ended != nil:
+		return c.tries.ended
 	case errors.Is(err, os.ErrDeadlineExceeded), c.overdue():
 		return errors.New("the login took longer than the login grace time")
 	case errors.As(err, &auth) && len(auth.Errors) > 0:

@@ -86,7 +86,7 @@ func TestIdentityIsTheProvenKey(t *testing.T) {
 func TestTriesAreCapped(t *testing.T) {
 	s := serve(t, nil)
 	var many []ssh.Signer
-	for range DefaultLimits().MaxAuthTries {
+	for range testLimits().MaxAuthTries {
 		many = append(many, newKey(t))
 	}
 	c := s.clientConfig()
@@ -171,44 +171,63 @@ func TestNotSSH(t *testing.T) {
 	s.works(t)
 }
 
+// When all slots are taken, who has waited longest makes room for who comes.
 func TestStartupsAreCapped(t *testing.T) {
-	s := serve(t, func(c *Config) { c.Limits.MaxStartups = Startups{Start: 3, Rate: 100, Full: 3} })
-	for range 3 {
-		conn := s.dialTCP(t)
-		if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+	s := serve(t, func(c *Config) { c.Limits.MaxStartups = 3 })
+	var waiting []*bufio.Reader
+	for range 4 {
+		conn := bufio.NewReader(s.dialTCP(t))
+		if _, err := conn.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		waiting = append(waiting, conn)
 	}
-	line, err := bufio.NewReader(s.dialTCP(t)).ReadString('\n')
-	if err != nil || !strings.Contains(line, "try again later") {
-		t.Errorf("one too many got %q (%v)", line, err)
+	if _, err := waiting[0].ReadByte(); err == nil || isTimeout(err) {
+		t.Errorf("the first of four is still there (%v)", err)
 	}
+	if n := s.gate.waiting.Waiting(); n != 3 {
+		t.Errorf("%d wait", n)
+	}
+	s.works(t)
+	if e, ok := s.events.find(OpRefusal); ok {
+		t.Errorf("reported: %+v", e)
+	}
+	eventually(t, "the log tells how many", func() bool {
+		return strings.Contains(s.log.String(), "too many connections are waiting to log in (")
+	})
 }
 
-// A connection that is logged in does not count for MaxStartups.
-func TestLoginLeavesTheStartups(t *testing.T) {
+// Who has logged in does not count among those who are about to, and is told
+// when there are too many such.
+func TestConnectionsAreCapped(t *testing.T) {
 	s := serve(t, func(c *Config) {
-		c.Limits.MaxStartups = Startups{Start: 1, Rate: 100, Full: 1}
-		c.Limits.MaxConnections = 3
+		c.Limits.MaxStartups, c.Limits.MaxConnections = 1, 3
+		c.Limits.Penalties.Exempt = nil
 	})
 	for n := range 3 {
 		s.dial(t)
 		s.awaitGate(t, n+1)
 	}
-	line, err := bufio.NewReader(s.dialTCP(t)).ReadString('\n')
-	if err != nil || !strings.Contains(line, "too many connections") {
-		t.Errorf("one too many got %q (%v)", line, err)
+	for range 5 {
+		c, banner := s.clientConfig(), ""
+		c.BannerCallback = func(text string) error { banner += text; return nil }
+		if client, err := ssh.Dial("tcp", s.address, c); err == nil {
+			client.Close()
+			t.Fatal("one too many is let in")
+		}
+		if !strings.Contains(banner, "as many connections as it may") {
+			t.Fatalf("one too many was told %q", banner)
+		}
 	}
 }
 
-// awaitGate waits until there are n connections, all logged in.
+// awaitGate waits until so many connections are logged in, and nobody waits.
 func (s *testServer) awaitGate(t *testing.T, all int) {
 	t.Helper()
 	eventually(t, "the count of connections", func() bool {
 		s.gate.mu.Lock()
 		defer s.gate.mu.Unlock()
-		return s.gate.startups == 0 && s.gate.all == all
+		return s.gate.waiting.Waiting() == 0 && s.gate.loggedIn == all
 	})
 }
 
@@ -221,22 +240,8 @@ func TestConnectionsGiveTheirPlaceBack(t *testing.T) {
 	s.awaitGate(t, 0)
 }
 
-func TestStartupsDrop(t *testing.T) {
-	s := Startups{Start: 10, Rate: 30, Full: 100}
-	for _, test := range []struct {
-		n, draw int
-		want    bool
-	}{
-		{0, 0, false}, {9, 0, false}, {10, 29, true}, {10, 30, false}, {55, 64, true}, {55, 65, false}, {100, 99, true}, {500, 99, true},
-	} {
-		if got := s.drop(test.n, test.draw); got != test.want {
-			t.Errorf("%d connections and a draw of %d: dropped %v, want %v", test.n, test.draw, got, test.want)
-		}
-	}
-}
-
-// freezer is a client's connection that can stop reading, like a suspended
-// process.
+// freezer is a client's connection that can stop reading, as a suspended
+// process does.
 type freezer struct {
 	net.Conn
 	frozen atomic.Bool

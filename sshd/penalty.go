@@ -1,21 +1,21 @@
 package sshd
 
 import (
-	"net"
+	"errors"
+	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
-	"shelf/keys"
+	"shelf/sshd/slots"
 )
 
 // Penalties is PerSourcePenalties of sshd_config(5): how long a source is refused
 // after it misbehaved. Penalties add up, and take effect once their sum comes to
 // Min. The zero value has no penalties.
 type Penalties struct {
-	AuthFail      time.Duration // the client tried to log in and failed
-	NoAuth        time.Duration // the client left without a try
-	GraceExceeded time.Duration // the login took longer than LoginGraceTime
+	AuthFail      time.Duration // for each try to log in that failed
+	NoAuth        time.Duration // gone without trying
+	GraceExceeded time.Duration // there, but not logged in, when the grace time was over
 	Min, Max      time.Duration
 	MaxSources    int            // how many sources are remembered
 	Exempt        []netip.Prefix // PerSourcePenaltyExemptList
@@ -27,12 +27,33 @@ type penalty struct {
 	counts bool // the sum has come to Min
 }
 
-// penalize adds d to the penalty of a source.
-func (g *gate) penalize(source netip.Prefix, d time.Duration) {
+// errPenalized refuses a source that has to wait.
+var errPenalized = errors.New("too many failed logins from your address")
+
+// penalize adds to what the source has to wait for. A proxy that speaks for
+// nobody never has to: all its clients would.
+func (p *pass) penalize(d time.Duration) {
+	if !p.proxy {
+		p.gate.penalize(p.address, p.source, d)
+	}
+}
+
+// penalized is nil if the source need not wait.
+func (p *pass) penalized() error {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	left := p.gate.penalized(p.address, p.source)
+	if p.proxy || left <= 0 {
+		return nil
+	}
+	return fmt.Errorf("%w; wait %v", errPenalized, left.Round(time.Second)+time.Second)
+}
+
+func (g *gate) penalize(address netip.Addr, source netip.Prefix, d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	rules := g.limits.Penalties
-	if d <= 0 || rules.MaxSources == 0 || contains(rules.Exempt, source.Addr()) || contains(g.limits.ProxyProtocol, source.Addr()) {
+	if d <= 0 || rules.MaxSources == 0 || slots.Contains(rules.Exempt, address) {
 		return
 	}
 	now := g.now()
@@ -76,33 +97,25 @@ func (g *gate) forget(now time.Time, limit int) {
 	}
 }
 
-// penalized is how long a source is still refused. The caller holds mu.
-func (g *gate) penalized(source netip.Prefix) time.Duration {
+// penalized is how long a source has to wait. It is called with mu held.
+func (g *gate) penalized(address netip.Addr, source netip.Prefix) time.Duration {
 	p, ok := g.penalties[source]
-	if !ok || !p.counts || contains(g.limits.Penalties.Exempt, source.Addr()) {
+	if !ok || !p.counts || slots.Contains(g.limits.Penalties.Exempt, address) {
 		return 0
 	}
 	return p.until.Sub(g.now())
 }
 
-// source is the network of an address that counts as one source, by
-// PerSourceNetBlockSize of sshd_config(5). A peer without an IP address has none.
-func (l Limits) source(from net.Addr) netip.Prefix {
-	address, ok := keys.AddressOf(from)
-	if !ok {
-		return netip.Prefix{}
-	}
+// source is the network that counts as one source: PerSourceNetBlockSize of
+// sshd_config(5). A peer without an IP address is of no network.
+func (l Limits) source(address netip.Addr) netip.Prefix {
 	bits := l.PerSourceNetBlockSize.IPv4
 	if address.Is6() {
 		bits = l.PerSourceNetBlockSize.IPv6
 	}
 	network, err := address.Prefix(bits)
 	if err != nil {
-		network = netip.PrefixFrom(address, address.BitLen())
+		return netip.Prefix{}
 	}
 	return network
-}
-
-func contains(networks []netip.Prefix, address netip.Addr) bool {
-	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(address) })
 }

@@ -3,6 +3,7 @@ package sshd
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -16,7 +17,7 @@ import (
 
 // testGate is a gate with its own clock. No source is exempt.
 func testGate(edit func(*Limits)) (*gate, *time.Time) {
-	l := DefaultLimits()
+	l := testLimits()
 	l.Penalties.Exempt = nil
 	if edit != nil {
 		edit(&l)
@@ -29,10 +30,18 @@ func testGate(edit func(*Limits)) (*gate, *time.Time) {
 
 func tcp(address string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address)) }
 
-// enters tells whether a connection of a source is admitted. The connection then
-// leaves.
+// caller is a connection of which nothing is known but where it comes from.
+type caller struct {
+	net.Conn
+	from net.Addr
+}
+
+func (p caller) RemoteAddr() net.Addr { return p.from }
+func (p caller) Close() error         { return nil }
+
+// enters tells whether a source is let in; it leaves again.
 func enters(g *gate, from string) bool {
-	p, err := g.enter(tcp(from))
+	p, err := g.enter(caller{from: tcp(from)})
 	if err == nil {
 		p.leave()
 	}
@@ -41,7 +50,7 @@ func enters(g *gate, from string) bool {
 
 func (g *gate) punish(from string, times int, d time.Duration) {
 	for range times {
-		g.penalize(g.limits.source(tcp(from)), d)
+		g.newPass(tcp(from)).penalize(d)
 	}
 }
 
@@ -83,16 +92,60 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// Exempt are addresses, not the networks around them.
 func TestExemptAreNotPenalized(t *testing.T) {
 	g, _ := testGate(func(l *Limits) {
-		l.Penalties.Exempt = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-		l.ProxyProtocol = []netip.Prefix{netip.MustParsePrefix("198.51.100.1/32")}
-	})
-	for _, from := range []string{"192.0.2.1:1", "198.51.100.1:1"} {
-		g.punish(from, 100, 5*time.Second)
-		if !enters(g, from) {
-			t.Errorf("%s is refused", from)
+		for _, n := range []string{"192.0.2.0/24", "::1/128", "2001:db8::7/128"} {
+			l.Penalties.Exempt = append(l.Penalties.Exempt, netip.MustParsePrefix(n))
 		}
+	})
+	for from, want := range map[string]bool{
+		"192.0.2.1:1": true, "[::ffff:192.0.2.1]:1": true, "[::1]:1": true, "[2001:db8::7]:1": true,
+		"[2001:db8::8]:1": false, "198.51.100.1:1": false,
+	} {
+		g.punish(from, 100, 5*time.Second)
+		if enters(g, from) != want {
+			t.Errorf("%s is let in: %v, want %v", from, !want, want)
+		}
+	}
+	if !enters(g, "[2001:db8::7]:1") {
+		t.Error("who is exempt has to wait for its neighbour")
+	}
+}
+
+// A proxy is not to blame for its clients, and its clients are to blame for
+// themselves, also one whose address is among those of proxies.
+func TestClientsOfAProxyArePenalized(t *testing.T) {
+	g, _ := testGate(func(l *Limits) { l.ProxyProtocol = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
+	through := func() (*pass, error) {
+		p, err := g.enterProxy(caller{from: tcp("10.0.0.1:1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, p.speakFor(tcp("10.0.0.2:1"))
+	}
+	for range 4 {
+		p, err := through()
+		if err != nil {
+			break
+		}
+		p.penalize(5 * time.Second)
+		p.leave()
+	}
+	if p, err := through(); err == nil {
+		t.Error("a client inside the proxy's network is let in after many failures")
+		p.leave()
+	}
+	for range 100 {
+		p, err := g.enterProxy(caller{from: tcp("10.0.0.1:1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.penalize(5 * time.Second)
+		p.leave()
+	}
+	if _, err := g.enterProxy(caller{from: tcp("10.0.0.1:1")}); err != nil {
+		t.Errorf("the proxy is turned away: %v", err)
 	}
 }
 
@@ -107,32 +160,7 @@ func TestPenaltiesAreBounded(t *testing.T) {
 	}
 }
 
-func TestOneSourceCannotTakeAllPlaces(t *testing.T) {
-	g, _ := testGate(func(l *Limits) { l.PerSourceMaxStartups = 3 })
-	var waiting []*pass
-	for range 3 {
-		p, err := g.enter(tcp("192.0.2.1:1"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		waiting = append(waiting, p)
-	}
-	if enters(g, "192.0.2.1:1") || !enters(g, "192.0.2.2:1") {
-		t.Error("the fourth connection is admitted, or one of another source is not")
-	}
-	waiting[0].login()
-	if !enters(g, "192.0.2.1:1") {
-		t.Error("one that is logged in counts")
-	}
-	for _, p := range waiting {
-		p.leave()
-	}
-	if len(g.sources) != 0 || g.all != 0 || g.startups != 0 {
-		t.Errorf("left behind: %v, %d, %d", g.sources, g.all, g.startups)
-	}
-}
-
-// A client that fails to log in again and again is refused and told to wait.
+// Who fails again and again is told to wait, over a real connection.
 func TestFailuresArePenalized(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.Penalties.Exempt = nil })
 	c := s.clientConfig()
@@ -155,19 +183,32 @@ func TestFailuresArePenalized(t *testing.T) {
 	}
 }
 
-// Health checks that are exempt are not reported and get no penalty.
+// Probes of those who may look are not reported, be it one address of IPv6.
 func TestProbes(t *testing.T) {
-	s := serve(t, func(c *Config) {
-		c.Limits.Penalties.Exempt = nil
-		c.Limits.ExemptProbes = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	})
-	for range 30 {
-		s.dialTCP(t).Close()
-	}
-	eventually(t, "the probes are gone", func() bool { return s.Connections() == 0 })
-	s.works(t)
-	if e, ok := s.events.find(OpRefusal); ok {
-		t.Errorf("reported: %+v", e)
+	for network, say := range map[string]string{
+		"127.0.0.1/32": "PROXY UNKNOWN\r\n", "2001:db8::7/128": "PROXY TCP6 2001:db8::7 2001:db8::1 1000 22\r\n",
+	} {
+		t.Run(network, func(t *testing.T) {
+			s := serve(t, func(c *Config) {
+				c.Limits.Penalties.NoAuth = time.Second
+				c.Limits.ExemptProbes = []netip.Prefix{netip.MustParsePrefix(network)}
+				c.Limits.ProxyProtocol = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+			})
+			for range 5 {
+				conn := s.dialTCP(t)
+				if _, err := io.WriteString(conn, say); err != nil {
+					t.Fatal(err)
+				}
+				conn.Close()
+			}
+			eventually(t, "the probes are gone", func() bool { return s.gate.waiting.Waiting() == 0 && s.Connections() == 0 })
+			if err := s.proxied(t, proxyHeader); err != nil {
+				t.Fatal(err)
+			}
+			if e, ok := s.events.find(OpRefusal); ok {
+				t.Errorf("reported: %+v", e)
+			}
+		})
 	}
 }
 

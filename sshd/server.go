@@ -7,8 +7,9 @@
 //	config.go      the configuration of a Server
 //	reload.go      replaces it while the Server runs
 //	shutdown.go    stops the Server after its transfers
-//	gate.go        limits the number of connections
+//	gate.go        which connections are let in; package slots decides most of it
 //	penalty.go     refuses a source for a while after failed logins
+//	refusals.go    how many were refused, by the second
 //	proxy.go       the client's address, from a PROXY header
 //
 // A connection, from its first byte to its last:
@@ -20,6 +21,7 @@
 //	negotiate.go   which algorithms this client is offered
 //	algorithms.go  all algorithms
 //	login.go       the handshake and the login
+//	tries.go       each try to log in
 //	hostkeys.go    announces host keys and proves them
 //	global.go      requests about the connection as a whole
 //	keepalive.go   closes the connection of a client that no longer answers
@@ -39,6 +41,7 @@ package sshd
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -49,11 +52,12 @@ import (
 
 // Server serves SSH connections. Make one with [New].
 type Server struct {
-	current atomic.Pointer[Config] // for new connections
-	gate    *gate
-	reads   readBuffers
-	buffers sftp.Buffers   // of all sftp sessions
-	owned   sync.WaitGroup // the goroutines of connections
+	current  atomic.Pointer[Config] // for new connections
+	gate     *gate
+	refusals *refusals
+	reads    readBuffers
+	buffers  sftp.Buffers   // of all sftp sessions
+	owned    sync.WaitGroup // the goroutines of connections
 
 	mu       sync.Mutex
 	stopping bool               // mu
@@ -69,6 +73,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{gate: newGate(c.Limits), conns: make(map[*conn]struct{})}
 	s.current.Store(&c)
+	s.refusals = newRefusals(func() *slog.Logger { return s.current.Load().Log })
 	return s, nil
 }
 
@@ -116,14 +121,9 @@ func (s *Server) stopped(err error) error {
 	return err
 }
 
-// start serves a connection, or refuses it.
-func (s *Server) start(ctx context.Context, nc net.Conn) {
-	pass, err := s.gate.enter(nc.RemoteAddr())
-	if err != nil {
-		s.turnAway(nc, err)
-		return
-	}
-	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, pass)
+// start serves a connection that has been let in.
+func (s *Server) start(ctx context.Context, nc net.Conn, pass *pass) {
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, pass, s.refusals)
 	if !s.add(c) {
 		c.close()
 		pass.leave()
@@ -141,7 +141,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 // text before the version line; clients show them with -v. The write does not
 // block, since the buffer of a new socket is empty.
 func (s *Server) turnAway(nc net.Conn, why error) {
-	s.current.Load().Log.Warn("connection refused", "source", nc.RemoteAddr().String(), "reason", why)
+	s.refusals.add(why, nc.RemoteAddr())
 	nc.SetDeadline(time.Now().Add(time.Second))
 	nc.Write([]byte("Not served: " + why.Error() + "; try again later.\r\n"))
 	nc.Close()

@@ -56,7 +56,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 		t.Fatal(err)
 	}
 	config := Config{
-		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: DefaultLimits(),
+		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: testLimits(),
 		Session: func(keys.Identity) (Service, error) {
 			return Service{Options: access.Options{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
 		},
@@ -284,7 +284,7 @@ func TestNewRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		return Config{
-			HostKeys: []ssh.Signer{newKey(t)}, Accounts: accounts, Limits: DefaultLimits(),
+			HostKeys: []ssh.Signer{newKey(t)}, Accounts: accounts, Limits: testLimits(),
 			Session: func(keys.Identity) (Service, error) { return Service{}, nil },
 		}
 	}
@@ -292,15 +292,14 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*Config){
-		"no host key":       func(c *Config) { c.HostKeys = nil },
-		"no accounts":       func(c *Config) { c.Accounts = nil },
-		"nothing to serve":  func(c *Config) { c.Session = nil },
-		"no limits":         func(c *Config) { c.Limits = Limits{} },
-		"no sessions":       func(c *Config) { c.Limits.MaxSessions = 0 },
-		"endless tries":     func(c *Config) { c.Limits.MaxAuthTries = -1 },
-		"a negative time":   func(c *Config) { c.Limits.LoginGraceTime = -1 },
-		"startups shrink":   func(c *Config) { c.Limits.MaxStartups = Startups{10, 30, 5} },
-		"startups past all": func(c *Config) { c.Limits.MaxStartups = Startups{10, 101, 50} },
+		"no host key":      func(c *Config) { c.HostKeys = nil },
+		"no accounts":      func(c *Config) { c.Accounts = nil },
+		"nothing to serve": func(c *Config) { c.Session = nil },
+		"no limits":        func(c *Config) { c.Limits = Limits{} },
+		"no sessions":      func(c *Config) { c.Limits.MaxSessions = 0 },
+		"endless tries":    func(c *Config) { c.Limits.MaxAuthTries = -1 },
+		"a negative time":  func(c *Config) { c.Limits.LoginGraceTime = -1 },
+		"no startups":      func(c *Config) { c.Limits.MaxStartups = 0 },
 	} {
 		c := good()
 		spoil(&c)

@@ -156,7 +156,7 @@ func TestGlobalRequestsByTheThousand(t *testing.T) {
 func TestSessionsOfAConnectionAreCapped(t *testing.T) {
 	s := serve(t, nil)
 	client := s.dial(t)
-	limit := DefaultLimits().MaxSessions
+	limit := testLimits().MaxSessions
 	var open []ssh.Channel
 	for range limit {
 		channel, _ := openSession(t, client)

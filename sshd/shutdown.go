@@ -18,6 +18,7 @@ const cleanup = 5 * time.Second
 // ctx. It returns when the goroutines of all connections have ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
+	defer s.refusals.flush()
 	poll := time.NewTicker(shutdownPoll)
 	defer poll.Stop()
 	ended := make(chan struct{})

@@ -58,7 +58,7 @@ func TestShelfFingerprint(t *testing.T) {
 	p = sit(t, stranger(s, folder, "-i", s.identity))
 	p.sees(`Is it the right one\?`)
 	p.types(print + enter)
-	p.sees(`from now on`)
+	p.sees(`is now in`)
 	p.ends()
 }
 

@@ -59,11 +59,11 @@ func (s *server) keyAuth(t *testing.T) ssh.AuthMethod {
 // strangers is a server at which nobody is exempt.
 const strangers = "per_source_penalty_exempt_list = []\n"
 
-// TestSilentCrowd has one source open connections and say nothing: others log
-// in as ever, memory stays bounded, and after the grace time the crowd is gone
-// and its source is turned away.
+// TestSilentCrowd has one source open connections and say nothing, as many as
+// there are slots: others log in as ever, memory stays bounded, and after the
+// grace time the crowd is gone.
 func TestSilentCrowd(t *testing.T) {
-	silent := 200
+	silent := 500
 	if *torture {
 		silent = 2000
 	}
@@ -100,10 +100,6 @@ func TestSilentCrowd(t *testing.T) {
 	}
 	t.Logf("%d silent connections take %d KiB; of 100 logins from elsewhere the slowest took %v", silent, grown>>10, slowest)
 	eventually(t, "the crowd is gone", func() bool { return s.connections(t) == 0 })
-	if c, err := s.loginFrom(here, key); err == nil {
-		c.Close()
-		t.Error("the source of the crowd is not turned away")
-	}
 }
 
 // shelfdPasswd is the hash of a password.

@@ -25,8 +25,9 @@ type accounts struct {
 
 // check finds every account that could not log in as it should.
 func (a *accounts) check(s config.Settings) error {
-	all, err := a.build(s)
-	if err != nil {
+	_, err := openUsedCodes(s, a.log)
+	all, wrong := a.build(s)
+	if err := errors.Join(err, wrong); err != nil {
 		return err
 	}
 	a.entrances = all.Entrances()
@@ -35,6 +36,9 @@ func (a *accounts) check(s config.Settings) error {
 
 // open is content when anybody could log in.
 func (a *accounts) open(s config.Settings) (err error) {
+	if a.used, err = openUsedCodes(s, a.log); err != nil {
+		return err
+	}
 	if a.current, err = a.build(s); err != nil {
 		return err
 	}
@@ -51,6 +55,15 @@ func (a *accounts) reload(_, next config.Settings) (func() error, error) {
 }
 
 func (a *accounts) close() {}
+
+// openUsedCodes reads which one-time codes were used before.
+func openUsedCodes(s config.Settings, log *slog.Logger) (*keys.UsedCodes, error) {
+	used, err := keys.OpenUsedCodes(s.State, log)
+	if err != nil {
+		return nil, &problem{s.Where("state"), "One-time codes could be used twice", err, "Mend the file, or remove it a minute after the last login."}
+	}
+	return used, nil
+}
 
 // build makes of the settings who may log in. The error is all that is wrong
 // with any account.

@@ -148,7 +148,7 @@ func TestMistakesInTables(t *testing.T) {
 		"[accounts.ana]\nauthorized_keys = [\"from=\\\"x.example.com\\\" " + key + "\"]\n":                       `shelfd.toml:2:1: accounts.ana.authorized_keys: option from`,
 		"accounts = { ana = { totp_secret = \"x\", library = \"x\" } }\n":                                        "shelfd.toml:1:22: accounts.ana.totp_secret: it is not base32",
 		"[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":                                             "shelfd.toml:1:2: libraries: without [accounts], one library must be called default; there are a, b",
-		"max_startups = \"9:10:5\"\n":                                                                            "shelfd.toml:1:16: \"9:10:5\" is not start:rate:full",
+		"max_startups = \"9:10:x\"\n":                                                                            "shelfd.toml:1:16: \"9:10:x\" is not a number",
 		"authorized_keys_file = \"keys\"\naccounts.\"x\".library = \"lib\"\n":                                    "shelfd.toml:1:1: authorized_keys_file: all [accounts] would have the same keys",
 		"[accounts.ana]\nfrom = [\"example.com\"]\n" + inline:                                                    `shelfd.toml:2:1: accounts.ana.from: `,
 		"[accounts.ana]\nauthorized_keys_file = \"nowhere\"\n":                                                   `shelfd.toml:2:1: Account "ana": nobody could log in by key: open `,

@@ -53,7 +53,7 @@ func TestCheck(t *testing.T) {
 	}
 	for what, spoil := range map[string]func(*config.Settings){
 		"a library that is missing": func(s *config.Settings) { s.Library = filepath.Join(dir, "nowhere") },
-		"limits":                    func(s *config.Settings) { s.MaxStartups = config.Startups{Start: 5, Rate: 200, Full: 1} },
+		"limits":                    func(s *config.Settings) { s.MaxStartups = config.Startups{N: -1} },
 		"an account":                func(s *config.Settings) { s.Accounts = map[string]config.Account{"ana": {}} },
 		"host keys": func(s *config.Settings) {
 			s.State = filepath.Join(dir, "bad")

@@ -49,7 +49,7 @@ func limits(s config.Settings) sshd.Limits {
 	return sshd.Limits{
 		LoginGraceTime:        s.LoginGraceTime.Duration,
 		MaxAuthTries:          s.MaxAuthTries.N,
-		MaxStartups:           sshd.Startups(s.MaxStartups),
+		MaxStartups:           s.MaxStartups.N,
 		MaxConnections:        s.MaxConnections.N,
 		MaxSessions:           s.MaxSessions.N,
 		PerSourceMaxStartups:  int(s.PerSourceMaxStartups),

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"shelf/cmd/shelfd/config"
-	"shelf/keys"
 )
 
 // A part is a piece of the server. All parts have the same life. The command
@@ -50,7 +49,7 @@ type server struct {
 // as it should, but is good to know.
 func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 	all := &server{settings: s, log: log}
-	all.accounts = accounts{used: keys.NewUsedCodes(), log: log}
+	all.accounts = accounts{log: log}
 	all.libraries.log = log
 	all.audit.log = log
 	all.listener.notes = notes

@@ -63,9 +63,7 @@ func (d *Dir) rename(old string, from fileID, new string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	if to == (fileID{}) {
-		d.renames.tell(new)
-	}
+	d.renames.tell(new, to != fileID{})
 	return d.place(d.fd(), old, new, replace)
 }
 
@@ -85,17 +83,25 @@ func (d *Dir) unlinkTwin(old, new string) error {
 	if to == from.id {
 		return vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
 	}
-	if to == (fileID{}) {
-		d.renames.tell(new)
-	}
+	d.renames.tell(new, to != fileID{})
 	return d.place(d.fd(), old, new, true)
 }
 
-// publish gives the file entry of the stage folder its name in the library.
-func (d *Dir) publish(entry, name string, replace bool) error {
-	defer d.names.hold(replace)()
-	if _, err := d.checkTarget(name, replace); err != nil {
+// publish gives the file entry of the stage folder its name in the library. If
+// only is set it must be what has the name now; else the error is errReplaced.
+func (d *Dir) publish(entry, name string, replace bool, only fileID) error {
+	release := d.names.hold(replace)
+	if only != (fileID{}) {
+		release()
+		release = d.names.holdAlone()
+	}
+	defer release()
+	now, err := d.checkTarget(name, replace)
+	if err != nil {
 		return err
+	}
+	if only != (fileID{}) && now != only {
+		return errReplaced
 	}
 	return d.place(d.stages.fd(), entry, name, replace)
 }
@@ -165,16 +171,36 @@ func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Change,
 	return d.changed(f, i, name)
 }
 
-// resize publishes the file anew with another size.
+// errReplaced is the end of a change to a file that another has replaced.
+var errReplaced = &vfs.Error{Kind: vfs.ErrIO, Why: "the file is replaced all the time; try again"}
+
+// maxResizes is how often a file is copied to give it another size, if others
+// replace it meanwhile.
+const maxResizes = 10
+
+// resize publishes the file anew with another size. What another has published
+// meanwhile is not undone: then it starts again from that.
 func (d *Dir) resize(ctx context.Context, name string, a vfs.Attr) (c vfs.Change, err error) {
-	u, err := d.Create(ctx, name, vfs.CreateOptions{})
+	for range maxResizes {
+		c, err = d.resizeOnce(ctx, name, a)
+		if !errors.Is(err, errReplaced) {
+			return c, err
+		}
+	}
+	return c, err
+}
+
+func (d *Dir) resizeOnce(ctx context.Context, name string, a vfs.Attr) (c vfs.Change, err error) {
+	base, i, err := d.open(name)
 	if err != nil {
 		return c, err
 	}
-	if c.Before, err = u.Stat(); err == nil {
-		err = u.SetAttr(a)
-	}
+	u, err := d.replace(name, base, i, vfs.CreateOptions{})
 	if err != nil {
+		return c, err
+	}
+	u.only, c.Before = i.id, i.public()
+	if err := u.SetAttr(a); err != nil {
 		u.Abort()
 		return c, err
 	}

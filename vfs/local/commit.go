@@ -42,7 +42,7 @@ func (u *upload) sync() error {
 //	unlinkat         a partial of the same owner and name, which is obsolete
 //	fsync(.shelf)    if there was one, or the stage was saved
 //
-// After an error of the last three the new file is there, whole, but a power cut
+// After an error of fsync(folder) the new file is there, whole, but a power cut
 // may undo that: it is uncertain.
 func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
 	if err := u.usable(); err != nil {
@@ -59,10 +59,13 @@ func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
 			return vfs.Info{}, err
 		}
 	}
+	late := u.d.sync()
 	i, err := (&dirFile{File: u.stage.File, name: u.name}).stat()
 	u.d.versions.note(i)
-	late := errors.Join(u.d.sync(), u.obsolete(), u.stage.settleName())
-	return i.public(), errors.Join(err, uncertain(late), u.close())
+	if err := errors.Join(u.d.stages.dropOlder(u.attempt), u.stage.settleName(), u.close()); err != nil {
+		u.d.o.Log.Warn("after a file was published", "name", u.name, "err", err)
+	}
+	return i.public(), uncertain(errors.Join(late, err))
 }
 
 // uncertain is the error of a Commit that has renamed and could not sync that.
@@ -72,15 +75,6 @@ func uncertain(err error) error {
 	}
 	const why = "the server's disk failed after the file was published; it is not known whether that lasts"
 	return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: err}
-}
-
-// obsolete has nobody go on with a beginning that is older than what has been
-// published.
-func (u *upload) obsolete() error {
-	_, err := u.d.stages.attempts.win(u.attempt, func() error {
-		return u.d.stages.dropPartial(u.o.Owner, u.name)
-	})
-	return err
 }
 
 // commitAttr is the Commit of an upload into which nothing was written.
@@ -103,9 +97,10 @@ func (u *upload) setAttr() error {
 }
 
 func (u *upload) publish() error {
+	u.stage.release()
 	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
 	err := u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), func() error {
-		return u.d.publish(u.stage.name, u.name, replace)
+		return u.d.publish(u.stage.name, u.name, replace, u.only)
 	})
 	if err == nil {
 		u.held = amount{}

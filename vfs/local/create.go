@@ -13,6 +13,9 @@ import (
 // Create implements [vfs.Library].
 func (d *Dir) Create(_ context.Context, name string, o vfs.CreateOptions) (vfs.Upload, error) {
 	if err := vfs.CheckName(name); err != nil {
+		if o.Base != nil {
+			o.Base.Close()
+		}
 		return nil, err
 	}
 	if o.Base != nil {
@@ -24,7 +27,7 @@ func (d *Dir) Create(_ context.Context, name string, o vfs.CreateOptions) (vfs.U
 		base.Close()
 		return nil, &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
 	case err == nil:
-		return d.replace(name, base, i, o)
+		return orNil(d.replace(name, base, i, o))
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
@@ -32,6 +35,14 @@ func (d *Dir) Create(_ context.Context, name string, o vfs.CreateOptions) (vfs.U
 		return nil, err
 	}
 	return d.createNew(name, o)
+}
+
+// orNil is an upload as the contract has it; a nil *upload is not a nil Upload.
+func orNil(u *upload, err error) (vfs.Upload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // createNew begins an upload under a name that stands for nothing: from the
@@ -51,20 +62,21 @@ func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 	return u, nil
 }
 
-// begin is an upload that has no stage yet. From here on those of its owner and
-// name that began before keep nothing, if it starts from nothing.
+// begin is an upload that has no stage yet.
 func (d *Dir) begin(name string, o vfs.CreateOptions) *upload {
-	mine := d.stages.attempts.begin(o.Owner, name, o.Truncate || o.Exclusive)
+	mine := d.stages.attempts.begin(o.Owner, name)
 	return &upload{d: d, name: name, o: o, attempt: mine}
 }
 
-// resume has the upload go on with the owner's partial, or drops one that is not
-// wanted. The error is fs.ErrNotExist if there is nothing to go on with.
+// resume makes the owner's partial the stage, or drops one that is not wanted.
+// The error is fs.ErrNotExist if there is nothing to resume.
 func (u *upload) resume() error {
-	if err := u.dropUnwanted(); err != nil {
-		return err
-	}
 	if u.o.Truncate || u.o.Exclusive {
+		if u.o.Create {
+			if err := u.dropUnwanted(); err != nil {
+				return err
+			}
+		}
 		return vfs.NotExist()
 	}
 	st, size, err := u.d.stages.takePartial(u.o.Owner, u.name)
@@ -89,16 +101,17 @@ func (u *upload) startEmpty() (err error) {
 	return nil
 }
 
-// dropUnwanted drops the owner's partial if the upload starts from nothing.
+// dropUnwanted drops what the owner could resume, if the upload starts from
+// nothing.
 func (u *upload) dropUnwanted() error {
 	if !u.o.Truncate && !u.o.Exclusive {
 		return nil
 	}
-	return u.d.stages.dropPartial(u.o.Owner, u.name)
+	return u.d.stages.dropOlder(u.attempt)
 }
 
 // replace begins an upload that will replace the file base.
-func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (vfs.Upload, error) {
+func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (*upload, error) {
 	u := d.begin(name, o)
 	u.mode = vfs.FileMode(i.mode)
 	if o.Base == nil {

@@ -103,7 +103,7 @@ func Open(path string, o Options) (*Dir, error) {
 // Properties implements [vfs.Library].
 func (d *Dir) Properties() vfs.Properties {
 	return vfs.Properties{
-		Durable: d.o.Durability != NoFsync, AtomicRename: true, OldVersionsReadable: true, Fsync: true,
+		Durable: d.o.Durability != NoFsync, AtomicRename: !d.names.twoSteps, OldVersionsReadable: true, Fsync: true,
 	}
 }
 

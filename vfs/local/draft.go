@@ -16,7 +16,7 @@ type draft struct {
 	mode fs.FileMode
 }
 
-// Stat implements [vfs.File]; the stage's own mode is nothing to go by.
+// Stat implements [vfs.File]; the stage's own mode does not count.
 func (f *draft) Stat() (vfs.Info, error) {
 	i, err := f.stat()
 	return i.public(), err
@@ -55,12 +55,12 @@ func (d *Dir) createOver(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 	base, ok := vfs.As[*draft](o.Base)
 	if !ok {
 		o.Base.Close()
-		return nil, &vfs.Error{Kind: vfs.ErrIO, Why: "a draft of another library"}
+		return nil, &vfs.Error{Kind: vfs.ErrIO, Why: "the upload's base is from another library"}
 	}
 	i, err := base.stat()
 	if err != nil {
 		base.Close()
 		return nil, err
 	}
-	return d.replace(name, base.File, i, o)
+	return orNil(d.replace(name, base.File, i, o))
 }

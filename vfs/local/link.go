@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"shelf/vfs"
 )
 
 // nameLock keeps changes of names apart where the file system cannot rename
@@ -54,8 +56,10 @@ func (d *Dir) linkUnlink(folder int, old, new string) error {
 	if err == nil {
 		err = unix.Unlinkat(folder, old, 0)
 	}
-	if err != nil {
-		return errors.Join(err, unix.Unlinkat(d.fd(), new, 0))
+	if err == nil {
+		return nil
 	}
-	return nil
+	// A power cut may bring the new name back.
+	const why = "the server's disk failed; it is not known which name the file has"
+	return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: errors.Join(err, unix.Unlinkat(d.fd(), new, 0))}
 }

@@ -20,12 +20,19 @@ import (
 // inode. When nothing is missed, nothing is read again.
 func (d *Dir) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
 	return func(yield func(vfs.Info, error) bool) {
-		l := &lister{d: d, ctx: ctx, yield: yield, renamed: d.renames.follow()}
+		l := &lister{d: d, ctx: ctx, yield: yield, renamed: d.followRenames()}
 		defer d.renames.leave(l.renamed)
 		if err := l.run(); err != nil && err != errStopped {
 			yield(vfs.Info{}, vfs.SystemError("list", err))
 		}
 	}
+}
+
+// followRenames begins while no rename is under way: one that has told of its
+// name and is not done would be missed.
+func (d *Dir) followRenames() *renamed {
+	defer d.names.holdAlone()()
+	return d.renames.follow()
 }
 
 // errStopped is the end of a listing whose caller wants no more.

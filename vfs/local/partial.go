@@ -74,12 +74,12 @@ func (s *stages) stat(entry string) (info, error) {
 	return i, nil
 }
 
-// isResumable tells whether a partial may be gone on with: its time has not
-// come, and it has no other name. With a second one, which a power cut can
-// bring back, it is a published file too, which must not change.
+// isResumable tells whether a partial may be resumed: it has not expired, and it
+// has no other name. With a second one, which a power cut can bring back, it is
+// a published file too, which must not change.
 func (s *stages) isResumable(entry string) bool {
-	i, regular, err := statAt(s.fd(), entry)
-	return err == nil && regular && i.links == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
+	i, err := s.stat(entry)
+	return err == nil && i.links == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
 }
 
 // takePartial makes a partial a stage again; two sessions cannot both have it.
@@ -89,22 +89,15 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 	if owner == "" || !s.isResumable(entry) {
 		return nil, 0, vfs.NotExist()
 	}
-	st, err := s.create()
-	if err != nil {
-		return nil, 0, err
-	}
-	s.attempts.mu.Lock()
-	err = unix.Renameat(s.fd(), entry, s.fd(), st.name)
-	s.attempts.mu.Unlock()
-	if err != nil {
-		return nil, 0, errors.Join(vfs.SystemError("take a partial", err), st.discard())
-	}
-	st.File.Close() // of the empty stage that it replaced
-	fd, err := unix.Openat(s.fd(), st.name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(s.fd(), entry, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, 0, vfs.SystemError("open a partial", err)
 	}
-	st.File = os.NewFile(uintptr(fd), st.name)
+	st := &stage{File: os.NewFile(uintptr(fd), entry), in: s, name: entry}
+	if err := s.claim(st); err != nil {
+		st.File.Close()
+		return nil, 0, err
+	}
 	i, err := s.stat(st.name)
 	if err = errors.Join(err, s.sync()); err != nil {
 		return nil, 0, errors.Join(err, st.discard())
@@ -112,22 +105,52 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 	return st, i.size, nil
 }
 
-// dropPartial removes a partial, if there is one: after a power cut too, since
-// what is uploaded anew must not be taken for its continuation.
-func (s *stages) dropPartial(owner, name string) error {
-	if owner == "" {
-		return nil
+// claim gives an open partial the name of a stage, unless the name stands for
+// another file by now, which another session has kept.
+func (s *stages) claim(st *stage) error {
+	s.attempts.mu.Lock()
+	defer s.attempts.mu.Unlock()
+	open, err := (&dirFile{File: st.File}).stat()
+	if err != nil {
+		return err
 	}
-	entry := partialName(owner, name)
+	if i, err := s.stat(st.name); err != nil || i.id != open.id || i.links != 1 {
+		return vfs.NotExist()
+	}
+	return st.rename(stageName())
+}
+
+// dropOlder makes mine the attempt that counts: what its owner could resume of
+// earlier ones is gone, after a power cut too, since what is uploaded anew must
+// not be taken for its continuation.
+func (s *stages) dropOlder(mine attempt) error {
+	changed := false
+	_, err := s.attempts.win(mine, func(r *rivals) error {
+		disowned, err := r.disown(mine)
+		if err != nil {
+			return err
+		}
+		removed, err := s.removePartial(mine.entry)
+		changed = disowned || removed
+		return err
+	})
+	if err != nil || !changed {
+		return err
+	}
+	return s.sync()
+}
+
+// removePartial tells whether there was one.
+func (s *stages) removePartial(entry string) (bool, error) {
 	i, err := s.stat(entry)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err := unix.Unlinkat(s.fd(), entry, 0); err != nil {
-		return vfs.SystemError("drop a partial", err)
+		return false, vfs.SystemError("drop a partial", err)
 	}
 	s.usage.removed(i.size)
-	return s.sync()
+	return true, nil
 }
 
 // keep makes the first size bytes of the stage its owner's partial. They are
@@ -138,11 +161,18 @@ func (st *stage) keep(mine attempt, size int64) (kept bool, err error) {
 		return false, vfs.SystemError("keep a partial", err)
 	}
 	s := st.in
-	kept, err = s.attempts.win(mine, func() error { return s.makePartial(st.name, mine.entry) })
+	st.release()
+	kept, err = s.attempts.win(mine, func(r *rivals) error {
+		if _, err := r.disown(mine); err != nil {
+			return err
+		}
+		return s.makePartial(st.name, mine.entry)
+	})
 	if err != nil || !kept {
 		return kept, err
 	}
-	st.saved = 0
+	st.saved.Store(0)
+	st.name = mine.entry
 	return true, s.sync()
 }
 

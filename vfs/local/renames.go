@@ -19,7 +19,7 @@ const maxRenamed = 256
 // renamed is what one listing is told.
 type renamed struct {
 	mu    sync.Mutex
-	names map[string]bool // nil until there is one; true once it was listed
+	names map[string]bool // nil until there is one; true if there is no need to look
 }
 
 func (r *renames) follow() *renamed {
@@ -36,24 +36,31 @@ func (r *renames) leave(f *renamed) {
 	r.followers = slices.DeleteFunc(r.followers, func(g *renamed) bool { return f == g })
 }
 
-// tell is called before a rename gives a file a name that did not exist.
-func (r *renames) tell(name string) {
+// tell is called before a rename gives a file a name; replaced is whether the
+// name stands for another file, which then was there all the time.
+func (r *renames) tell(name string, replaced bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, f := range r.followers {
-		f.add(name)
+		f.add(name, replaced)
 	}
 }
 
-func (f *renamed) add(name string) {
+func (f *renamed) add(name string, replaced bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.names == nil {
 		f.names = make(map[string]bool)
 	}
-	// A name that was listed may have been left since, and is made again.
-	if _, ok := f.names[name]; ok || len(f.names) < maxRenamed {
+	listed, ok := f.names[name]
+	switch {
+	case !ok && len(f.names) >= maxRenamed:
+	case !replaced:
+		// It may have been listed and left since, and is made again.
 		f.names[name] = false
+	default:
+		// The folder's own entry is listed, unless it was made meanwhile, too.
+		f.names[name] = listed || !ok
 	}
 }
 

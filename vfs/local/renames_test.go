@@ -78,3 +78,26 @@ func firstUnlisted(listed map[string]int, files int) string {
 	}
 	return ""
 }
+
+// A file that is renamed over one that was listed already is not listed again
+// under that name.
+func TestListNamesOnce(t *testing.T) {
+	const files = 60
+	d, path := openDir(t, local.Options{Durability: local.NoFsync})
+	for round := range files / 2 {
+		for i := range files {
+			write(t, filepath.Join(path, fmt.Sprintf("f%03d", i)), "")
+		}
+		listed := listAndDo(t, d, 1+round, func(listed map[string]int) error {
+			for name := range listed {
+				return failure(d.Rename(t.Context(), firstUnlisted(listed, files), name, true))
+			}
+			return nil
+		})
+		for name, n := range listed {
+			if n != 1 {
+				t.Errorf("round %d: %s is listed %d times", round, name, n)
+			}
+		}
+	}
+}

@@ -1,10 +1,12 @@
 package local_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,7 +161,11 @@ func TestSyncedSurvivesCrash(t *testing.T) {
 		}, ""},
 		{"what was synced is cut off", func(u vfs.Upload) error {
 			return u.SetAttr(vfs.Attr{HasSize: true, Size: 3})
-		}, ""},
+		}, "beg"},
+		{"its end is written over", func(u vfs.Upload) error {
+			_, err := u.WriteAt([]byte("ING"), 6)
+			return err
+		}, "beginn"},
 		{"aborted", vfs.Upload.Abort, ""},
 		{"renamed", func(u vfs.Upload) error { return u.Rename("g", false) }, ""},
 	} {
@@ -206,4 +212,110 @@ func TestSyncedAndPublished(t *testing.T) {
 		t.Errorf("of what was published, %q is resumed", got)
 	}
 	stagesAre(t, path, 0)
+}
+
+// What an old session has synced does not count any more once its person has
+// begun anew, or published.
+func TestSyncedByLateSession(t *testing.T) {
+	truncate := vfs.CreateOptions{Truncate: true}
+	for story, do := range map[string]func(d *vfs.Upload, begin func(string, vfs.CreateOptions) vfs.Upload) error{
+		"begun anew after it": func(_ *vfs.Upload, begin func(string, vfs.CreateOptions) vfs.Upload) error {
+			begin("", truncate)
+			return nil
+		},
+		"synced after it was begun anew": func(old *vfs.Upload, begin func(string, vfs.CreateOptions) vfs.Upload) error {
+			begin("", truncate)
+			return (*old).Sync()
+		},
+	} {
+		path := t.TempDir()
+		d := reopen(t, path, keepAll)
+		old := begin(t, d, "f", "OLD", truncate)
+		if err := old.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(&old, func(text string, o vfs.CreateOptions) vfs.Upload { return begin(t, d, "f", text, o) }); err != nil {
+			t.Fatal(story, err)
+		}
+		d.Close()
+		if got := resumed(t, reopen(t, path, keepAll), "f"); got != "" {
+			t.Errorf("%s: what is resumed is %q", story, got)
+		}
+		stagesAre(t, path, 0)
+	}
+}
+
+func TestSyncedThenAnotherIsPublishedAndMoved(t *testing.T) {
+	path := t.TempDir()
+	d := reopen(t, path, keepAll)
+	old := begin(t, d, "f", "OLD", vfs.CreateOptions{})
+	if err := old.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	anew := begin(t, d, "f", "new", vfs.CreateOptions{})
+	if err := errors.Join(commit(anew), failure(d.Rename(t.Context(), "f", "g", false))); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	if got := resumed(t, reopen(t, path, keepAll), "f"); got != "" {
+		t.Errorf("what is resumed is %q", got)
+	}
+	stagesAre(t, path, 0)
+}
+
+// Names in the stage folder that only look like ours do no harm.
+func TestStrangeNamesAmongStages(t *testing.T) {
+	path := t.TempDir()
+	reopen(t, path, keepAll).Close()
+	for _, name := range []string{"saved-a-b-1-x", "saved---1-", "partial-x", "partial-"} {
+		write(t, filepath.Join(path, ".shelf", name), "x")
+	}
+	reopen(t, path, keepAll)
+}
+
+// The time that a client asks for is given to the stage before it is published.
+// When the crash comes between, what was synced is not too old to be kept.
+func TestSyncedWithAnOldTime(t *testing.T) {
+	path := t.TempDir()
+	d := reopen(t, path, keepAll)
+	if err := begin(t, d, "f", "beginning", vfs.CreateOptions{}).Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := age(path, time.Unix(1, 0), int64(len("beginning"))); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	if got := resumed(t, reopen(t, path, keepAll), "f"); got != "beginning" {
+		t.Errorf("what is resumed is %q", got)
+	}
+}
+
+// A size that is set by name is a copy of the file. What is published while it
+// is copied is not undone by it.
+func TestResizeAgainstPublish(t *testing.T) {
+	d, path := openDir(t, local.Options{Durability: local.NoFsync})
+	const large = 8 << 20
+	for i := range 20 {
+		put(t, d, "f", large, vfs.CreateOptions{Create: true, Truncate: true}, commit)
+		published := make(chan error)
+		go func() {
+			time.Sleep(time.Duration(i) * 200 * time.Microsecond) // anywhere in the copy
+			u, err := d.Create(context.Background(), "f", vfs.CreateOptions{Create: true, Truncate: true})
+			if err == nil {
+				_, err = u.WriteAt([]byte("new"), 0)
+			}
+			if err == nil {
+				err = commit(u)
+			}
+			published <- err
+		}()
+		_, err := d.SetAttr(t.Context(), "f", vfs.Attr{HasSize: true, Size: large - 1})
+		if err := errors.Join(err, <-published); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(path, "f"))
+		if err != nil || !strings.HasPrefix(string(text), "new") {
+			t.Fatalf("round %d: the file has %d bytes, not of what was published last (%v)", i, len(text), err)
+		}
+	}
 }

@@ -118,15 +118,6 @@ func (u *upload) takeCredit(i info) {
 	}
 }
 
-// changes is called when bytes from off on are about to change, which may have
-// been saved.
-func (u *upload) changes(off int64) error {
-	if off >= u.stage.saved {
-		return nil
-	}
-	return u.stage.unsave()
-}
-
 // room is how many bytes uploads can still take of the disk.
 func (d *Dir) room() (int64, error) {
 	s, err := d.disk()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,7 +33,7 @@ type savedName struct {
 func parseSaved(entry string) (n savedName, ok bool) {
 	rest, ok := strings.CutPrefix(entry, savedPrefix)
 	parts := strings.Split(rest, "-")
-	if !ok || len(parts) != 4 {
+	if !ok || len(parts) != 4 || len(parts[0]) != digestLen || len(parts[1]) != digestLen {
 		return n, false
 	}
 	size, err := strconv.ParseInt(parts[2], 10, 64)
@@ -40,28 +41,53 @@ func parseSaved(entry string) (n savedName, ok bool) {
 }
 
 // save gives the stage a name that says that its first size bytes, which are
-// synced, are the beginning that mine would keep.
+// synced, are the beginning that mine would keep. It takes the place of a
+// partial, and of what earlier attempts saved; if a later attempt counts,
+// nothing is saved.
 func (st *stage) save(mine attempt, size int64) error {
-	if size == st.saved {
+	if size == st.saved.Load() {
 		return nil
 	}
 	name := fmt.Sprintf("%s%s-%d-%s", savedPrefix, strings.TrimPrefix(mine.entry, partialPrefix), size, rand.Text())
-	if err := st.rename(name); err != nil {
+	won, err := st.in.attempts.win(mine, func(r *rivals) error {
+		if _, err := r.disown(mine); err != nil {
+			return err
+		}
+		if _, err := st.in.removePartial(mine.entry); err != nil {
+			return err
+		}
+		if err := st.rename(name); err != nil {
+			return err
+		}
+		st.saved.Store(size)
+		st.saver, r.saved = mine, st
+		return nil
+	})
+	if err != nil || !won {
 		return err
 	}
-	st.saved = size
 	return vfs.SystemError("fsync", st.in.folder.Sync())
 }
 
 // unsave takes that back: what was saved is about to change.
 func (st *stage) unsave() error {
-	if st.saved == 0 {
+	st.release()
+	if st.saved.Load() == 0 {
 		return nil
 	}
-	if err := st.rename(rand.Text()); err != nil {
+	if err := st.rename(stageName()); err != nil {
 		return err
 	}
 	return st.settleName()
+}
+
+// release is called before the stage leaves its name: until then a later attempt
+// may give it another one.
+func (st *stage) release() {
+	if st.saver.entry != "" {
+		st.in.attempts.release(st.saver, st)
+		st.saver = attempt{}
+	}
 }
 
 func (st *stage) rename(name string) error {
@@ -73,7 +99,7 @@ func (st *stage) rename(name string) error {
 }
 
 // recover makes partials of the stages that were saved when the server or the
-// machine crashed. Of several that would be one partial the latest wins.
+// machine crashed. A saved stage is later than a partial of the same name.
 func (s *stages) recover(saved []savedName, library int) error {
 	if len(saved) == 0 {
 		return nil
@@ -83,7 +109,7 @@ func (s *stages) recover(saved []savedName, library int) error {
 		return err
 	}
 	for _, n := range saved {
-		if published[n.partial[len(n.partial)-digestLen:]] || !s.isLatest(n, saved) {
+		if published[n.partial[len(n.partial)-digestLen:]] || s.o.Partials.PerAccount == 0 || !s.isLatest(n, saved) {
 			err = unix.Unlinkat(s.fd(), n.entry, 0)
 		} else {
 			err = s.recoverOne(n)
@@ -95,21 +121,15 @@ func (s *stages) recover(saved []savedName, library int) error {
 	return nil
 }
 
-// isLatest tells whether a saved stage is the one to recover: it can be
-// resumed, and no later one is there.
+// isLatest tells whether a saved stage is the one to recover: it has what its
+// name says, and of several for one partial, which a power cut can leave, it is
+// the latest.
 func (s *stages) isLatest(n savedName, saved []savedName) bool {
-	if !s.isResumable(n.entry) {
-		return false
-	}
 	mine, err := s.stat(n.entry)
-	return err == nil && mine.size >= n.size && s.o.Partials.PerAccount > 0 && !slices.ContainsFunc(saved, func(other savedName) bool {
-		return other.partial == n.partial && s.isAfter(other.entry, mine)
-	}) && !s.isAfter(n.partial, mine)
-}
-
-func (s *stages) isAfter(entry string, than info) bool {
-	i, err := s.stat(entry)
-	return err == nil && entry != than.name && i.mtime.After(than.mtime)
+	return err == nil && mine.links == 1 && mine.size >= n.size && !slices.ContainsFunc(saved, func(other savedName) bool {
+		i, err := s.stat(other.entry)
+		return other.partial == n.partial && other.entry != n.entry && err == nil && i.mtime.After(mine.mtime)
+	})
 }
 
 func (s *stages) recoverOne(n savedName) error {
@@ -119,7 +139,9 @@ func (s *stages) recoverOne(n savedName) error {
 	}
 	f := os.NewFile(uintptr(fd), n.entry)
 	defer f.Close()
-	if err := errors.Join(f.Truncate(n.size), f.Sync()); err != nil {
+	// Its time may be what the client had asked for; it is kept from now on.
+	now := unix.NsecToTimespec(time.Now().UnixNano())
+	if err := errors.Join(f.Truncate(n.size), setTimes(fd, now, now), f.Sync()); err != nil {
 		return err
 	}
 	s.o.Log.Info("kept the beginning of an upload that had been synced", "bytes", n.size)

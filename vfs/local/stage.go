@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -37,21 +38,18 @@ type stages struct {
 // written is not known, unless it was saved.
 func openStages(library *os.File, o *Options, u *usage) (*stages, error) {
 	lib := int(library.Fd())
-	err := unix.Mkdirat(lib, stageFolder, 0o700)
-	if err != nil && !errors.Is(err, unix.EEXIST) {
+	if err := unix.Mkdirat(lib, stageFolder, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("make the stage folder %s: %w (the library must be writable by the server)", stageFolder, err)
 	}
-	if err == nil {
-		err = o.sync(library) // or a power cut takes all that is kept in it
-	} else {
-		err = nil
+	// A folder that a power cut takes would take all that is kept in it.
+	if err := o.sync(library); err != nil {
+		return nil, fmt.Errorf("sync the library: %w", err)
 	}
-	fd, openErr := unix.Openat(lib, stageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(lib, stageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	switch {
-	case errors.Is(openErr, unix.ENOTDIR), errors.Is(openErr, unix.ELOOP), errors.Is(openErr, unix.EMLINK):
+	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EMLINK):
 		return nil, errors.New(stageFolder + " is a link or a file; " + moveAway)
-	}
-	if err = errors.Join(err, openErr); err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
 	}
 	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), o: o, usage: u}
@@ -110,44 +108,61 @@ func (s *stages) take(library int) error {
 	return s.probe()
 }
 
-// clear removes every stage, and the partials whose time has come. A saved
-// stage becomes a partial.
+// clear removes every stage, and the partials that have expired. A saved stage
+// becomes a partial.
 func (s *stages) clear(library int) error {
+	var partials []string
 	var saved []savedName
-	removed := false
+	changed := false
 	for name, err := range folderNames(s.fd()) {
 		if err != nil {
 			return err
 		}
-		if isPartial(name) && s.isResumable(name) {
+		if isPartial(name) {
+			partials = append(partials, name)
 			continue
 		}
+		changed = true
 		if entry, ok := parseSaved(name); ok {
 			saved = append(saved, entry)
 			continue
 		}
-		if err := unix.Unlinkat(s.fd(), name, 0); err != nil {
-			return fmt.Errorf("%q: %w", name, err)
+		if err := s.discard(name); err != nil {
+			return err
 		}
-		s.o.Log.Info("discarded what was left of an upload", "stage", name)
-		removed = true
 	}
-	if err := s.recover(saved, library); err != nil {
+	// A partial that was being taken has two names until the other one is gone.
+	for _, name := range partials {
+		if s.isResumable(name) {
+			continue
+		}
+		changed = true
+		if err := s.discard(name); err != nil {
+			return err
+		}
+	}
+	if err := s.recover(saved, library); err != nil || !changed {
 		return err
 	}
-	if !removed && len(saved) == 0 {
-		return nil
-	}
 	return s.sync()
+}
+
+// discard removes what a crash left.
+func (s *stages) discard(name string) error {
+	if err := unix.Unlinkat(s.fd(), name, 0); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
+	}
+	s.o.Log.Info("discarded what was left of an upload", "stage", name)
+	return nil
 }
 
 // probe fails where no stage can be made, and finds out how one is renamed.
 func (s *stages) probe() error {
 	st, err := s.create()
 	if err != nil {
-		return fmt.Errorf("cannot be written: %w", errors.Unwrap(err))
+		return fmt.Errorf("cannot be written: %w", err)
 	}
-	to := rand.Text()
+	to := stageName()
 	err = renameNoReplace(s.fd(), st.name, s.fd(), to)
 	switch {
 	case err == nil:
@@ -172,12 +187,16 @@ type stage struct {
 	*os.File
 	in    *stages
 	name  string
-	saved int64 // bytes that its name says survive a crash; see save
+	saved atomic.Int64 // bytes that its name says survive a crash; see save
+	saver attempt      // who saved it, until release
 }
+
+// stageName is a name for a stage: nobody can guess it, and none has it yet.
+func stageName() string { return rand.Text() }
 
 // create makes an empty stage that only the server can open.
 func (s *stages) create() (*stage, error) {
-	name := rand.Text()
+	name := stageName()
 	fd, err := unix.Openat(s.fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, vfs.SystemError("create a stage", err)
@@ -189,6 +208,7 @@ func (s *stages) create() (*stage, error) {
 func (st *stage) discard() error { return errors.Join(st.unlink(), st.File.Close()) }
 
 func (st *stage) unlink() error {
+	st.release()
 	if err := unix.Unlinkat(st.in.fd(), st.name, 0); err != nil {
 		return vfs.SystemError("remove a stage", err)
 	}
@@ -198,9 +218,9 @@ func (st *stage) unlink() error {
 // settleName is called when the stage has left its name: one that was saved
 // must not come back after a power cut.
 func (st *stage) settleName() error {
-	if st.saved == 0 {
+	if st.saved.Load() == 0 {
 		return nil
 	}
-	st.saved = 0
+	st.saved.Store(0)
 	return st.in.sync()
 }

@@ -17,6 +17,7 @@ type upload struct {
 	stage    *stage
 	content  *spool.File // what was written to the stage, over base
 	base     *os.File    // the version the upload starts from, or nil
+	only     fileID      // if set, it publishes only over this file
 	mode     fs.FileMode
 	attr     vfs.Attr // mode and times to set at Commit
 	room     int64    // bytes that the disk was found to have room for
@@ -101,9 +102,21 @@ func (u *upload) Rename(new string, replace bool) error {
 		return u.content.Fail(err)
 	}
 	u.d.stages.attempts.end(u.attempt)
-	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new, false)
+	u.attempt = u.d.stages.attempts.begin(u.o.Owner, new)
 	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
 	return nil
+}
+
+// changes is called when bytes from off on are about to change, which may have
+// been saved. What lies before that stays saved, if it is worth it.
+func (u *upload) changes(off int64) error {
+	if off >= u.stage.saved.Load() {
+		return nil
+	}
+	if u.d.o.Partials.worth(u.o.Owner, off) {
+		return u.stage.save(u.attempt, off)
+	}
+	return u.stage.unsave()
 }
 
 // usable is the error that ended the upload, or nil.

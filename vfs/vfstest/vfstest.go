@@ -1,6 +1,9 @@
 // Package vfstest holds what a store needs to show that it is a vfs.Library:
-// the conformance suite [Test], a Library in memory that is simple enough to be
-// believed ([Memory]), and one that fails on cue ([Faulty]).
+// the conformance suite, and two libraries for tests of what stands on one.
+//
+//	vfstest.go  Test, the suite; it runs on every store, and with decorators around
+//	memory.go   Memory, a library that is simple enough to be believed
+//	faulty.go   Faulty, a decorator that fails when it is told to
 package vfstest
 
 import (

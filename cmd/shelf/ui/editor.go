@@ -97,7 +97,7 @@ func (e *Editor) typed(ctx context.Context) (string, error) {
 	}
 }
 
-// key is called for each key that is no editing key.
+// key is called for each key that does not edit the line.
 func (e *Editor) key(line string, pos int, key rune) (string, int, bool) {
 	if key != '\t' {
 		e.tabs = 0

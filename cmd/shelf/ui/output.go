@@ -36,7 +36,7 @@ func (o *Output) Failure() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if e := (*fs.PathError)(nil); errors.As(o.err, &e) {
-		return e.Err // without the path, which is no news
+		return e.Err // without the path
 	}
 	return o.err
 }

@@ -49,8 +49,8 @@ type Settings struct {
 	Grace               Duration  `toml:"grace" default:"10s" flag:"grace" arg:"time" doc:"time for transfers to end when the server stops"`
 	LoginGraceTime      Duration  `toml:"login_grace_time" default:"30s" flag:"login-grace-time" arg:"time" doc:"time for a client to log in; 0 is no limit"`
 	MaxAuthTries        Count     `toml:"max_auth_tries" default:"6" doc:"failed tries that end a connection"`
-	MaxStartups         Startups  `toml:"max_startups" default:"100:30:200" doc:"start:rate:full: with start connections not logged in yet, turn away rate percent of new ones, growing to all at full"`
-	MaxConnections      Count     `toml:"max_connections" default:"1000" doc:"connections in all"`
+	MaxStartups         Startups  `toml:"max_startups" default:"500" doc:"connections not logged in yet; one more takes the place of the one whose network owes most; of start:rate:full the last counts"`
+	MaxConnections      Count     `toml:"max_connections" default:"1000" doc:"connections that are logged in"`
 	MaxSessions         Count     `toml:"max_sessions" default:"10" doc:"channels open at once in a connection"`
 	ClientAliveInterval Duration  `toml:"client_alive_interval" default:"15s" doc:"ask a client that is silent for so long whether it is there; 0 never asks"`
 	ClientAliveCountMax Count     `toml:"client_alive_count_max" default:"3" doc:"end a connection after so many questions without an answer"`
@@ -74,7 +74,7 @@ type Settings struct {
 	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock: auto uses as much as the system has, require does not serve without, off uses none"`
 	AllowRoot bool    `toml:"allow_root" default:"false" doc:"whether root may serve a library that belongs to another user"`
 
-	PerSourceMaxStartups       uint16       `toml:"per_source_max_startups" default:"64" doc:"connections of one source that are not logged in yet; 0 is no limit"`
+	PerSourceMaxStartups       uint16       `toml:"per_source_max_startups" default:"0" doc:"connections of one source that are not logged in yet; 0 is no limit"`
 	PerSourceNetBlockSize      NetBlockSize `toml:"per_source_net_block_size" default:"32:64" doc:"how many bits of an IPv4 and of an IPv6 address make one source"`
 	PerSourcePenalties         Penalties    `toml:"per_source_penalties"`
 	PerSourcePenaltyExemptList []Network    `toml:"per_source_penalty_exempt_list" default:"[\"127.0.0.0/8\", \"::1/128\"]" doc:"addresses and networks without penalties"`
@@ -124,9 +124,9 @@ type Account struct {
 
 // Penalties are those of PerSourcePenalties in sshd_config(5).
 type Penalties struct {
-	AuthFail      Duration `toml:"auth_fail" default:"5s" doc:"penalty for a failed login"`
-	NoAuth        Duration `toml:"no_auth" default:"1s" doc:"penalty for leaving without a try to log in"`
-	GraceExceeded Duration `toml:"grace_exceeded" default:"10s" doc:"penalty for not having logged in in time"`
+	AuthFail      Duration `toml:"auth_fail" default:"5s" doc:"penalty for each try to log in that failed"`
+	NoAuth        Duration `toml:"no_auth" default:"0s" doc:"penalty for leaving without a try to log in"`
+	GraceExceeded Duration `toml:"grace_exceeded" default:"0s" doc:"penalty for not having logged in in time"`
 	Min           Duration `toml:"min" default:"15s" doc:"penalties count from this sum on"`
 	Max           Duration `toml:"max" default:"10m" doc:"the most that penalties can add up to"`
 	MaxSources    uint32   `toml:"max_sources" default:"65536" doc:"sources that are remembered"`

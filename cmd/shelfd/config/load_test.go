@@ -90,7 +90,7 @@ client_alive_count_max = 7
 	if by := s.By("user"); by != "--user" || s.By("max_startups") != "max_startups" {
 		t.Errorf("messages say that %s sets the user", by)
 	}
-	if s.LoginGraceTime.Duration != 5*time.Second || !s.LogFormat.JSON || s.MaxStartups != (Startups{5, 50, 10}) ||
+	if s.LoginGraceTime.Duration != 5*time.Second || !s.LogFormat.JSON || s.MaxStartups != (Startups{10}) ||
 		s.ClientAliveCountMax.N != 7 || s.MaxAuthTries != Defaults().MaxAuthTries {
 		t.Errorf("the file lost: %+v", s)
 	}
@@ -102,7 +102,7 @@ func TestNumbersAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.LoginGraceTime.Duration != 20*time.Second || s.Grace.Duration != 5*time.Second || s.MaxStartups != (Startups{9, 100, 9}) {
+	if s.LoginGraceTime.Duration != 20*time.Second || s.Grace.Duration != 5*time.Second || s.MaxStartups != (Startups{9}) {
 		t.Errorf("got %+v", s)
 	}
 }

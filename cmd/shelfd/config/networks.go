@@ -11,6 +11,7 @@ type Network struct{ netip.Prefix }
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (n *Network) UnmarshalText(text []byte) error {
 	if address, err := netip.ParseAddr(string(text)); err == nil {
+		address = address.Unmap()
 		n.Prefix = netip.PrefixFrom(address, address.BitLen())
 		return nil
 	}
@@ -21,7 +22,7 @@ func (n *Network) UnmarshalText(text []byte) error {
 	if prefix != prefix.Masked() {
 		return fmt.Errorf("%q has bits set beyond its length; %s is the network", text, prefix.Masked())
 	}
-	n.Prefix = prefix
+	n.Prefix = unmap(prefix)
 	return nil
 }
 
@@ -49,4 +50,13 @@ func (b *NetBlockSize) UnmarshalText(text []byte) error {
 // MarshalText implements [encoding.TextMarshaler].
 func (b NetBlockSize) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d:%d", b.IPv4, b.IPv6), nil
+}
+
+// unmap is the network of IPv4 that one of IPv6 stands for (RFC 4291 section
+// 2.5.5.2), which is how addresses of peers are looked at.
+func unmap(network netip.Prefix) netip.Prefix {
+	if network.Addr().Is4In6() && network.Bits() >= 96 {
+		return netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+	}
+	return network
 }

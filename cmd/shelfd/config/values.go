@@ -46,39 +46,25 @@ func (c *Count) UnmarshalText(text []byte) error {
 // MarshalText implements [encoding.TextMarshaler].
 func (c Count) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(c.N), 10), nil }
 
-// Startups is written "start:rate:full", or as one number: with that many
-// connections, all new ones are turned away.
-type Startups struct{ Start, Rate, Full int }
+// Startups is how many connections may wait to log in. Of "start:rate:full", as
+// sshd_config has it, the last counts.
+type Startups struct{ N int }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (s *Startups) UnmarshalText(text []byte) error {
-	var n []int
-	for _, field := range strings.Split(string(text), ":") {
-		i, err := strconv.Atoi(field)
-		if err != nil {
-			n = nil
-			break
+	fields := strings.Split(string(text), ":")
+	for _, field := range fields {
+		n, err := strconv.ParseInt(field, 10, 32)
+		if err != nil || n < 1 || len(fields) != 1 && len(fields) != 3 {
+			return fmt.Errorf("%q is not a number of 1 or more, nor start:rate:full, as 100:30:500", text)
 		}
-		n = append(n, i)
-	}
-	switch len(n) {
-	case 1:
-		*s = Startups{n[0], 100, n[0]}
-	case 3:
-		*s = Startups{n[0], n[1], n[2]}
-	default:
-		return fmt.Errorf("%q is not start:rate:full, as 100:30:200", text)
-	}
-	if s.Start < 1 || s.Full < s.Start || s.Rate < 0 || s.Rate > 100 {
-		return fmt.Errorf("%q is not start:rate:full, as 100:30:200: start is 1 or more, rate a percentage, full not below start", text)
+		s.N = int(n)
 	}
 	return nil
 }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (s Startups) MarshalText() ([]byte, error) {
-	return fmt.Appendf(nil, "%d:%d:%d", s.Start, s.Rate, s.Full), nil
-}
+func (s Startups) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(s.N), 10), nil }
 
 // Size is a number of bytes, written "10GiB", "500 MB" or as a number alone.
 type Size struct{ Bytes int64 }

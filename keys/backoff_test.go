@@ -1,0 +1,168 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Who has ana's key and guesses codes has to wait longer and longer. She is not
+// locked out, neither where she always is nor at the guesser's own address.
+func TestWrongCodesLockNobodyOut(t *testing.T) {
+	key := newKey(t)
+	w := newWorld(t, Options{Accounts: []Account{{Name: "ana", AuthorizedKeys: inline(t, text(key.PublicKey())), TOTPSecret: anasSecret}}})
+	enter := func(from, code string) error {
+		w.waited = nil
+		return w.login(t, from, "ana", ssh.PublicKeys(key), answers(code)).err
+	}
+	for range 20 {
+		if err := enter(away, "000000"); err == nil || !strings.Contains(err.Error(), "wrong code") {
+			t.Fatal(err)
+		}
+		// The clock of the test stands still while they wait.
+		for _, wait := range w.waited {
+			w.forward(wait)
+		}
+	}
+	if len(w.waited) == 0 || w.waited[0] < codeSteps().most/2 || w.waited[0] > longestQueue {
+		t.Errorf("the last guess has waited %v", w.waited)
+	}
+	if err := enter(home, codeAt(t, w.now())); err != nil {
+		t.Errorf("ana, at home: %v", err)
+	}
+	w.forward(codePeriod * time.Second)
+	if err := enter(away, codeAt(t, w.now())); err != nil {
+		t.Errorf("ana, from the guesser's address: %v", err)
+	}
+	w.forward(codePeriod * time.Second)
+	for range 20 {
+		enter("203.0.113.5:1", "000000")
+	}
+	if err := enter(home, codeAt(t, w.now())); err != nil || len(w.waited) > 0 {
+		t.Errorf("ana, where she was before: %v, after a wait of %v", err, w.waited)
+	}
+}
+
+// forward moves the clock.
+func (w *world) forward(d time.Duration) {
+	at := w.now().Add(d)
+	w.now = func() time.Time { return at }
+}
+
+// Many connections at a time do not get around the wait.
+func TestCodesAreJudgedOneByOne(t *testing.T) {
+	used := NewUsedCodes()
+	judged := 0
+	for range 1000 {
+		wait, err := used.wait("ana", addr(away), noon)
+		if err == nil && wait <= longestQueue {
+			judged++
+		}
+	}
+	if judged > 10 {
+		t.Errorf("%d guesses of one source within %v", judged, longestQueue)
+	}
+	judged = 0
+	for i := range 1000 {
+		if _, err := used.wait("ana", addr(fmt.Sprintf("10.0.%d.%d:1", i/250, i%250)), noon); err == nil {
+			judged++
+		}
+	}
+	if judged > 40 {
+		t.Errorf("%d guesses of many sources within %v", judged, longestQueue)
+	}
+}
+
+// What was used stays used when the server is started again.
+func TestUsedCodesOutliveTheProcess(t *testing.T) {
+	state, key := t.TempDir(), newKey(t)
+	account := Account{Name: "ana", AuthorizedKeys: inline(t, text(key.PublicKey())), TOTPSecret: anasSecret}
+	for _, want := range []string{"", "used before", "used before"} {
+		used, err := OpenUsedCodes(state, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(t, Options{Accounts: []Account{account}, UsedCodes: used})
+		wantVerdict(t, w.login(t, home, "ana", ssh.PublicKeys(key), answers(codeAt(t, noon))), want, true)
+	}
+	path := filepath.Join(state, usedCodesName)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v (%v)", info, err)
+	}
+	if left, _ := os.ReadDir(state); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenUsedCodes(state, nil); err == nil {
+		t.Error("a broken file is taken for an empty one")
+	}
+}
+
+// Guessed passwords make the account's next ones wait, for a bounded time, also
+// of one that does not exist; a key is never made to wait.
+func TestPasswordsWait(t *testing.T) {
+	key := newKey(t)
+	w := newWorld(t, Options{Accounts: []Account{{
+		Name: "ana", AuthorizedKeys: inline(t, text(key.PublicKey())), PasswordHash: hashOf(t, anasPassword),
+	}}})
+	for _, user := range []string{"ana", "bob"} {
+		w.waited = nil
+		for range 12 {
+			if o := w.login(t, away, user, ssh.Password("wrong")); o.err == nil {
+				t.Fatal("logged in")
+			}
+		}
+		most := passwordSteps().most
+		if !slices.IsSorted(w.waited) || len(w.waited) < 5 || w.waited[len(w.waited)-1] != most || w.waited[0] >= most/4 {
+			t.Errorf("guesses at %s waited %v", user, w.waited)
+		}
+	}
+	w.waited = nil
+	if o := w.login(t, home, "ana", ssh.PublicKeys(key)); o.err != nil || len(w.waited) > 0 {
+		t.Errorf("with her key ana waits %v (%v)", w.waited, o.err)
+	}
+	if o := w.login(t, home, "ana", answers(anasPassword)); o.err != nil || len(w.waited) != 1 {
+		t.Errorf("with her password ana waits %v (%v)", w.waited, o.err)
+	}
+	w.waited = nil
+	w.forward(2 * time.Hour)
+	if o := w.login(t, home, "ana", ssh.Password(anasPassword)); o.err != nil || len(w.waited) > 0 {
+		t.Errorf("hours later ana waits %v (%v)", w.waited, o.err)
+	}
+}
+
+// However many names are guessed at, so many are remembered: those most guessed.
+func TestGuessesAreBounded(t *testing.T) {
+	b := newBackoff(passwordSteps())
+	for range 20 {
+		b.wrong(noon, "ana")
+	}
+	for i := range maxGuessed * 3 / 2 {
+		b.wrong(noon, fmt.Sprint(i))
+	}
+	if len(b.all) > maxGuessed {
+		t.Errorf("%d are remembered", len(b.all))
+	}
+	if b.delay(noon, "ana") != passwordSteps().most {
+		t.Error("who was guessed at most is forgotten")
+	}
+}
+
+// A client that is asked and goes has not tried anything.
+func TestNoAnswer(t *testing.T) {
+	w := newWorld(t, Options{Accounts: []Account{{Name: "ana", PasswordHash: hashOf(t, anasPassword)}}})
+	gone := func(string, string, []string, []bool) ([]string, error) { return nil, errors.New("gone") }
+	_, err := w.Callbacks(t.Context(), nil).KeyboardInteractiveCallback(peer{user: "ana", from: home}, gone)
+	if !errors.Is(err, ErrUnanswered) {
+		t.Errorf("got %v", err)
+	}
+}
