@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 )
 
@@ -64,6 +65,11 @@ func (e *Error) Unwrap() []error {
 		return []error{e.Kind}
 	}
 	return []error{e.Kind, e.Err}
+}
+
+// FileTooLarge is the answer where a file would be larger than a limit, in bytes.
+func FileTooLarge(limit int64) error {
+	return &Error{Kind: ErrTooLarge, Why: fmt.Sprintf("files are limited to %d bytes here", limit)}
 }
 
 // NotExist is the answer for all that is not a file of the library.

@@ -17,9 +17,14 @@ type Info struct {
 // IsDir tells a folder from a file. A Library describes files alone.
 func (i Info) IsDir() bool { return i.Mode.IsDir() }
 
-// Version is the same (==) for two looks at a file exactly if its content and
-// its attributes are the same. A new name makes no new version. Only the store
-// that made it knows what is in it.
+// Change is a file before a change of its name or attributes, and after it. Who
+// knew it by its version knows it by the new one from then on.
+type Change struct{ Before, After Info }
+
+// Version is the same (==) for two looks at a file that was not changed between
+// them, and never for two files, nor for two contents or sets of attributes of
+// one. A new name may make a new version. Only the store that made it knows what
+// is in it.
 type Version struct{ is any }
 
 // VersionOf makes a Version of what a store knows a version by.

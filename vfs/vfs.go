@@ -59,18 +59,18 @@ type Library interface {
 	// see changes before Upload.Commit.
 	Create(ctx context.Context, name string, o CreateOptions) (Upload, error)
 
-	// Rename gives the file old the name new; it stays the same version. If new
-	// exists it is replaced when replace is set, else the error is
+	// Rename gives the file old the name new, and describes it before and after
+	// that. If new exists it is replaced when replace is set, else the error is
 	// [fs.ErrExist]. At no moment, and after no crash, is there neither name.
-	Rename(ctx context.Context, old, new string, replace bool) error
+	Rename(ctx context.Context, old, new string, replace bool) (Change, error)
 
 	// Remove removes a file. Those who have it open keep reading it.
 	Remove(ctx context.Context, name string) error
 
-	// SetAttr changes the mode and times of a file, and describes the version
-	// that it made. A new size is published like an upload: a reader sees the
-	// old content or the new, whole.
-	SetAttr(ctx context.Context, name string, a Attr) (Info, error)
+	// SetAttr changes the mode and times of a file, and describes it before and
+	// after that. A new size is published like an upload: a reader sees the old
+	// content or the new, whole.
+	SetAttr(ctx context.Context, name string, a Attr) (Change, error)
 }
 
 // A File is one version of a published file, open for reading. ReadAt may be
@@ -149,8 +149,9 @@ type CreateOptions struct {
 	// NoReplace is for an account that may create but not overwrite: like
 	// Exclusive, it never replaces a file, but a base is not needed to ask.
 	NoReplace bool
-	// Mode is the permission bits of a new file; zero is 0644. A file that
-	// exists keeps its own. The owner can always read and write.
+	// Mode is the permission bits that are asked for a new file; zero is 0644. The
+	// store may give less, as by a umask. A file that exists keeps its own. The
+	// owner can always read and write.
 	Mode fs.FileMode
 	// Owner is the account that uploads; partials are its own.
 	Owner string

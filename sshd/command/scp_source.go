@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
 
 	"shelf/vfs"
@@ -61,7 +62,7 @@ func (c *scpConn) sendFile(name string) error {
 // client wants the file.
 func (c *scpConn) announce(name string, info vfs.Info) (ok bool, err error) {
 	if c.flags.preserve {
-		mtime := max(0, info.ModTime.Unix()) // clients don't accept a time before 1970
+		mtime := max(0, min(info.ModTime.Unix(), math.MaxUint32)) // what clients accept, and SFTP can say
 		if ok, err := c.sendRecord("T%d 0 %d 0\n", mtime, mtime); !ok || err != nil {
 			return false, err
 		}

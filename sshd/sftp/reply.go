@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io/fs"
 	"math"
+	"time"
 
 	"shelf/vfs"
 )
@@ -75,10 +76,13 @@ func (r *reply) attrs(id uint32, i vfs.Info) {
 // attrsLen is the length of the ATTRS that we send.
 const attrsLen = 4 + 8 + 4 + 4 + 4
 
-// appendAttrs is ATTRS with size, permissions and times, which are seconds from
-// 1970 to 2106.
+// wireTime is a time as SFTP has it: seconds from 1970 to 2106. What is earlier or
+// later is told as the first or the last of them.
+func wireTime(t time.Time) uint32 { return uint32(max(0, min(t.Unix(), math.MaxUint32))) }
+
+// appendAttrs is ATTRS with size, permissions and times.
 func appendAttrs(b []byte, i vfs.Info) []byte {
-	mtime := uint32(max(0, min(i.ModTime.Unix(), math.MaxUint32)))
+	mtime := wireTime(i.ModTime)
 	b = binary.BigEndian.AppendUint32(b, attrSize|attrMode|attrTimes)
 	b = binary.BigEndian.AppendUint64(b, uint64(i.Size))
 	b = binary.BigEndian.AppendUint32(b, wireMode(i.Mode))

@@ -69,11 +69,12 @@ func (s *Session) move(from, to place, replace bool) error {
 	case w != nil:
 		return s.renamePending(w, to, replace)
 	}
-	if err := from.in.Rename(s.ctx, from.name, to.name, replace); err != nil {
+	c, err := from.in.Rename(s.ctx, from.name, to.name, replace)
+	if err != nil {
 		return err
 	}
 	s.drop(to)
-	s.renameOwn(from, to)
+	s.keepOwn(from, to, c)
 	return nil
 }
 
@@ -160,7 +161,8 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	if err != nil {
 		return err
 	}
-	if w := s.uploading(at); w != nil {
+	w := s.uploading(at)
+	if w != nil && !s.allFresh(at) {
 		return w.setAttr(a)
 	}
 	if err := checkAttr(a); err != nil {
@@ -169,12 +171,29 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	if err := s.may(toSetAttr, at); err != nil {
 		return err
 	}
-	mine := s.holds(at)
-	i, err := at.in.SetAttr(s.ctx, at.name, a)
-	if err == nil && mine {
-		s.own(at, i)
+	err = s.setPublished(at, a)
+	switch {
+	case w == nil:
+		return err
+	case errors.Is(err, fs.ErrNotExist):
+		return w.setAttr(a)
+	case err == nil:
+		s.startAnew(at, a)
 	}
 	return err
+}
+
+// setPublished changes the attributes of what is published.
+func (s *Session) setPublished(at place, a vfs.Attr) error {
+	if limit := at.in.maxFileSize; a.HasSize && limit > 0 && a.Size > limit {
+		return vfs.FileTooLarge(limit)
+	}
+	c, err := at.in.SetAttr(s.ctx, at.name, a)
+	if err != nil {
+		return err
+	}
+	s.keepOwn(at, at, c)
+	return nil
 }
 
 // checkAttr refuses what no account may set.

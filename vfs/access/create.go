@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 
 	"shelf/vfs"
@@ -55,10 +56,23 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 		up.Abort()
 		return nil, err
 	}
+	mayRead := at.in.allow(toReadBack)
+	if f.Read && !mayRead && i.Size > 0 {
+		return nil, errors.Join(refuse(toReadBack), leave(up))
+	}
 	w := &Writer{op: op, at: at, up: up, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
+	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)
 	s.push(w)
 	s.open.Add(1)
 	return w, nil
+}
+
+// leave ends an upload as it began: a partial that it went on with is one again.
+func leave(up vfs.Upload) error {
+	if k, ok := vfs.As[vfs.Keeper](up); ok {
+		return k.Keep()
+	}
+	return up.Abort()
 }
 
 func (s *Session) createOptions(at place, f Flags) vfs.CreateOptions {

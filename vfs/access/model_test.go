@@ -27,6 +27,8 @@ import (
 //   - CLOSE under a hidden name publishes nothing. The upload is held: it is at the
 //     bottom of its name, in the place of what is published elsewhere, until
 //     that is renamed to a visible name, or gone.
+//   - A size that is set by name, while nothing was written to any upload of that
+//     name, is that of what is published, and of what they start from.
 type model struct {
 	now     int
 	files   map[string]string // what is published
@@ -39,6 +41,7 @@ type modelUpload struct {
 	wrote     bool // there is something to publish, even without an older upload
 	based     bool // it started from something
 	excl      bool // CLOSE does not replace
+	fresh     bool // nothing was written to it, and it may start anew
 	attached  bool
 	held      bool // closed under a hidden name
 	takenOff  bool
@@ -93,7 +96,7 @@ func (m *model) open(who int, name string, f access.Flags) (ok bool) {
 	if there && !f.Truncate {
 		u.data, u.based = data, true
 	}
-	u.wrote = f.Truncate
+	u.wrote, u.fresh = f.Truncate, !f.Truncate && !u.excl
 	for _, below := range m.attached(who, name) {
 		below.covered = m.now
 	}
@@ -106,12 +109,12 @@ func (m *model) write(u *modelUpload, off int, text string) {
 		u.data += "\x00"
 	}
 	u.data = u.data[:off] + text + u.data[off+len(text):]
-	u.wrote, u.written = true, m.now
+	u.wrote, u.written, u.fresh = true, m.now, false
 }
 
 func (m *model) resize(u *modelUpload, size int) {
 	u.data = (u.data + strings.Repeat("\x00", size))[:size]
-	u.wrote, u.written = true, m.now
+	u.wrote, u.written, u.fresh = true, m.now, false
 }
 
 func (m *model) end(who int, u *modelUpload) {
@@ -178,7 +181,7 @@ func (m *model) rename(who int, old, new string, replace bool) (ok bool) {
 	m.takeOff(who, new)
 	if top != nil {
 		m.takeOff(who, old)
-		top.name, top.attached, top.takenOff = new, true, false
+		top.name, top.attached, top.takenOff, top.fresh = new, true, false, false
 		top.excl = !replace && !there
 		// It was opened last of those of its new name.
 		m.end(who, top)
@@ -203,13 +206,17 @@ func (m *model) remove(who int, name string) (ok bool) {
 }
 
 func (m *model) setSize(who int, name string, size int) (ok bool) {
-	if top := m.top(who, name); top != nil {
+	data, there := m.files[name]
+	fresh := !slices.ContainsFunc(m.attached(who, name), func(u *modelUpload) bool { return !u.fresh })
+	if top := m.top(who, name); top != nil && !(fresh && there) {
 		m.resize(top, size)
 		return true
 	}
-	data, there := m.files[name]
 	if there {
 		m.files[name] = (data + strings.Repeat("\x00", size))[:size]
+	}
+	for _, u := range m.attached(who, name) {
+		u.data, u.based = m.files[name], true
 	}
 	return there
 }

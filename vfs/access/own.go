@@ -29,12 +29,14 @@ func (s *Session) holds(at place) bool {
 	return err == nil && s.isOwn(at, i)
 }
 
-// renameOwn keeps what was this session's own its own.
-func (s *Session) renameOwn(from, to place) {
-	v, ok := s.published[from]
+// keepOwn keeps what was this session's own its own, under the name that it has
+// after a change. It goes by what was changed: by then that may have been
+// another's.
+func (s *Session) keepOwn(from, to place, c vfs.Change) {
+	own := s.isOwn(from, c.Before)
 	delete(s.published, from)
-	if ok && to.in.remembers(to.name) {
-		s.published[to] = v
+	if own {
+		s.own(to, c.After)
 	}
 }
 

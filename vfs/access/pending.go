@@ -92,6 +92,7 @@ func (w *Writer) overtake() {
 // settle puts an upload that is to be held to the bottom of the stack, where it
 // is in the place of a published file: instead of the one held there before.
 func (w *Writer) settle() {
+	w.fresh = false
 	w.overtake()
 	all, n := w.stack()
 	if n >= 0 {
@@ -120,6 +121,38 @@ func (w *Writer) leave() {
 	w.op.s.setStack(w.at, slices.Delete(all, n, n+1))
 }
 
+// allFresh tells whether nothing was written to the uploads of a name, and they
+// started from what it stands for: then SetAttr of the name is about what is
+// published. A client may open a file and never write to it nor close it, as
+// phpseclib's is_writable does; what it then sets by name must outlast that.
+func (s *Session) allFresh(at place) bool {
+	if !at.in.allow(toSetAttr) {
+		return false
+	}
+	return !slices.ContainsFunc(s.pending[at], func(w *Writer) bool { return !w.fresh })
+}
+
+// startAnew has the uploads of a name, to which nothing was written, start from
+// what is published now, in which a has been set.
+func (s *Session) startAnew(at place, a vfs.Attr) {
+	for _, w := range s.pending[at] {
+		up, err := at.in.Create(w.ctx, at.name, s.createOptions(at, Flags{}))
+		if err != nil {
+			w.setAttr(a) // the name has gone again: CLOSE publishes this
+			continue
+		}
+		w.up.Abort()
+		if i, err := up.Stat(); err == nil {
+			w.end = i.Size
+		}
+		// Of what was set by the handle remains what was not set by name now.
+		attr := w.attr
+		attr.HasMode, attr.HasTimes = attr.HasMode && !a.HasMode, attr.HasTimes && !a.HasTimes
+		w.up, w.attr = up, vfs.Attr{}
+		w.setAttr(attr)
+	}
+}
+
 // renamePending renames what this session uploads: it will be published under
 // the new name; at once, if it is held. What is published under the old one goes
 // there at once.
@@ -134,7 +167,7 @@ func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	s.setStack(w.at, all[:n])
 	s.drop(w.at)
 	s.drop(to)
-	w.at, w.op.event.Name = to, to.name
+	w.at, w.op.event.Name, w.fresh = to, to.name, false
 	s.pending[to] = []*Writer{w}
 	if w.isHeld() && !s.hidden(to.name) {
 		return w.release(w.commit)
@@ -150,7 +183,7 @@ func (s *Session) renameUpload(w *Writer, to place, replace bool) error {
 	case hidden || w.isHeld():
 		return w.up.Rename(to.name, replace) // what others have published is theirs
 	}
-	err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
+	_, err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
 	published := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -71,7 +71,7 @@ type rule struct {
 	event   bool        // it is reported
 	needs   permissions // one of these is enough; 0 is that anyone may
 	excuses excuse      // one of these is enough, too
-	missing bool        // who has neither is told so where there is no such file
+	missing bool        // who has neither, but may see files, is told where there is none
 	refusal string      // and this otherwise; "" is that there is no such file
 }
 
@@ -124,7 +124,7 @@ func (s *Session) may(a action, at place) error {
 	switch {
 	case err == nil:
 		return refuseUnless(excuses&own != 0 && s.isOwn(at, i), a)
-	case !errors.Is(err, fs.ErrNotExist) || policy[a].missing:
+	case !errors.Is(err, fs.ErrNotExist) || policy[a].missing && at.in.allow(toStat):
 		return err
 	case s.uploading(at) != nil:
 		return refuseUnless(excuses&unpublished != 0, a)
@@ -152,6 +152,8 @@ func (s *Session) mayCreate(at place, f Flags) error {
 	}
 	_, err := at.in.Stat(s.ctx, at.name)
 	switch {
+	case (err == nil || errors.Is(err, fs.ErrNotExist)) && !f.Create && s.isHidden(at):
+		return refuse(toSetAttr)
 	case errors.Is(err, fs.ErrNotExist):
 		return s.may(toCreate, at)
 	case err != nil:
@@ -166,4 +168,14 @@ func (s *Session) mayCreate(at place, f Flags) error {
 		return refuse(toReadBack)
 	}
 	return nil
+}
+
+// isHidden tells whether the account must not learn if there is a file of a name
+// that it neither uploads nor can go on with: it may only put files in.
+func (s *Session) isHidden(at place) bool {
+	if !at.in.allow(toCreate) || at.in.allow(toStat) || at.in.allow(toReplace) || s.uploading(at) != nil {
+		return false
+	}
+	_, err := s.partial(at)
+	return err != nil
 }

@@ -75,7 +75,7 @@ var rules = []struct {
 			return fs.ErrPermission
 		case uploading(p, at) != nil:
 			return uploading(p, at)
-		case at == foreign || at == own:
+		case at == foreign || at == own || at == partial:
 			return needs(p.Read)
 		}
 		return nil
@@ -93,7 +93,10 @@ var rules = []struct {
 		return needs(p.Write)
 	}},
 	{"put to what exists", "put", create(access.Flags{Truncate: true}), func(p vfs.Permissions, at standing) error {
-		if (at == absent || at == partial) && p.Write {
+		switch {
+		case at == absent && p.Write && dropBox(p):
+			return fs.ErrPermission
+		case (at == absent || at == partial) && p.Write:
 			return fs.ErrNotExist
 		}
 		return uploading(p, at)
@@ -196,8 +199,14 @@ func changing(p vfs.Permissions, at standing) error {
 	case foreign:
 		return needs(p.Overwrite)
 	}
+	if dropBox(p) {
+		return fs.ErrPermission // the same, whether there is a file or not
+	}
 	return fs.ErrNotExist
 }
+
+// dropBox is permissions that do not show which files there are.
+func dropBox(p vfs.Permissions) bool { return !p.List && !p.Read && !p.Overwrite }
 
 func create(f access.Flags) func(*access.Session) error {
 	return func(s *access.Session) error {

@@ -22,8 +22,9 @@ type Writer struct {
 	append   bool     // every write goes to the end
 	end      int64    // where that is
 	wrote    bool     // there is something to publish
+	fresh    bool     // it would publish nothing but what the name stands for; see pending.go
 	attr     vfs.Attr // mode and times that were set
-	err      error    // the first
+	err      error    // the first that left the content in doubt; see doubt
 }
 
 // Name is what the client called it, or renamed it to.
@@ -38,17 +39,15 @@ func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
 		off = w.end
 	}
 	w.turn(isWritten)
-	w.wrote = true
+	w.wrote, w.fresh = true, false
 	returned := w.state
 	w.turn(isTorn)
 	n, err := w.up.WriteAt(b, off)
 	w.state = returned
 	w.end = max(w.end, off+int64(n))
 	w.op.event.Bytes += int64(n)
-	if err != nil {
-		err = w.failed("write", err)
-	}
-	return n, err
+	w.doubt(err)
+	return n, w.op.s.told("write", w.Name(), err)
 }
 
 // ReadAt implements [io.ReaderAt]: it reads what Commit would publish now.
@@ -74,10 +73,7 @@ func (w *Writer) Digest(a crypto.Hash) ([]byte, error) {
 
 // SetAttr sets what the published file is to have; see [vfs.Upload].
 func (w *Writer) SetAttr(a vfs.Attr) error {
-	if err := w.setAttr(a); err != nil {
-		return w.failed("fsetstat", err)
-	}
-	return nil
+	return w.op.s.told("fsetstat", w.Name(), w.setAttr(a))
 }
 
 func (w *Writer) setAttr(a vfs.Attr) error {
@@ -89,11 +85,12 @@ func (w *Writer) setAttr(a vfs.Attr) error {
 	err := w.up.SetAttr(a)
 	w.state = returned
 	if err != nil {
+		w.doubt(err)
 		return err
 	}
 	if a.HasSize {
 		w.turn(isWritten)
-		w.end, w.wrote = a.Size, true
+		w.end, w.wrote, w.fresh = a.Size, true, false
 	}
 	if a.HasMode {
 		w.attr.HasMode, w.attr.Mode = true, a.Mode
@@ -105,14 +102,19 @@ func (w *Writer) setAttr(a vfs.Attr) error {
 }
 
 // Sync makes what was written survive a crash of the machine.
-func (w *Writer) Sync() error { return w.op.s.told("fsync", w.Name(), w.up.Sync()) }
+func (w *Writer) Sync() error {
+	err := w.up.Sync()
+	w.doubt(err)
+	return w.op.s.told("fsync", w.Name(), err)
+}
 
-// failed keeps the first error, for the event, and returns what a client reads.
-func (w *Writer) failed(op string, err error) error {
-	if w.err == nil {
+// doubt keeps the first error that left the content in doubt. It is what the
+// event tells, however the client then ends the upload. What fails because the
+// client is gone is no such error.
+func (w *Writer) doubt(err error) {
+	if w.err == nil && w.op.s.ctx.Err() == nil {
 		w.err = err
 	}
-	return w.op.s.told(op, w.Name(), err)
 }
 
 // Commit publishes the upload, unless its name was removed, renamed or published
@@ -198,10 +200,12 @@ func (w *Writer) commit() error {
 		return errors.Join(err, w.up.Abort())
 	}
 	i, err := w.up.Commit(w.ctx)
+	if err == nil || errors.Is(err, vfs.ErrUncertain) {
+		w.overtake() // an older one must not take the place of what may be there
+	}
 	if err != nil {
 		return err
 	}
-	w.overtake()
 	w.op.s.own(w.at, i)
 	return nil
 }
@@ -212,8 +216,11 @@ func (w *Writer) keep() error {
 		return err
 	}
 	end := w.up.Abort
-	if k, ok := vfs.As[vfs.Keeper](w.up); ok && !w.op.s.hidden(w.at.name) {
-		end = k.Keep
+	if !w.op.s.hidden(w.at.name) {
+		end = func() error { return leave(w.up) }
 	}
-	return &vfs.Error{Kind: vfs.ErrCut, Err: end()}
+	if err := end(); w.err == nil {
+		return &vfs.Error{Kind: vfs.ErrCut, Err: err}
+	}
+	return w.err
 }

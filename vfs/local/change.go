@@ -13,21 +13,43 @@ import (
 
 // Rename implements [vfs.Library]. The folder is synced, so that what was renamed
 // stays renamed.
-func (d *Dir) Rename(_ context.Context, old, new string, replace bool) error {
+func (d *Dir) Rename(_ context.Context, old, new string, replace bool) (c vfs.Change, err error) {
 	if err := vfs.CheckName(new); err != nil {
-		return err
+		return c, err
 	}
-	from, err := d.stat(old)
+	f, from, err := d.hold(old)
 	if err != nil {
-		return err
+		return c, err
 	}
+	defer f.Close()
 	if old == new {
-		return nil
+		return vfs.Change{Before: from.public(), After: from.public()}, nil
 	}
 	if err := d.usage.replacing(d, new, func() error { return d.rename(old, from.id, new, replace) }); err != nil {
-		return err
+		return c, err
 	}
-	return d.sync()
+	if err := d.sync(); err != nil {
+		return c, err
+	}
+	return d.changed(f, from, new)
+}
+
+// hold opens a file to look at it before and after a change.
+func (d *Dir) hold(name string) (*os.File, info, error) {
+	if vfs.CheckName(name) != nil {
+		return nil, info{}, vfs.NotExist()
+	}
+	return d.openAs(toHold, name)
+}
+
+// changed is what has become of an open file, which is called name now.
+func (d *Dir) changed(f *os.File, before info, name string) (vfs.Change, error) {
+	after, _, err := statFile(int(f.Fd()), name)
+	if err != nil {
+		return vfs.Change{}, vfs.SystemError("fstat", err)
+	}
+	d.versions.note(after)
+	return vfs.Change{Before: before.public(), After: after.public()}, nil
 }
 
 func (d *Dir) rename(old string, from fileID, new string, replace bool) error {
@@ -98,15 +120,13 @@ func (d *Dir) place(folder int, old, new string, replace bool) error {
 // once: between two looks another upload may publish a file. If there is a file
 // it tells which.
 func (d *Dir) checkTarget(name string, replace bool) (id fileID, err error) {
-	var st unix.Stat_t
-	err = unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	i, regular, err := d.statAt(name)
 	if errors.Is(err, unix.ENOENT) {
 		return id, nil
 	}
 	if err != nil {
 		return id, vfs.SystemError("stat", err)
 	}
-	i, regular := infoOf(name, &st)
 	if !regular {
 		return id, &vfs.Error{Kind: vfs.ErrName, Why: "the name is taken by something that is not a file of the library"}
 	}
@@ -132,13 +152,13 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 }
 
 // SetAttr implements [vfs.Library].
-func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Change, error) {
 	if a.HasSize {
 		return d.resize(ctx, name, a)
 	}
 	f, i, err := d.open(name)
 	if err != nil {
-		return vfs.Info{}, err
+		return vfs.Change{}, err
 	}
 	defer f.Close()
 	changed, err := setAttr(f, i.mode, a)
@@ -146,9 +166,9 @@ func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, e
 		err = vfs.SystemError("fsync", f.Sync())
 	}
 	if err != nil {
-		return vfs.Info{}, err
+		return vfs.Change{}, err
 	}
-	return (&dirFile{File: f, name: name}).Stat()
+	return d.changed(f, i, name)
 }
 
 // errReplaced is the end of a change to a file that another has replaced.
@@ -160,31 +180,32 @@ const maxResizes = 10
 
 // resize publishes the file anew with another size. What another has published
 // meanwhile is not undone: then it starts again from that.
-func (d *Dir) resize(ctx context.Context, name string, a vfs.Attr) (i vfs.Info, err error) {
+func (d *Dir) resize(ctx context.Context, name string, a vfs.Attr) (c vfs.Change, err error) {
 	for range maxResizes {
-		i, err = d.resizeOnce(ctx, name, a)
+		c, err = d.resizeOnce(ctx, name, a)
 		if !errors.Is(err, errReplaced) {
-			return i, err
+			return c, err
 		}
 	}
-	return i, err
+	return c, err
 }
 
-func (d *Dir) resizeOnce(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+func (d *Dir) resizeOnce(ctx context.Context, name string, a vfs.Attr) (c vfs.Change, err error) {
 	base, i, err := d.open(name)
 	if err != nil {
-		return vfs.Info{}, err
+		return c, err
 	}
 	u, err := d.replace(name, base, i, vfs.CreateOptions{})
 	if err != nil {
-		return vfs.Info{}, err
+		return c, err
 	}
-	u.only = i.id
+	u.only, c.Before = i.id, i.public()
 	if err := u.SetAttr(a); err != nil {
 		u.Abort()
-		return vfs.Info{}, err
+		return c, err
 	}
-	return u.Commit(ctx)
+	c.After, err = u.Commit(ctx)
+	return c, err
 }
 
 // setAttr sets mode and times of an open file, and tells whether it had to.

@@ -53,18 +53,19 @@ func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
 		i, err := u.commitAttr(ctx)
 		return i, errors.Join(err, u.Abort())
 	}
-	for _, step := range []func() error{u.content.Fill, u.setAttr, u.sync, u.publish} {
+	for _, step := range []func() error{u.content.Fill, u.setAttr, u.beNew, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
 			return vfs.Info{}, err
 		}
 	}
 	late := u.d.sync()
-	i, err := (&dirFile{File: u.stage.File, name: u.name}).Stat()
+	i, err := (&dirFile{File: u.stage.File, name: u.name}).stat()
+	u.d.versions.note(i)
 	if err := errors.Join(u.d.stages.dropOlder(u.attempt), u.stage.settleName(), u.close()); err != nil {
 		u.d.o.Log.Warn("after a file was published", "name", u.name, "err", err)
 	}
-	return i, uncertain(errors.Join(late, err))
+	return i.public(), uncertain(errors.Join(late, err))
 }
 
 // uncertain is the error of a Commit that has renamed and could not sync that.
@@ -81,7 +82,8 @@ func (u *upload) commitAttr(ctx context.Context) (vfs.Info, error) {
 	if !u.attr.HasMode && !u.attr.HasTimes {
 		return (&dirFile{File: u.base, name: u.name}).Stat()
 	}
-	return u.d.SetAttr(ctx, u.name, u.attr)
+	c, err := u.d.SetAttr(ctx, u.name, u.attr)
+	return c.After, err
 }
 
 func (u *upload) setAttr() error {
@@ -97,11 +99,11 @@ func (u *upload) setAttr() error {
 func (u *upload) publish() error {
 	u.stage.release()
 	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
-	err := u.d.usage.replacing(u.d, u.name, func() error {
+	err := u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), func() error {
 		return u.d.publish(u.stage.name, u.name, replace, u.only)
 	})
 	if err == nil {
-		u.settleUsage(u.content.Size())
+		u.held = amount{}
 	}
 	return err
 }
@@ -129,7 +131,8 @@ func (u *upload) Keep() error {
 	if err != nil || !kept {
 		return errors.Join(err, u.Abort())
 	}
-	u.settleUsage(size)
+	u.d.usage.settle(u.held, size)
+	u.held = amount{}
 	return u.close()
 }
 
@@ -143,16 +146,19 @@ func (u *upload) resumable() int64 {
 	return size
 }
 
-// settleUsage hands the quota that the upload holds on to what it became.
-func (u *upload) settleUsage(size int64) {
-	u.d.usage.settle(u.charged, size)
-	u.charged = 0
-}
-
-// close ends the upload and gives back its descriptors and its quota.
+// close ends the upload and gives back its descriptors and what it holds of limits.
 func (u *upload) close() error {
 	u.done = true
 	u.d.stages.attempts.end(u.attempt)
-	u.d.usage.give(u.charged)
+	u.giveBack()
 	return u.content.Close()
+}
+
+// giveBack gives back what the upload holds of limits.
+func (u *upload) giveBack() {
+	u.d.usage.hold(u.held, amount{}) // never refused
+	u.held = amount{}
+	if u.replaces != (fileID{}) {
+		u.d.usage.returnCredit(u.replaces)
+	}
 }

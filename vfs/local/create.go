@@ -49,13 +49,14 @@ func orNil(u *upload, err error) (vfs.Upload, error) {
 // owner's partial, if there is one and it is wanted.
 func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 	u := d.begin(name, o)
-	u.mode = newMode(o.Mode)
+	u.mode = d.newMode(o.Mode)
 	err := u.resume()
 	if errors.Is(err, fs.ErrNotExist) && o.Create {
 		err = u.startEmpty()
 	}
 	if err != nil {
 		d.stages.attempts.end(u.attempt)
+		u.giveBack()
 		return nil, err
 	}
 	return u, nil
@@ -82,14 +83,17 @@ func (u *upload) resume() error {
 	if err != nil {
 		return err
 	}
-	// The quota counts it already.
-	u.stage, u.charged, u.content = st, size, spool.Resume(st.File, u, size)
-	u.d.usage.pledge(size)
+	// It is counted already.
+	u.stage, u.held, u.content = st, costOf(size), spool.Resume(st.File, u, size)
+	u.d.usage.resume(u.held)
 	return nil
 }
 
 // startEmpty gives the upload an empty stage.
 func (u *upload) startEmpty() (err error) {
+	if err := u.charge(0); err != nil {
+		return err
+	}
 	if u.stage, err = u.d.stages.create(); err != nil {
 		return err
 	}
@@ -110,12 +114,16 @@ func (u *upload) dropUnwanted() error {
 func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (*upload, error) {
 	u := d.begin(name, o)
 	u.mode = vfs.FileMode(i.mode)
+	if o.Base == nil {
+		u.takeCredit(i)
+	}
 	err := u.dropUnwanted()
 	if err == nil {
 		err = u.startEmpty()
 	}
 	if err != nil {
 		d.stages.attempts.end(u.attempt)
+		u.giveBack()
 		base.Close()
 		return nil, err
 	}
@@ -128,9 +136,9 @@ func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (
 }
 
 // newMode is the mode of a file that did not exist.
-func newMode(asked fs.FileMode) fs.FileMode {
+func (d *Dir) newMode(asked fs.FileMode) fs.FileMode {
 	if asked == 0 {
-		return 0o644
+		asked = 0o644
 	}
-	return vfs.FileMode(asked)
+	return vfs.FileMode(asked &^ d.o.Umask)
 }

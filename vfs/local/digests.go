@@ -116,6 +116,7 @@ func (d *Digests) compute(ctx context.Context, f *os.File, key digestKey) ([]byt
 		defer func() { <-d.slots }()
 	case <-ctx.Done():
 	}
+	seeWrites(f)
 	sum, err := vfs.ReadDigest(ctx, f, key.algorithm)
 	if err != nil {
 		return nil, vfs.SystemError("read", err)

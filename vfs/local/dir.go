@@ -1,6 +1,7 @@
 // Package local is a library in a folder of the server's own disk.
 //
 //	dir.go stat.go        Dir: open, describe
+//	versions.go           no version is like another
 //	list.go folder.go     list; reading a folder's names
 //	change.go link.go     rename, remove, set attributes; renaming without replacing
 //	renames.go            what a listing under way is told of renames
@@ -22,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -43,11 +45,16 @@ const (
 // Options configures a local library; the zero value is the default.
 type Options struct {
 	Durability   Durability
-	Quota        int64         // bytes of all files, stages and partials; 0 is no quota
-	MinFreeSpace int64         // bytes of the file system that uploads leave free
-	Partials     *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
-	Digests      *Digests      // remembers the digests of files; nil is to compute them each time
-	Log          *slog.Logger  // warnings and faults; nil discards
+	Quota        int64       // bytes of all files, stages and partials, at least a block each; 0 is no quota
+	MaxFiles     int64       // files, stages and partials; 0 is no limit
+	MinFreeSpace int64       // bytes of the file system that uploads leave free
+	Umask        fs.FileMode // what new files do not get of the mode that is asked for
+	// AllowHardLinks serves files that have another name somewhere and belong to
+	// another user than the server; else they do not exist for clients.
+	AllowHardLinks bool
+	Partials       *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
+	Digests        *Digests      // remembers the digests of files; nil is to compute them each time
+	Log            *slog.Logger  // warnings and faults; nil discards
 }
 
 // Dir is the Library in a local directory, on Unix.
@@ -62,8 +69,9 @@ type Dir struct {
 	stages *stages
 	usage  *usage
 
-	names   nameLock
-	renames renames
+	names    nameLock
+	renames  renames
+	versions versions
 }
 
 // Open opens the directory path as a library and takes it for this process:
@@ -82,13 +90,13 @@ func Open(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open library: %w", err)
 	}
-	stages, err := openStages(dir, &o)
-	if err != nil {
+	d := &Dir{o: o, dir: dir, usage: &usage{limit: amount{o.Quota, o.MaxFiles}}}
+	d.usage.count = d.count
+	if d.stages, err = openStages(dir, &d.o, d.usage); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
-	d := &Dir{o: o, dir: dir, stages: stages, names: nameLock{twoSteps: stages.twoSteps}}
-	d.usage = &usage{quota: o.Quota, count: d.count}
+	d.names.twoSteps = d.stages.twoSteps
 	return d, nil
 }
 
@@ -129,12 +137,14 @@ func (d *Dir) look(name string) (i info, regular bool, err error) {
 	if vfs.CheckName(name) != nil {
 		return info{}, false, nil
 	}
-	var st unix.Stat_t
-	if err := unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return info{}, false, err
-	}
-	i, regular = infoOf(name, &st)
-	return i, regular, nil
+	return d.statAt(name)
+}
+
+// statAt describes what has a name; regular is false for what is not a file of
+// the library.
+func (d *Dir) statAt(name string) (i info, regular bool, err error) {
+	i, regular, err = statAt(d.fd(), name)
+	return i, regular && !d.o.isForeign(i), err
 }
 
 // Open implements [vfs.Library].
@@ -150,22 +160,21 @@ func (d *Dir) open(name string) (*os.File, info, error) {
 	if vfs.CheckName(name) != nil {
 		return nil, info{}, vfs.NotExist()
 	}
-	return openRegular(d.fd(), name)
+	return d.openAs(unix.O_RDONLY|unix.O_NONBLOCK, name)
 }
 
-// openRegular opens a regular file of the folder dir for reading.
-func openRegular(dir int, name string) (*os.File, info, error) {
-	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+// openAs opens a file of the library with flags of open(2).
+func (d *Dir) openAs(flags int, name string) (*os.File, info, error) {
+	fd, err := unix.Openat(d.fd(), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, info{}, vfs.SystemError("open", err)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	i, regular, err := statFile(fd, name)
+	switch {
+	case err != nil:
 		unix.Close(fd)
 		return nil, info{}, vfs.SystemError("fstat", err)
-	}
-	i, regular := infoOf(name, &st)
-	if !regular {
+	case !regular, d.o.isForeign(i):
 		unix.Close(fd)
 		return nil, info{}, vfs.NotExist()
 	}
@@ -195,12 +204,8 @@ func (f *dirFile) Stat() (vfs.Info, error) {
 }
 
 func (f *dirFile) stat() (info, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return info{}, vfs.SystemError("fstat", err)
-	}
-	i, _ := infoOf(f.name, &st)
-	return i, nil
+	i, _, err := statFile(int(f.Fd()), f.name)
+	return i, vfs.SystemError("fstat", err)
 }
 
 // ReadAt implements io.ReaderAt; past the largest offset is past the end.

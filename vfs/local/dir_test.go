@@ -160,7 +160,7 @@ func TestDirPlanted(t *testing.T) {
 		for call, err := range map[string]error{
 			"Stat": statErr, "Open": openErr, "Create over": overErr,
 			"Remove":      d.Remove(ctx, name),
-			"Rename":      d.Rename(ctx, name, "elsewhere", true),
+			"Rename":      failure(d.Rename(ctx, name, "elsewhere", true)),
 			"SetAttr":     failure(d.SetAttr(ctx, name, vfs.Attr{HasMode: true, Mode: 0o777})),
 			"SetAttr len": failure(d.SetAttr(ctx, name, vfs.Attr{HasSize: true})),
 		} {
@@ -174,7 +174,7 @@ func TestDirPlanted(t *testing.T) {
 			}
 		}
 		for _, replace := range []bool{false, true} {
-			if err := d.Rename(ctx, "real", name, replace); !errors.Is(err, vfs.ErrName) {
+			if _, err := d.Rename(ctx, "real", name, replace); !errors.Is(err, vfs.ErrName) {
 				t.Errorf("Rename to %q: %v", name, err)
 			}
 		}
@@ -229,8 +229,42 @@ func TestOpenDirRefuses(t *testing.T) {
 	if err := os.Symlink(t.TempDir(), filepath.Join(linked, ".shelf")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := local.Open(linked, local.Options{}); err == nil {
-		t.Error("a stage folder that is a link was followed")
+	if _, err := local.Open(linked, local.Options{}); err == nil || !strings.Contains(err.Error(), "move it away") {
+		t.Error("a stage folder that is a link was followed, or it is not said what to do:", err)
+	}
+}
+
+// A folder of somebody's that has the name of the stage folder was emptied. It is
+// left as it is, and who starts the server is told what to do.
+func TestOpenDirLeavesOthersFolder(t *testing.T) {
+	for what, make := range map[string]func(folder string) error{
+		"a file": func(folder string) error {
+			return os.WriteFile(filepath.Join(folder, "notes.txt"), []byte("mine"), 0o600)
+		},
+		"a folder": func(folder string) error { return os.Mkdir(filepath.Join(folder, "photos"), 0o700) },
+		"a link":   func(folder string) error { return os.Symlink("x", filepath.Join(folder, "partial-x")) },
+	} {
+		path := t.TempDir()
+		folder := filepath.Join(path, ".shelf")
+		if err := errors.Join(os.Mkdir(folder, 0o755), make(folder)); err != nil {
+			t.Fatal(err)
+		}
+		before := snapshot(t, path)
+		d, err := local.Open(path, local.Options{})
+		if err == nil {
+			d.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "move it away") {
+			t.Errorf("with %s in it: %v", what, err)
+		}
+		if after := snapshot(t, path); after != before {
+			t.Errorf("with %s in it, it was changed from\n%s to\n%s", what, before, after)
+		}
+	}
+	path := t.TempDir()
+	write(t, filepath.Join(path, ".shelf"), "")
+	if _, err := local.Open(path, local.Options{}); err == nil || !strings.Contains(err.Error(), "move it away") {
+		t.Error("with a file of that name:", err)
 	}
 }
 
@@ -242,7 +276,7 @@ func TestOpenDirDiscardsStages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 600 { // more than is read at once
-		write(t, filepath.Join(stages, fmt.Sprint("ORPHAN", i)), "torn")
+		write(t, filepath.Join(stages, strings.Repeat("A", 20)+strings.NewReplacer("0", "X", "1", "Y", "8", "Z", "9", "W").Replace(fmt.Sprintf("%06d", i))), "torn")
 	}
 	reopen(t, path, local.Options{})
 	stagesAre(t, path, 0)
@@ -424,11 +458,17 @@ func age(library string, when time.Time, size int64) error {
 	return err
 }
 
+// block is what the smallest file costs of a quota, in bytes.
+const block = 4 << 10
+
 func TestQuota(t *testing.T) {
-	d, path := openDir(t, local.Options{Quota: 100, Partials: &local.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}})
+	d, path := openDir(t, local.Options{Quota: 100 * block, Partials: &local.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}})
 	full := func(size int64) {
 		t.Helper()
 		u, err := d.Create(t.Context(), "full", create)
+		if errors.Is(err, vfs.ErrNoSpace) {
+			return // not even an empty one
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -440,32 +480,32 @@ func TestQuota(t *testing.T) {
 			t.Fatalf("Commit after that: %v", err)
 		}
 	}
-	put(t, d, "a", 40, create, commit)
-	full(61)
-	put(t, d, "b", 60, create, commit)
+	put(t, d, "a", 40*block, create, commit)
+	full(61 * block)
+	put(t, d, "b", 60*block, create, commit)
 	full(1)
 	if err := d.Remove(t.Context(), "b"); err != nil {
 		t.Fatal(err)
 	}
-	put(t, d, "b", 30, create, commit)
-	put(t, d, "a", 30, vfs.CreateOptions{Create: true, Truncate: true}, commit) // 40 + 30 + 30 at once
-	full(41)
-	put(t, d, "p", 40, create, keep) // a partial counts
+	put(t, d, "b", 30*block, create, commit)
+	put(t, d, "a", 30*block, vfs.CreateOptions{Create: true, Truncate: true}, commit) // 40 + 30 + 30 at once
+	full(41 * block)
+	put(t, d, "p", 40*block, create, keep) // a partial counts
 	full(1)
-	put(t, d, "p", 40, vfs.CreateOptions{}, commit)
+	put(t, d, "p", 40*block, vfs.CreateOptions{}, commit)
 	full(1)
-	if err := d.Rename(t.Context(), "a", "b", true); err != nil {
+	if _, err := d.Rename(t.Context(), "a", "b", true); err != nil {
 		t.Fatal(err)
 	}
-	put(t, d, "c", 30, create, vfs.Upload.Abort)
-	put(t, d, "c", 30, create, commit)
+	put(t, d, "c", 30*block, create, vfs.Upload.Abort)
+	put(t, d, "c", 30*block, create, commit)
 	full(1)
 
 	// Files that were there count, and are seen at the start.
 	d.Close()
 	write(t, filepath.Join(path, "d"), "")
-	d = reopen(t, path, local.Options{Quota: 101})
-	full(2)
+	d = reopen(t, path, local.Options{Quota: 102 * block})
+	full(2 * block)
 	put(t, d, "e", 1, create, commit)
 	full(1)
 }
@@ -515,16 +555,16 @@ func TestSpaceKeepsToLimits(t *testing.T) {
 func TestQuotaOfResumed(t *testing.T) {
 	rules := local.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}
 	d, path := openDir(t, local.Options{Partials: &rules})
-	put(t, d, "p", 40, create, keep)
+	put(t, d, "p", 40*block, create, keep)
 	d.Close()
-	d = reopen(t, path, local.Options{Quota: 100, Partials: &rules})
+	d = reopen(t, path, local.Options{Quota: 100 * block, Partials: &rules})
 	u, err := d.Create(t.Context(), "p", vfs.CreateOptions{Owner: "ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer u.Abort()
-	put(t, d, "a", 60, create, commit)
-	if _, err := u.WriteAt([]byte("x"), 40); !errors.Is(err, vfs.ErrNoSpace) {
+	put(t, d, "a", 60*block, create, commit)
+	if _, err := u.WriteAt([]byte("x"), 40*block); !errors.Is(err, vfs.ErrNoSpace) {
 		t.Error(err)
 	}
 }

@@ -50,7 +50,7 @@ func TestTwoStepRenameAgainstRenameBack(t *testing.T) {
 		var both sync.WaitGroup
 		var back error
 		both.Go(func() { d.Rename(t.Context(), "c", "a", false) })
-		both.Go(func() { back = d.Rename(t.Context(), "a", "c", true) })
+		both.Go(func() { _, back = d.Rename(t.Context(), "a", "c", true) })
 		both.Wait()
 		there := "a"
 		if back == nil {
@@ -77,7 +77,7 @@ func TestTwoStepRenameAgainstPublish(t *testing.T) {
 		publishFile(t, d, "c", "old")
 		var both sync.WaitGroup
 		var moved error
-		both.Go(func() { moved = d.Rename(t.Context(), "c", "a", false) })
+		both.Go(func() { _, moved = d.Rename(t.Context(), "c", "a", false) })
 		both.Go(func() { publishFile(t, d, "c", fmt.Sprint(i)) })
 		both.Wait()
 		at := "c"
@@ -97,10 +97,10 @@ func TestTwoStepRenameKeepsWhatIsThere(t *testing.T) {
 	d, path := openTwoSteps(t)
 	publishFile(t, d, "a", "a")
 	publishFile(t, d, "b", "b")
-	if err := d.Rename(t.Context(), "a", "b", false); !errors.Is(err, fs.ErrExist) {
+	if _, err := d.Rename(t.Context(), "a", "b", false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("renamed over a file: %v", err)
 	}
-	if err := d.Rename(t.Context(), "a", "c", false); err != nil {
+	if _, err := d.Rename(t.Context(), "a", "c", false); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"b": "b", "c": "a"} {
@@ -118,7 +118,7 @@ func TestRenameOfTwoNamesOfOneFile(t *testing.T) {
 	if err := os.Link(filepath.Join(path, "a"), filepath.Join(path, "b")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Rename(t.Context(), "a", "b", true); err != nil {
+	if _, err := d.Rename(t.Context(), "a", "b", true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Stat(t.Context(), "a"); !errors.Is(err, fs.ErrNotExist) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -63,29 +64,22 @@ func (d *Dir) Partial(_ context.Context, owner, name string) (vfs.Info, error) {
 }
 
 func (s *stages) stat(entry string) (info, error) {
-	i, _, err := s.entry(entry)
-	return i, err
-}
-
-// entry describes a file of the folder, and tells how many names it has.
-func (s *stages) entry(name string) (i info, links uint64, err error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(s.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return info{}, 0, vfs.SystemError("stat", err)
+	i, regular, err := statAt(s.fd(), entry)
+	if err != nil {
+		return info{}, vfs.SystemError("stat", err)
 	}
-	i, regular := infoOf(name, &st)
 	if !regular {
-		return info{}, 0, vfs.NotExist()
+		return info{}, vfs.NotExist()
 	}
-	return i, uint64(st.Nlink), nil
+	return i, nil
 }
 
 // isResumable tells whether a partial may be resumed: it has not expired, and it
 // has no other name. With a second one, which a power cut can bring back, it is
 // a published file too, which must not change.
 func (s *stages) isResumable(entry string) bool {
-	i, links, err := s.entry(entry)
-	return err == nil && links == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
+	i, err := s.stat(entry)
+	return err == nil && i.links == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
 }
 
 // takePartial makes a partial a stage again; two sessions cannot both have it.
@@ -120,7 +114,7 @@ func (s *stages) claim(st *stage) error {
 	if err != nil {
 		return err
 	}
-	if i, links, err := s.entry(st.name); err != nil || i.id != open.id || links != 1 {
+	if i, err := s.stat(st.name); err != nil || i.id != open.id || i.links != 1 {
 		return vfs.NotExist()
 	}
 	return st.rename(stageName())
@@ -148,11 +142,15 @@ func (s *stages) dropOlder(mine attempt) error {
 
 // removePartial tells whether there was one.
 func (s *stages) removePartial(entry string) (bool, error) {
-	err := unix.Unlinkat(s.fd(), entry, 0)
-	if errors.Is(err, unix.ENOENT) {
+	i, err := s.stat(entry)
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, vfs.SystemError("drop a partial", err)
+	if err := unix.Unlinkat(s.fd(), entry, 0); err != nil {
+		return false, vfs.SystemError("drop a partial", err)
+	}
+	s.usage.removed(i.size)
+	return true, nil
 }
 
 // keep makes the first size bytes of the stage its owner's partial. They are
@@ -183,7 +181,15 @@ func (s *stages) makePartial(stage, entry string) error {
 	if err := s.makeRoom(entry); err != nil {
 		return err
 	}
-	return vfs.SystemError("keep a partial", unix.Renameat(s.fd(), stage, s.fd(), entry))
+	old, err := s.stat(entry)
+	replaces := err == nil
+	if err := unix.Renameat(s.fd(), stage, s.fd(), entry); err != nil {
+		return vfs.SystemError("keep a partial", err)
+	}
+	if replaces {
+		s.usage.removed(old.size)
+	}
+	return nil
 }
 
 // makeRoom removes an account's oldest partials until the one called entry may
@@ -207,6 +213,7 @@ func (s *stages) makeRoom(entry string) error {
 		if err := unix.Unlinkat(s.fd(), all[0].name, 0); err != nil {
 			return vfs.SystemError("remove a partial", err)
 		}
+		s.usage.removed(all[0].size)
 		all = all[1:]
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 // A file that was there all the time is listed, under its old name or its new
 // one, when it is renamed while a listing is under way.
 func TestListMissesNoRenamedFile(t *testing.T) {
-	renameByUs := func(d *local.Dir, _, old, new string) error { return d.Rename(t.Context(), old, new, false) }
+	renameByUs := func(d *local.Dir, _, old, new string) error { return failure(d.Rename(t.Context(), old, new, false)) }
 	renameByOthers := func(_ *local.Dir, path, old, new string) error {
 		return os.Rename(filepath.Join(path, old), filepath.Join(path, new))
 	}
@@ -90,7 +90,7 @@ func TestListNamesOnce(t *testing.T) {
 		}
 		listed := listAndDo(t, d, 1+round, func(listed map[string]int) error {
 			for name := range listed {
-				return d.Rename(t.Context(), firstUnlisted(listed, files), name, true)
+				return failure(d.Rename(t.Context(), firstUnlisted(listed, files), name, true))
 			}
 			return nil
 		})

@@ -253,7 +253,7 @@ func TestSyncedThenAnotherIsPublishedAndMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	anew := begin(t, d, "f", "new", vfs.CreateOptions{})
-	if err := errors.Join(commit(anew), d.Rename(t.Context(), "f", "g", false)); err != nil {
+	if err := errors.Join(commit(anew), failure(d.Rename(t.Context(), "f", "g", false))); err != nil {
 		t.Fatal(err)
 	}
 	d.Close()

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"golang.org/x/sys/unix"
@@ -14,38 +13,109 @@ import (
 // the file system is asked once in a while and not at every packet.
 const roomStep = 1 << 20
 
-// Grow implements [spool.Owner]. It refuses an end past a limit or past the room
+// Write implements [spool.Owner]. It refuses an end past a limit or past the room
 // there is: early, so that a client learns it before it has sent everything, and
-// no sparse file passes.
-func (u *upload) Grow(end int64) error {
-	if u.o.MaxSize > 0 && end > u.o.MaxSize {
-		return &vfs.Error{Kind: vfs.ErrTooLarge, Why: fmt.Sprintf("files are limited to %d bytes here", u.o.MaxSize)}
+// no sparse file passes. Room that a size was given for may be gone by the time
+// that it is written.
+func (u *upload) Write(off, end int64) error {
+	size := u.content.Size()
+	if err := u.checkSize(end); err != nil {
+		return err
 	}
-	if size := u.content.Size(); end > max(size, u.roomUntil) {
+	if err := u.reserve(max(end-max(0, off), end-size)); err != nil {
+		return err
+	}
+	if err := u.charge(max(end, size)); err != nil {
+		return err
+	}
+	return u.changes(off)
+}
+
+// Resize implements [spool.Owner].
+func (u *upload) Resize(size int64) error {
+	now := u.content.Size()
+	if err := u.checkSize(size); err != nil {
+		return err
+	}
+	if size > now {
+		if err := u.hasRoom(size - now); err != nil {
+			return err
+		}
+	}
+	if err := u.charge(size); err != nil {
+		return err
+	}
+	if size >= now {
+		return nil
+	}
+	return u.changes(size)
+}
+
+// Copy implements [spool.Owner]. Many file systems share the blocks, so that the
+// disk is asked only where some of it is to be left free.
+func (u *upload) Copy(n int64) error {
+	if u.d.o.MinFreeSpace <= 0 {
+		return nil
+	}
+	return u.hasRoom(n)
+}
+
+// checkSize refuses a file past the account's limit.
+func (u *upload) checkSize(size int64) error {
+	if u.o.MaxSize > 0 && size > u.o.MaxSize {
+		return vfs.FileTooLarge(u.o.MaxSize)
+	}
+	return nil
+}
+
+// reserve takes n bytes of the room that was found, and looks for more when that
+// is used up.
+func (u *upload) reserve(n int64) error {
+	if n > u.room {
 		room, err := u.d.room()
 		if err != nil {
 			return err
 		}
-		if end-size > room {
-			return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the server's disk has no room for a file of that size"}
+		if n > room {
+			return noRoom()
 		}
-		u.roomUntil = min(size+room, end+roomStep)
+		u.room = min(room, n+roomStep)
 	}
-	return u.charge(end)
+	u.room -= n
+	return nil
 }
 
-// charge takes what the upload will hold of the library's quota. The base is
-// charged too once something is written: until Commit there are two files.
-func (u *upload) charge(end int64) error {
-	need := max(end, u.content.Size()) - u.charged
-	if need <= 0 {
+// hasRoom looks whether the disk has room for n bytes.
+func (u *upload) hasRoom(n int64) error {
+	room, err := u.d.room()
+	if err == nil && n > room {
+		return noRoom()
+	}
+	return err
+}
+
+func noRoom() error {
+	return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the server's disk has no room for a file of that size"}
+}
+
+// charge has the upload hold what a file of that size costs.
+func (u *upload) charge(size int64) error {
+	want := costOf(size).minus(u.credit).orNothing()
+	if want == u.held {
 		return nil
 	}
-	if err := u.d.usage.take(need); err != nil {
+	if err := u.d.usage.hold(u.held, want); err != nil {
 		return err
 	}
-	u.charged += need
+	u.held = want
 	return nil
+}
+
+// takeCredit has the upload be charged less what the file takes that it replaces.
+func (u *upload) takeCredit(i info) {
+	if credit, ok := u.d.usage.credit(i); ok {
+		u.credit, u.replaces = credit, i.id
+	}
 }
 
 // room is how many bytes uploads can still take of the disk.
@@ -65,16 +135,21 @@ func (d *Dir) Space(context.Context) (vfs.SpaceInfo, error) {
 		return s, err
 	}
 	s.Available -= min(s.Available, blocks(s, d.o.MinFreeSpace))
-	if d.o.Quota <= 0 {
+	if !d.usage.counts() {
 		return s, nil
 	}
 	left, err := d.usage.left()
 	if err != nil {
 		return s, err
 	}
-	s.Blocks = min(s.Blocks, blocks(s, d.o.Quota))
-	s.Free = min(s.Free, uint64(left)/s.BlockSize)
-	s.Available = min(s.Available, s.Free)
+	if d.o.Quota > 0 {
+		s.Blocks = min(s.Blocks, blocks(s, d.o.Quota))
+		s.Free = min(s.Free, uint64(left.bytes)/s.BlockSize)
+		s.Available = min(s.Available, s.Free)
+	}
+	if d.o.MaxFiles > 0 {
+		s.Files, s.FreeFiles = uint64(d.o.MaxFiles), min(s.FreeFiles, uint64(left.files))
+	}
 	return s, nil
 }
 

@@ -125,9 +125,9 @@ func (s *stages) recover(saved []savedName, library int) error {
 // name says, and of several for one partial, which a power cut can leave, it is
 // the latest.
 func (s *stages) isLatest(n savedName, saved []savedName) bool {
-	mine, links, err := s.entry(n.entry)
-	return err == nil && links == 1 && mine.size >= n.size && !slices.ContainsFunc(saved, func(other savedName) bool {
-		i, _, err := s.entry(other.entry)
+	mine, err := s.stat(n.entry)
+	return err == nil && mine.links == 1 && mine.size >= n.size && !slices.ContainsFunc(saved, func(other savedName) bool {
+		i, err := s.stat(other.entry)
 		return other.partial == n.partial && other.entry != n.entry && err == nil && i.mtime.After(mine.mtime)
 	})
 }

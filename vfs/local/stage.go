@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,7 @@ const stageFolder = ".shelf"
 type stages struct {
 	folder   *os.File
 	o        *Options
+	usage    *usage
 	attempts attempts
 	twoSteps bool // renameat2 cannot rename without replacing here
 }
@@ -34,7 +36,7 @@ type stages struct {
 // openStages makes the stage folder of a library if need be, takes it for this
 // process, and discards what a crash left: which parts of such a stage were
 // written is not known, unless it was saved.
-func openStages(library *os.File, o *Options) (*stages, error) {
+func openStages(library *os.File, o *Options, u *usage) (*stages, error) {
 	lib := int(library.Fd())
 	if err := unix.Mkdirat(lib, stageFolder, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("make the stage folder %s: %w (the library must be writable by the server)", stageFolder, err)
@@ -44,15 +46,45 @@ func openStages(library *os.File, o *Options) (*stages, error) {
 		return nil, fmt.Errorf("sync the library: %w", err)
 	}
 	fd, err := unix.Openat(lib, stageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EMLINK):
+		return nil, errors.New(stageFolder + " is a link or a file; " + moveAway)
+	case err != nil:
 		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
 	}
-	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), o: o}
+	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), o: o, usage: u}
 	if err := s.take(lib); err != nil {
 		s.folder.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// moveAway is what to do about something else that has the stage folder's name.
+const moveAway = "shelfd keeps uploads under way in a folder of that name: move it away, and start again"
+
+// checkOurs refuses a folder in which there is something that no server has put
+// there: it is somebody's, and would be emptied.
+func (s *stages) checkOurs() error {
+	for e, err := range folderEntries(s.fd()) {
+		if err != nil {
+			return fmt.Errorf("read the stage folder: %w", err)
+		}
+		_, regular, err := statAt(s.fd(), e.name)
+		if err != nil || !regular || !isStageName(e.name) {
+			return fmt.Errorf("%s holds %q, which is no upload; %s", stageFolder, e.name, moveAway)
+		}
+	}
+	return nil
+}
+
+// isStageName tells whether a name is one that this package gives: a stage has a
+// [rand.Text].
+func isStageName(name string) bool {
+	if isPartial(name) || strings.HasPrefix(name, savedPrefix) {
+		return true
+	}
+	return len(name) == len(rand.Text()) && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
 // take locks the folder against a second server, which would discard our
@@ -63,6 +95,9 @@ func (s *stages) take(library int) error {
 			return errors.New("another shelfd serves it; stop that one first, or serve another folder")
 		}
 		return fmt.Errorf("lock the stage folder: %w", err)
+	}
+	if err := s.checkOurs(); err != nil {
+		return err
 	}
 	if err := unix.Fchmod(s.fd(), 0o700); err != nil {
 		return fmt.Errorf("close the stage folder to others: %w", err)

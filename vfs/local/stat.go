@@ -2,6 +2,7 @@ package local
 
 import (
 	"io/fs"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,36 +18,55 @@ type info struct {
 	mode  fs.FileMode
 	mtime time.Time
 	id    fileID
+	born  unix.Timespec // zero where the file system does not tell
+	ctime unix.Timespec
+	links uint64
+	uid   uint32 // whose it is
 }
 
-// fileID tells files apart: each upload is a file of its own.
+// fileID tells the files apart that exist at the same time.
 type fileID struct{ dev, ino uint64 }
 
-// state is what the Version of a file in a folder is made of: which file it is,
-// and all that a change of its content or its attributes changes.
+// state is what the Version of a file in a folder is made of. An inode number is
+// used again soon after its file was removed. The times of birth and of the last
+// change, which no program can set, tell the new file from the old one; see
+// versions.
 type state struct {
-	id    fileID
-	size  int64
-	mode  fs.FileMode
-	mtime int64 // nanoseconds since 1970
+	id          fileID
+	born, ctime unix.Timespec
+	size        int64
+	mode        fs.FileMode
+	mtime       int64 // nanoseconds since 1970
+}
+
+// isForeign tells of a regular file whether it may be one from elsewhere on the
+// disk: it has another name, and is not the server's. Who may make links in the
+// folder would otherwise have the server show, or chmod, a file that they may not
+// open themselves.
+func (o *Options) isForeign(i info) bool {
+	return i.links > 1 && i.uid != uint32(os.Geteuid()) && !o.AllowHardLinks
 }
 
 // public is the description that the contract asks for.
 func (i info) public() vfs.Info {
 	return vfs.Info{
 		Name: i.name, Size: i.size, Mode: i.mode, ModTime: i.mtime,
-		Version: vfs.VersionOf(state{i.id, i.size, i.mode, i.mtime.UnixNano()}),
+		Version: vfs.VersionOf(state{i.id, i.born, i.ctime, i.size, i.mode, i.mtime.UnixNano()}),
 	}
 }
 
-// infoOf reads a stat(2) result; ok is false for all but regular files.
-func infoOf(name string, st *unix.Stat_t) (i info, ok bool) {
+// infoOf reads a stat(2) result, which has no time of birth on every system;
+// regular is false for all but regular files.
+func infoOf(name string, st *unix.Stat_t) (i info, regular bool) {
 	i = info{
 		name:  name,
 		size:  st.Size,
 		mode:  fs.FileMode(st.Mode) & fs.ModePerm,
 		mtime: time.Unix(st.Mtim.Unix()),
 		id:    fileID{uint64(st.Dev), st.Ino},
+		ctime: st.Ctim,
+		links: uint64(st.Nlink),
+		uid:   st.Uid,
 	}
 	return i, uint32(st.Mode)&unix.S_IFMT == unix.S_IFREG
 }

@@ -10,19 +10,21 @@ import (
 
 // upload is a file in the making: a stage over the file that it replaces.
 type upload struct {
-	d         *Dir
-	name      string
-	o         vfs.CreateOptions
-	attempt   attempt
-	stage     *stage
-	content   *spool.File // what was written to the stage, over base
-	base      *os.File    // the version the upload starts from, or nil
-	only      fileID      // if set, it publishes only over this file
-	mode      fs.FileMode
-	attr      vfs.Attr // mode and times to set at Commit
-	roomUntil int64    // offset up to which the disk was found to have room
-	charged   int64    // bytes of the quota it holds
-	done      bool
+	d        *Dir
+	name     string
+	o        vfs.CreateOptions
+	attempt  attempt
+	stage    *stage
+	content  *spool.File // what was written to the stage, over base
+	base     *os.File    // the version the upload starts from, or nil
+	only     fileID      // if set, it publishes only over this file
+	mode     fs.FileMode
+	attr     vfs.Attr // mode and times to set at Commit
+	room     int64    // bytes that the disk was found to have room for
+	held     amount   // what it is charged
+	credit   amount   // what it need not be charged, as replaces is counted
+	replaces fileID   // zero is none
+	done     bool
 }
 
 // WriteAt implements [vfs.Upload].
@@ -105,9 +107,9 @@ func (u *upload) Rename(new string, replace bool) error {
 	return nil
 }
 
-// Change implements [spool.Owner]: what was saved is about to change. What lies
-// before that stays saved, if it is worth it.
-func (u *upload) Change(off int64) error {
+// changes is called when bytes from off on are about to change, which may have
+// been saved. What lies before that stays saved, if it is worth it.
+func (u *upload) changes(off int64) error {
 	if off >= u.stage.saved.Load() {
 		return nil
 	}

@@ -8,51 +8,92 @@ import (
 	"shelf/vfs"
 )
 
-// usage is how many bytes a library holds, where it has a quota. Files that
-// others put into the folder are seen when it is counted: at the first upload,
-// before an upload is refused and when it is asked what is left, at most once a
-// minute.
+// usage is the ledger of a library with a limit: how many bytes and files it holds.
+// All that makes it grow is charged here before it happens: a write, a new size, a
+// copy, a partial that is gone on with. An upload is charged what its file will be,
+// less the file that it replaces, and gets back what it does not need.
+//
+// Files that others put into the folder are seen when it is counted: at the first
+// upload, before an upload is refused and when it is asked what is left, at most
+// once a minute.
 type usage struct {
-	quota int64 // bytes; 0 is no quota, and then nothing is counted
-	count func() (int64, error)
+	limit amount // of each, 0 is no limit; without any nothing is counted
+	count func() (amount, error)
 
-	mu      sync.Mutex // guards what follows, and is held while a file is replaced
-	used    int64      // bytes of files, stages and partials
-	pledged int64      // bytes of used that uploads hold
-	counted time.Time
+	mu       sync.Mutex // guards what follows, and is held while a file is replaced
+	used     amount     // files, stages and partials
+	pledged  amount     // what of used uploads hold
+	replaced map[fileID]bool
+	counted  time.Time
 }
+
+// amount is what files take.
+type amount struct{ bytes, files int64 }
+
+// minCost is what the smallest file costs, in bytes: a block of the disk.
+const minCost = 4 << 10
+
+// costOf is what a file costs.
+func costOf(size int64) amount { return amount{max(size, minCost), 1} }
+
+func (a amount) plus(b amount) amount  { return amount{a.bytes + b.bytes, a.files + b.files} }
+func (a amount) minus(b amount) amount { return amount{a.bytes - b.bytes, a.files - b.files} }
+
+// orNothing is the amount without what is negative of it.
+func (a amount) orNothing() amount { return amount{max(0, a.bytes), max(0, a.files)} }
 
 // recount is how old a count may be when an upload is refused.
 const recount = time.Minute
 
-// take charges n bytes or refuses them.
-func (u *usage) take(n int64) error {
-	if u.quota <= 0 {
+func (u *usage) counts() bool { return u.limit != amount{} }
+
+// hold changes what an upload holds from old to want, or refuses that.
+func (u *usage) hold(old, want amount) error {
+	if !u.counts() {
 		return nil
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if n > u.quota-u.used || u.counted.IsZero() {
+	more := want.minus(old)
+	if err := u.allow(more); err != nil {
+		return err
+	}
+	u.used, u.pledged = u.used.plus(more), u.pledged.plus(more)
+	return nil
+}
+
+// allow refuses what passes a limit; mu is held. What makes nothing larger is
+// never refused.
+func (u *usage) allow(more amount) error {
+	if more.orNothing() == (amount{}) {
+		return nil
+	}
+	if u.refusal(more) != nil || u.counted.IsZero() {
 		if err := u.refresh(); err != nil {
 			return err
 		}
 	}
-	if n > u.quota-u.used {
+	return u.refusal(more)
+}
+
+func (u *usage) refusal(more amount) error {
+	switch {
+	case u.limit.bytes > 0 && more.bytes > 0 && more.bytes > u.limit.bytes-u.used.bytes:
 		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the library's quota is used up"}
+	case u.limit.files > 0 && more.files > 0 && more.files > u.limit.files-u.used.files:
+		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the library has as many files as it may have"}
 	}
-	u.used += n
-	u.pledged += n
 	return nil
 }
 
-// left is how many bytes can still be charged.
-func (u *usage) left() (int64, error) {
+// left is how much can still be charged, of what is limited.
+func (u *usage) left() (amount, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if err := u.refresh(); err != nil {
-		return 0, err
+		return amount{}, err
 	}
-	return max(0, u.quota-u.used), nil
+	return u.limit.minus(u.used).orNothing(), nil
 }
 
 // refresh counts anew unless that was done lately; mu is held.
@@ -60,77 +101,112 @@ func (u *usage) refresh() error {
 	if time.Since(u.counted) < recount {
 		return nil
 	}
-	used, err := u.count()
+	found, err := u.count()
 	if err != nil {
 		return err
 	}
-	u.used, u.counted = used+u.pledged, time.Now()
+	u.used, u.counted = found.plus(u.pledged), time.Now()
 	return nil
 }
 
-// give returns n bytes that were charged.
-func (u *usage) give(n int64) {
-	if u.quota <= 0 || n == 0 {
+// credit is what an upload need not be charged, since its file will take the place
+// of one that is counted. Of several uploads over one file the first has it: while
+// they go on there are as many files on the disk.
+func (u *usage) credit(i info) (amount, bool) {
+	if !u.counts() {
+		return amount{}, false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.replaced[i.id] {
+		return amount{}, false
+	}
+	if u.replaced == nil {
+		u.replaced = make(map[fileID]bool)
+	}
+	u.replaced[i.id] = true
+	return costOf(i.size), true
+}
+
+// returnCredit lets another upload have the credit of a file.
+func (u *usage) returnCredit(id fileID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.replaced, id)
+}
+
+// resume is told that an upload holds what was a partial.
+func (u *usage) resume(held amount) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.pledged = u.pledged.plus(held)
+}
+
+// settle turns what an upload holds into a partial of size bytes.
+func (u *usage) settle(held amount, size int64) {
+	if !u.counts() {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.used -= n
-	u.pledged -= n
+	u.used, u.pledged = u.used.plus(costOf(size)).minus(held), u.pledged.minus(held)
 }
 
-// pledge marks n bytes of a partial as held by an upload again.
-func (u *usage) pledge(n int64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.pledged += n
-}
-
-// settle turns n charged bytes into size bytes of a file or partial.
-func (u *usage) settle(n, size int64) {
-	if u.quota <= 0 {
+// removed is told that a file of size bytes has gone.
+func (u *usage) removed(size int64) {
+	if !u.counts() {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.used += size - n
-	u.pledged -= n
+	u.used = u.used.minus(costOf(size))
 }
 
-// replacing runs do, which removes or replaces the file of that name, and
-// takes its bytes off.
+// replacing runs do, which removes or replaces the file of that name, and takes
+// that off.
 func (u *usage) replacing(d *Dir, name string, do func() error) error {
-	if u.quota <= 0 {
+	return u.publishing(d, name, amount{}, amount{}, do)
+}
+
+// publishing runs do, which puts a file of this cost, of which held is charged, in
+// the place of the one of that name. It is refused if it takes more than there is:
+// the file that the upload had the credit of may have gone.
+func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() error) error {
+	if !u.counts() {
 		return do()
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	old, err := d.stat(name)
+	more := cost.minus(held)
+	if old, err := d.stat(name); err == nil {
+		more = more.minus(costOf(old.size))
+	}
+	if err := u.allow(more); err != nil {
+		return err
+	}
 	if err := do(); err != nil {
 		return err
 	}
-	if err == nil {
-		u.used -= old.size
-	}
+	u.used, u.pledged = u.used.plus(more), u.pledged.minus(held)
 	return nil
 }
 
 // count adds up the library's files and partials. Stages of open uploads are
 // charged as they grow.
-func (d *Dir) count() (n int64, err error) {
+func (d *Dir) count() (all amount, err error) {
 	for i, err := range d.List(context.Background()) {
 		if err != nil {
-			return 0, err
+			return all, err
 		}
-		n += i.Size
+		all = all.plus(costOf(i.Size))
 	}
 	for name, err := range folderNames(d.stages.fd()) {
 		if err != nil {
-			return 0, vfs.SystemError("count", err)
+			return all, vfs.SystemError("count", err)
 		}
 		if i, err := d.stages.stat(name); err == nil && isPartial(name) {
-			n += i.size
+			all = all.plus(costOf(i.size))
 		}
 	}
-	return n, nil
+	return all, nil
 }

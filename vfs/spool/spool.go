@@ -27,14 +27,15 @@ type Base interface {
 	io.Closer
 }
 
-// Owner is told by a File what is about to happen. An error refuses it.
+// Owner is asked by a File before anything happens: limits, quota and the room on
+// the disk are looked at here. An error refuses it. All are in bytes.
 type Owner interface {
-	// Grow is asked before the upload ends at end, in bytes: limits, quota and
-	// the room on the disk are looked at here.
-	Grow(end int64) error
-	// Change is told before bytes from off on change that may have been written
-	// before, or go.
-	Change(off int64) error
+	// Write is asked before the bytes from off to end are written.
+	Write(off, end int64) error
+	// Resize is asked before the upload gets another length.
+	Resize(size int64) error
+	// Copy is asked before n bytes of the base are copied.
+	Copy(n int64) error
 }
 
 // File is an upload in the making. It belongs to one goroutine.
@@ -113,10 +114,7 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	if off < 0 || end < 0 {
 		end = math.MaxInt64
 	}
-	if err := f.owner.Grow(end); err != nil {
-		return 0, f.Fail(err)
-	}
-	if err := f.owner.Change(off); err != nil {
+	if err := f.owner.Write(off, end); err != nil {
 		return 0, f.Fail(err)
 	}
 	n, err := f.disk.WriteAt(p, off)
@@ -144,13 +142,10 @@ func (f *File) Truncate(size int64) error {
 }
 
 func (f *File) truncate(size int64) error {
-	if err := f.owner.Grow(size); err != nil {
+	if err := f.owner.Resize(size); err != nil {
 		return err
 	}
 	if size < f.size {
-		if err := f.owner.Change(size); err != nil {
-			return err
-		}
 		// Stale bytes past the end must not come back if it grows again.
 		if err := f.disk.Truncate(min(size, f.diskEnd())); err != nil {
 			return vfs.SystemError("truncate", err)

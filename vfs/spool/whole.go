@@ -17,6 +17,9 @@ func (f *File) Fill() error {
 			if written {
 				continue
 			}
+			if err := f.owner.Copy(span.end - span.off); err != nil {
+				return err
+			}
 			if err := copyRange(f.disk, f.base, span); err != nil {
 				return vfs.SystemError("copy", err)
 			}

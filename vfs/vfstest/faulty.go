@@ -119,9 +119,9 @@ func (f *Faulty) Create(ctx context.Context, name string, o vfs.CreateOptions) (
 }
 
 // Rename implements [vfs.Library].
-func (f *Faulty) Rename(ctx context.Context, old, new string, replace bool) error {
+func (f *Faulty) Rename(ctx context.Context, old, new string, replace bool) (vfs.Change, error) {
 	if err := f.call(Rename); err != nil {
-		return err
+		return vfs.Change{}, err
 	}
 	return f.Library.Rename(ctx, old, new, replace)
 }
@@ -135,9 +135,9 @@ func (f *Faulty) Remove(ctx context.Context, name string) error {
 }
 
 // SetAttr implements [vfs.Library].
-func (f *Faulty) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+func (f *Faulty) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Change, error) {
 	if err := f.call(SetAttr); err != nil {
-		return vfs.Info{}, err
+		return vfs.Change{}, err
 	}
 	return f.Library.SetAttr(ctx, name, a)
 }

@@ -55,7 +55,7 @@ func (v *version) info(name string) vfs.Info {
 	}
 }
 
-func notExist() error { return &vfs.Error{Kind: fs.ErrNotExist} }
+func notExist() error { return vfs.NotExist() }
 func exists() error   { return &vfs.Error{Kind: fs.ErrExist} }
 
 func (m *Memory) get(ctx context.Context, name string) (*version, error) {
@@ -107,27 +107,25 @@ func (m *Memory) Open(ctx context.Context, name string) (vfs.File, error) {
 }
 
 // Rename implements [vfs.Library].
-func (m *Memory) Rename(ctx context.Context, old, new string, replace bool) error {
+func (m *Memory) Rename(ctx context.Context, old, new string, replace bool) (c vfs.Change, err error) {
 	if err := vfs.CheckName(new); err != nil {
-		return err
+		return c, err
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return c, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	v := m.files[old]
 	switch {
 	case v == nil:
-		return notExist()
-	case old == new:
-		return nil
-	case m.files[new] != nil && !replace:
-		return exists()
+		return c, notExist()
+	case old != new && m.files[new] != nil && !replace:
+		return c, exists()
 	}
-	m.files[new] = v
 	delete(m.files, old)
-	return nil
+	m.files[new] = v
+	return vfs.Change{Before: v.info(old), After: v.info(new)}, nil
 }
 
 func (m *Memory) publish(name string, v *version, replace bool) error {
@@ -155,24 +153,26 @@ func (m *Memory) Remove(ctx context.Context, name string) error {
 }
 
 // SetAttr implements [vfs.Library].
-func (m *Memory) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Info, error) {
+func (m *Memory) SetAttr(ctx context.Context, name string, a vfs.Attr) (c vfs.Change, err error) {
 	v, err := m.get(ctx, name)
 	if err != nil {
-		return vfs.Info{}, err
+		return c, err
 	}
+	c.Before = v.info(name)
 	if !a.HasSize {
 		changed := *v
 		changed.set(a)
-		return changed.info(name), m.publish(name, &changed, true)
+		c.After = changed.info(name)
+		return c, m.publish(name, &changed, true)
 	}
 	u, err := m.Create(ctx, name, vfs.CreateOptions{})
 	if err == nil {
 		err = u.SetAttr(a)
 	}
-	if err != nil {
-		return vfs.Info{}, err
+	if err == nil {
+		c.After, err = u.Commit(ctx)
 	}
-	return u.Commit(ctx)
+	return c, err
 }
 
 // Partial implements [vfs.Resume].
@@ -401,7 +401,8 @@ func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
 	case !u.same:
 		return v.info(u.name), u.m.publish(u.name, &v, !u.o.NoReplace && !(u.o.Create && u.o.Exclusive))
 	case u.attr.HasMode || u.attr.HasTimes:
-		return u.m.SetAttr(ctx, u.name, u.attr)
+		c, err := u.m.SetAttr(ctx, u.name, u.attr)
+		return c.After, err
 	}
 	return v.info(u.name), nil
 }

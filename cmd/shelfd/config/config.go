@@ -58,7 +58,9 @@ type Settings struct {
 
 	Durability         Durability `toml:"durability" default:"fsync" doc:"when an upload is acknowledged: with fsync once it is on disk, with none at once"`
 	Quota              Size       `toml:"quota" default:"0" doc:"the most that files, uploads and partials of a library may take; 0 is no quota"`
+	MaxFiles           uint32     `toml:"max_files" default:"0" doc:"the most files, uploads and partials that a library may have; 0 is no limit"`
 	MinFreeSpace       Size       `toml:"min_free_space" default:"0" doc:"what uploads leave free on the disk"`
+	AllowHardLinks     bool       `toml:"allow_hard_links" default:"false" doc:"whether to serve files of other users that have a second name (hard links)"`
 	MaxFileSize        Size       `toml:"max_file_size" default:"0" doc:"the largest file that can be uploaded; 0 is no limit"`
 	MaxOpenFiles       Count      `toml:"max_open_files" default:"256" doc:"files that a session may have open at once"`
 	PartialMinSize     Size       `toml:"partial_min_size" default:"1MiB" doc:"keep the beginning of an upload that was cut from this size on"`
@@ -98,8 +100,11 @@ type Library struct {
 	Path         string      `toml:"path" doc:"the directory to serve; it must be set"`
 	Durability   *Durability `toml:"durability" unset:"as at the top" doc:"durability of this library"`
 	Quota        *Size       `toml:"quota" unset:"as at the top" doc:"quota of this library"`
+	MaxFiles     *uint32     `toml:"max_files" unset:"as at the top" doc:"max_files of this library"`
 	MinFreeSpace *Size       `toml:"min_free_space" unset:"as at the top" doc:"min_free_space of this library"`
 	MaxFileSize  *Size       `toml:"max_file_size" unset:"as at the top" doc:"max_file_size of this library"`
+
+	AllowHardLinks *bool `toml:"allow_hard_links" unset:"as at the top" doc:"allow_hard_links of this library"`
 }
 
 // Account is a table [accounts.NAME].

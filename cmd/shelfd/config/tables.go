@@ -19,12 +19,15 @@ func (s Settings) AllLibraries() map[string]Library {
 			Path:         l.Path,
 			Durability:   First(l.Durability, &s.Durability),
 			Quota:        First(l.Quota, &s.Quota),
+			MaxFiles:     First(l.MaxFiles, &s.MaxFiles),
 			MinFreeSpace: First(l.MinFreeSpace, &s.MinFreeSpace),
 			MaxFileSize:  First(l.MaxFileSize, &s.MaxFileSize),
+
+			AllowHardLinks: First(l.AllowHardLinks, &s.AllowHardLinks),
 		}
 	}
 	if len(all) == 0 {
-		all[onlyLibrary] = Library{s.Library, &s.Durability, &s.Quota, &s.MinFreeSpace, &s.MaxFileSize}
+		all[onlyLibrary] = Library{s.Library, &s.Durability, &s.Quota, &s.MaxFiles, &s.MinFreeSpace, &s.MaxFileSize, &s.AllowHardLinks}
 	}
 	return all
 }

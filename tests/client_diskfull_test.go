@@ -1,0 +1,99 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDiskFullIsRecorded: the event of an upload that did not fit says so, for
+// whatever client. Of those that end the session at the first error, shelf
+// among them, it said that they had cut the upload short.
+func TestDiskFullIsRecorded(t *testing.T) {
+	dir := t.TempDir()
+	library, large := filepath.Join(dir, "library"), filepath.Join(dir, "large")
+	must(t, os.Mkdir(library, 0o755))
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", library).CombinedOutput(); err != nil {
+		t.Skipf("no file system can be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", library).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	s, err := startConfigured(dir, `
+		library = "library"
+		audit_log = "audit"
+		[accounts.ada]
+		authorized_keys_file = "id.pub"`)
+	must(t, err)
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	writeRandom(t, large, 12<<20)
+	_, port, err := net.SplitHostPort(s.addr)
+	must(t, err)
+	for client, command := range map[string]*exec.Cmd{
+		"sftp":   sftpBatch(s, fmt.Sprintf("put %q sftp\n", large)),
+		"scp":    exec.Command("scp", "-F", s.config, large, "shelf:scp"),
+		"scp -O": exec.Command("scp", "-O", "-F", s.config, large, "shelf:legacy"),
+		"shelf":  shelfCommand(s, "put", large),
+		"curl": exec.Command("curl", "-sS", "--insecure", "--user", user+":", "--key", s.identity, "--pubkey", s.identity+".pub",
+			"-T", large, "sftp://127.0.0.1:"+port+"/curl"),
+		"rclone":   exec.Command("rclone", "copyto", "--retries", "1", "--low-level-retries", "1", large, ":sftp,host=127.0.0.1,port="+port+",user="+user+",key_file="+s.identity+":rclone"),
+		"lftp":     exec.Command("lftp", "-e", "set net:max-retries 1; set sftp:connect-program 'ssh -a -x -F "+s.config+"'; open sftp://"+user+":@shelf; put "+large+" -o lftp; quit"),
+		"paramiko": s.paramikoPuts(t, large),
+	} {
+		t.Run(client, func(t *testing.T) {
+			need(t, command.Args[0])
+			before := len(events(t, s))
+			if out, err := command.CombinedOutput(); err == nil && client != "lftp" { // which was told to quit, and does so well
+				t.Errorf("it shows no error:\n%s", out)
+			}
+			var reasons []string
+			eventually(t, "the upload has ended", func() bool {
+				reasons = nil
+				for _, e := range events(t, s)[before:] {
+					if e["msg"] == "put" {
+						reasons = append(reasons, fmt.Sprint(e["reason"]))
+					}
+				}
+				return len(reasons) > 0 && len(s.stages(t)) == 0
+			})
+			for _, reason := range reasons {
+				if !strings.Contains(reason, "the server's disk") {
+					t.Errorf("the reason is %q", reason)
+				}
+			}
+		})
+	}
+}
+
+// paramikoPuts is paramiko uploading a file.
+func (s *server) paramikoPuts(t *testing.T, file string) *exec.Cmd {
+	t.Helper()
+	paramiko.need(t)
+	cmd := paramiko.command(t, paramikoSession+"\ns.put("+fmt.Sprintf("%q", file)+", 'paramiko')")
+	cmd.Env = append(s.clientEnv(t), cmd.Env[len(os.Environ()):]...)
+	return cmd
+}
+
+// events are the lines of the audit log.
+func events(t *testing.T, s *server) (all []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(string(slurp(t, filepath.Join(s.dir, "audit")))) {
+		var e map[string]any
+		if strings.HasSuffix(line, "\n") {
+			must(t, json.Unmarshal([]byte(line), &e))
+			all = append(all, e)
+		}
+	}
+	return all
+}
