@@ -122,6 +122,9 @@ func (b *batch) one(ctx context.Context, one file) {
 		err = one.move(ctx, one.progress)
 	}
 	if ctx.Err() == nil && errors.Is(err, sftp.ErrLost) {
+		if err != sftp.ErrLost && b.retried < b.Retry {
+			b.UI.Warnf("%s: %v", one.name, err) // it may say where the old file is
+		}
 		one.cut = err
 		one.restart()
 		b.wait(one, err)
