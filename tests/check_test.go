@@ -12,7 +12,7 @@ import (
 // takes several reads.
 func TestParamikoChecks(t *testing.T) {
 	need(t, "/usr/bin/python3")
-	needParamiko(t)
+	paramiko.need(t)
 	t.Parallel()
 	s := serve(t)
 	s.put(t, "a.bin", []byte(strings.Repeat("hello, ", 100_000)))

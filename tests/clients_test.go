@@ -11,7 +11,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestClientsLogIn has each stock client log in with a key and list.
+// TestClientsLogIn has each stock client log in with a key and list. Those that are
+// libraries are in libraries_test.go.
 func TestClientsLogIn(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -31,18 +32,9 @@ func TestClientsLogIn(t *testing.T) {
 		"lftp":   `lftp -e "set sftp:connect-program 'ssh -a -x -F $CONFIG'; open sftp://$ACCOUNT:@shelf; ls; quit"`,
 		"curl":   `curl -sS --insecure --user $ACCOUNT: --key "$ID" --pubkey "$ID.pub" sftp://127.0.0.1:$PORT/`,
 		"rclone": `rclone lsf ":sftp,host=127.0.0.1,port=$PORT,user=$ACCOUNT,key_file=$ID:"`,
-		"/usr/bin/python3": `/usr/bin/python3 -c '
-import os, paramiko
-c = paramiko.SSHClient()
-c.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-c.connect("127.0.0.1", int(os.environ["PORT"]), os.environ["ACCOUNT"], key_filename=os.environ["ID"], allow_agent=False, look_for_keys=False)
-print(c.open_sftp().listdir())'`,
 	} {
 		t.Run(program, func(t *testing.T) {
 			need(t, program)
-			if strings.HasSuffix(program, "python3") {
-				needParamiko(t)
-			}
 			cmd := exec.Command("sh", "-c", command)
 			cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "PORT="+port, "ACCOUNT="+user, "ID="+s.identity, "CONFIG="+s.config,
 				"FINGERPRINT="+fingerprint)
@@ -62,13 +54,4 @@ func (s *server) fingerprint() (string, error) {
 		return "", err
 	}
 	return ssh.FingerprintSHA256(signer.PublicKey()), nil
-}
-
-// needParamiko skips where the system's Python, for which distributions package
-// it, has no paramiko.
-func needParamiko(t *testing.T) {
-	t.Helper()
-	if err := exec.Command("/usr/bin/python3", "-c", "import paramiko").Run(); err != nil {
-		cannotRun(t, "python3-paramiko is not installed")
-	}
 }

@@ -6,10 +6,13 @@
 //	server_test.go    starts and stops a shelfd
 //	client_test.go    an SFTP client in the test process, for exact requests
 //	need_test.go      skips or fails a test that can't run here
+//	snippet_test.go   runs a few lines of a client library in its language
 //	script_test.go    runs testdata/*.txtar: sessions as people type them
 //	stock_test.go     sizes and big files with sftp, scp and shelf
 //	clients_test.go   every other stock client logs in; what each then does is in
 //	                  testdata, paramiko_test.go, sshfs_test.go, rekey_test.go
+//	libraries_test.go what people write their own clients with, one row each
+//	client_*_test.go  one family of clients each, and what once went wrong for them
 //	winscp_test.go    WinSCP's requests, without WinSCP
 //	semantics_test.go what clients lean on between OPEN and CLOSE, and after
 //	shelf_tty_test.go shelf_cut_test.go shelf_openssh_test.go

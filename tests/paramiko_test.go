@@ -11,8 +11,7 @@ import (
 // TestParamiko runs testdata/with_paramiko.py, as an account that may not delete
 // and as one that may.
 func TestParamiko(t *testing.T) {
-	need(t, "/usr/bin/python3")
-	needParamiko(t)
+	paramiko.need(t)
 	script, err := filepath.Abs("testdata/with_paramiko.py")
 	if err != nil {
 		t.Fatal(err)
@@ -20,12 +19,7 @@ func TestParamiko(t *testing.T) {
 	for mayDelete, permissions := range map[string]string{"no": "editor", "yes": "admin"} {
 		t.Run("delete="+mayDelete, func(t *testing.T) {
 			t.Parallel()
-			s := serveConfigured(t, `
-				[libraries.default]
-				path = "library"
-				[accounts.ada]
-				authorized_keys_file = "id.pub"
-				permissions = ["`+permissions+`"]`)
+			s := servePermitting(t, permissions)
 			if err := os.Symlink("/etc/passwd", filepath.Join(s.library, "link")); err != nil {
 				t.Fatal(err)
 			}
@@ -39,7 +33,7 @@ func TestParamiko(t *testing.T) {
 
 // clientEnv is the environment of a client that is no OpenSSH: where the server
 // is and how to know it and log in.
-func (s *server) clientEnv(t *testing.T) []string {
+func (s *server) clientEnv(t testing.TB) []string {
 	t.Helper()
 	host, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
@@ -47,5 +41,5 @@ func (s *server) clientEnv(t *testing.T) []string {
 	}
 	succeed(t, sftpBatch(s, "pwd\n")) // learns the host key
 	return append(os.Environ(), "HOME="+t.TempDir(), "HOST="+host, "PORT="+port, "ACCOUNT="+user, "ID="+s.identity,
-		"KNOWN_HOSTS="+filepath.Join(s.dir, "known_hosts"))
+		"KNOWN_HOSTS="+filepath.Join(s.dir, "known_hosts"), "CONFIG="+s.config)
 }

@@ -30,6 +30,17 @@ func serveConfigured(t *testing.T, toml string) *server {
 	return s
 }
 
+// servePermitting is a server whose account has these permissions.
+func servePermitting(t *testing.T, permissions string) *server {
+	t.Helper()
+	return serveConfigured(t, `
+		[libraries.default]
+		path = "library"
+		[accounts.ada]
+		authorized_keys_file = "id.pub"
+		permissions = ["`+permissions+`"]`)
+}
+
 // TestReload reloads again and again, every other time a file with a mistake,
 // while clients log in and transfer: none is refused and none is cut off.
 func TestReload(t *testing.T) {

@@ -205,11 +205,20 @@ func (s *server) put(t testing.TB, name string, content []byte) {
 // get reads a file of the library from the server's side.
 func (s *server) get(t testing.TB, name string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(s.library, name))
-	if err != nil {
-		t.Fatal(err)
+	return slurp(t, filepath.Join(s.library, name))
+}
+
+// slurp reads files, one after the other.
+func slurp(t testing.TB, files ...string) (all []byte) {
+	t.Helper()
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text...)
 	}
-	return content
+	return all
 }
 
 // stages lists the uploads that wait in the library's hidden folder.
