@@ -17,7 +17,7 @@ func (s *session) exec(line string) uint32 {
 	defer c.removeSession(files)
 	status, err := command.Run(command.Call{
 		Line: line, Access: files,
-		Channel: throttle(s.ctx, s.channel, c.service), Stderr: s.channel.Stderr(),
+		Channel: throttle(s.ctx, s.channel, c.service), Stderr: s.stderr(),
 	})
 	if err != nil {
 		return s.refuse(line, err)
