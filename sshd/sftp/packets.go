@@ -15,8 +15,14 @@ func (s *Session) unsupported(f *frame, r *reply) {
 	name := ""
 	switch f.kind {
 	case fxpMkdir, fxpRmdir, fxpSymlink, fxpReadlink:
-		path, _, _ := cutString(f.body)
+		path, _, err := cutString(f.body)
 		name = string(path)
+		if f.kind == fxpMkdir && err == nil && access.IsRoot(name) {
+			// Clients that copy a folder make its target first. That it exists is
+			// no news to a person, so nothing goes to stderr.
+			r.status(f.id, statusOf(rootExists()))
+			return
+		}
 	}
 	err := unsupported(f.kind)
 	if f.kind == fxpRmdir {
