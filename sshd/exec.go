@@ -15,9 +15,11 @@ func (s *session) exec(line string) uint32 {
 	files := access.New(s.ctx, c.options())
 	c.addSession(files)
 	defer c.removeSession(files)
+	defer s.settle()
 	status, err := command.Run(command.Call{
 		Line: line, Access: files,
 		Channel: throttle(s.ctx, s.channel, c.service), Stderr: s.stderr(),
+		Lost: c.lost.Load,
 	})
 	if err != nil {
 		return s.refuse(line, err)

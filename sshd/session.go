@@ -20,6 +20,7 @@ type session struct {
 	ctx     context.Context // ends when the client closes the channel
 	running bool            // the program has been started
 	pty     bool            // the client asked for a terminal
+	settle  func()          // takes it out of conn.unsettled; more calls do nothing
 	program sync.WaitGroup  // the goroutine of the program
 }
 
@@ -33,12 +34,15 @@ const (
 // serveSession handles a channel's requests until both sides have closed it: only
 // then x/crypto forgets the channel, and the client may open another.
 func (c *conn) serveSession(open ssh.NewChannel) {
+	c.unsettled.Add(1)
+	settle := sync.OnceFunc(func() { c.unsettled.Add(-1) })
+	defer settle()
 	channel, requests, err := open.Accept()
 	if err != nil {
 		return
 	}
 	ctx, gone := context.WithCancel(c.ctx)
-	s := &session{conn: c, channel: channel, ctx: ctx}
+	s := &session{conn: c, channel: channel, ctx: ctx, settle: settle}
 	defer s.program.Wait()
 	defer gone()
 	defer ssh.DiscardRequests(requests)
@@ -106,6 +110,7 @@ func stringOf(payload []byte) (string, bool) {
 func (s *session) subsystem(r *ssh.Request) {
 	name, ok := stringOf(r.Payload)
 	if ok && name == "sftp" {
+		s.settle()
 		s.start(r, s.sftp)
 		return
 	}
