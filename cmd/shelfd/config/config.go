@@ -69,6 +69,8 @@ type Settings struct {
 	RevokedKeys       string `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
 	AuditLog          string `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
 
+	FIPS bool `toml:"fips" default:"false" doc:"whether only algorithms that FIPS 140-3 allows are used"`
+
 	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock: auto uses as much as the system has, require does not serve without, off uses none"`
 	AllowRoot bool    `toml:"allow_root" default:"false" doc:"whether root may serve a library that belongs to another user"`
 
