@@ -76,7 +76,7 @@ func dsaText() string {
 func certificateText(t testing.TB) string {
 	t.Helper()
 	cert := &ssh.Certificate{Key: newKey(t).PublicKey(), CertType: ssh.UserCert, ValidBefore: ssh.CertTimeInfinity}
-	if err := cert.SignCert(rand.Reader, newKey(t)); err != nil {
+	if err := sign(cert, newKey(t)); err != nil {
 		t.Fatal(err)
 	}
 	return text(cert)

@@ -127,6 +127,9 @@ func TestScpEndThenGone(t *testing.T) {
 	for range 10 {
 		client := s.dial(t)
 		channel, _ := startCommand(t, client, "scp -t .", "C0644 5 a\nhello")
+		if _, err := io.ReadFull(channel, make([]byte, 2)); err != nil { // both records are taken
+			t.Fatal(err)
+		}
 		if err := channel.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
