@@ -118,9 +118,18 @@ func certTime(second uint64) string {
 	return time.Unix(int64(min(second, math.MaxInt32*100)), 0).UTC().Format(timeFormat)
 }
 
+// sftpOnly tells whether the certificate, or the line that trusts its authority,
+// forces internal-sftp.
+func (c certified) sftpOnly() bool {
+	_, forced := c.cert.CriticalOptions[forceCommand]
+	return forced || c.line != nil && c.line.forcedSFTP
+}
+
+// forceCommand is the critical option that names the one command to run.
+const forceCommand = "force-command"
+
 // options checks the critical options (PROTOCOL.certkeys). One that is not known
-// forbids the certificate. force-command=internal-sftp changes nothing: this
-// server offers nothing else.
+// forbids the certificate.
 func (c certified) options(from net.Addr) error {
 	for name, value := range c.cert.CriticalOptions {
 		switch {
@@ -129,7 +138,7 @@ func (c certified) options(from net.Addr) error {
 			if err != nil || !sources.allow(from) {
 				return errors.New("your certificate may not be used from your address")
 			}
-		case name == "force-command" && value == "internal-sftp":
+		case name == forceCommand && value == internalSFTP:
 		default:
 			return fmt.Errorf("your certificate has the option %q, which is not supported", name)
 		}

@@ -1,6 +1,9 @@
 package keys
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -25,6 +28,7 @@ func hostKeyTypes() []hostKeyType {
 	return []hostKeyType{
 		{"ed25519", hostKeyName, ssh.KeyAlgoED25519},
 		{"rsa", "ssh_host_rsa_key", ssh.KeyAlgoRSA},
+		{"ecdsa", "ssh_host_ecdsa_key", ssh.KeyAlgoECDSA256},
 	}
 }
 
@@ -45,6 +49,25 @@ func OpenHostKeys(state string) (k HostKeys, err error) {
 		return k, err
 	}
 	return loadHostKeys(state)
+}
+
+// MakeMissingHostKeys makes a key of each type that the state folder has none of,
+// for clients that don't know the others.
+func MakeMissingHostKeys(state string) error {
+	if _, err := HostKey(state); err != nil {
+		return err
+	}
+	for _, t := range hostKeyTypes() {
+		path := filepath.Join(state, t.file)
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			continue // loading it says what is wrong
+		}
+		// Another server that starts now may have made one: then that is used.
+		if _, err := t.make(path); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make the host key: %w", err)
+		}
+	}
+	return nil
 }
 
 // CheckHostKeys is nil if the host keys of the state folder can be loaded. It
@@ -114,7 +137,7 @@ func certify(key ssh.Signer, path string) ([]ssh.Signer, error) {
 	return []ssh.Signer{signer, key}, nil
 }
 
-// MakeHostKey makes a host key of a type, "ed25519" or "rsa": the first one or, if
+// MakeHostKey makes a host key of a type, "ed25519", "rsa" or "ecdsa": the first one or, if
 // there is one, the next.
 func MakeHostKey(state, name string) (path string, key ssh.PublicKey, err error) {
 	for _, t := range hostKeyTypes() {
@@ -133,21 +156,28 @@ func MakeHostKey(state, name string) (path string, key ssh.PublicKey, err error)
 		}
 		return path, key, err
 	}
-	return "", nil, fmt.Errorf("%q is not a type of host key; name ed25519 or rsa", name)
+	return "", nil, fmt.Errorf("%q is not a type of host key; name ed25519, rsa or ecdsa", name)
 }
 
 func (t hostKeyType) make(path string) (ssh.PublicKey, error) {
-	if t.algorithm != ssh.KeyAlgoRSA {
-		return Generate(path, "shelf host key")
+	const comment = "shelf host key"
+	var private crypto.Signer
+	var err error
+	switch t.algorithm {
+	case ssh.KeyAlgoRSA:
+		private, err = rsa.GenerateKey(rand.Reader, hostRSABits)
+	case ssh.KeyAlgoECDSA256:
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	default:
+		return Generate(path, comment)
 	}
-	private, err := rsa.GenerateKey(rand.Reader, hostRSABits)
+	if err == nil {
+		err = writeKey(path, comment, private)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := writeKey(path, "shelf host key", private); err != nil {
-		return nil, err
-	}
-	return ssh.NewPublicKey(&private.PublicKey)
+	return ssh.NewPublicKey(private.Public())
 }
 
 // RotateHostKeys puts each next key in the place of the current one, which is kept

@@ -25,6 +25,55 @@ func openKeys(t *testing.T, state string) HostKeys {
 
 func same(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
 
+// Missing keys are made, of each type, and those that are there stay. Each can be
+// rotated.
+func TestMissingHostKeys(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	first := openKeys(t, state)
+	for range 2 {
+		if err := MakeMissingHostKeys(state); err != nil {
+			t.Fatal(err)
+		}
+		k := openKeys(t, state)
+		var types []string
+		for _, key := range k.Current {
+			types = append(types, key.PublicKey().Type())
+		}
+		if !slices.Equal(types, []string{ssh.KeyAlgoED25519, ssh.KeyAlgoRSA, ssh.KeyAlgoECDSA256}) || len(k.Next) != 0 {
+			t.Fatalf("got %q, %v", types, k.Next)
+		}
+		if !same(k.Current[0].PublicKey(), first.Current[0].PublicKey()) ||
+			len(first.Current) == 3 && !same(k.Current[2].PublicKey(), first.Current[2].PublicKey()) {
+			t.Error("a key that was there is another one")
+		}
+		first = k
+	}
+	path, next, err := MakeHostKey(state, "ecdsa")
+	if err != nil || filepath.Base(path) != "ssh_host_ecdsa_key.next" {
+		t.Fatal(path, err)
+	}
+	if changed, err := RotateHostKeys(state); err != nil || len(changed) != 1 {
+		t.Fatal(changed, err)
+	}
+	if k := openKeys(t, state); !same(k.Current[2].PublicKey(), next) {
+		t.Error("the next key is not used")
+	}
+	// A link that leads nowhere is a mistake to be told, not a key that is missing.
+	link := filepath.Join(state, "ssh_host_rsa_key")
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := MakeMissingHostKeys(state); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Readlink(link); err != nil {
+		t.Errorf("the link was replaced: %v", err)
+	}
+}
+
 // A next key is announced, then used; the old one is kept aside.
 func TestHostKeysRotate(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")

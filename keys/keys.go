@@ -40,6 +40,7 @@ type Identity struct {
 	Method      string // RFC 4252's name of the method, as "publickey", or of several
 	Fingerprint string // of the key, "SHA256:..."; "" for a method without one
 	Certificate string // key ID, serial number and authority; "" for a key alone
+	SFTPOnly    bool   // the key may run no command: internal-sftp is forced
 }
 
 // identityKey is the key of an Identity in [ssh.Permissions.ExtraData].

@@ -23,7 +23,14 @@ type authorizedKey struct {
 	noTouch    bool      // a security key need not prove that it was touched
 	authority  bool      // certificates that the key has signed log in, not the key
 	principals []string  // one of which they must be for; nil is the account's name
+	forcedSFTP bool      // it runs SFTP, and no command
 }
+
+// internalSFTP is the one command that can be forced: sshd's name for the SFTP
+// server in itself.
+const internalSFTP = "internal-sftp"
+
+func (k authorizedKey) sftpOnly() bool { return k.forcedSFTP }
 
 // usable is nil if the key may be used from this address now. The error is shown
 // to the person, who has proven to hold the key.
@@ -64,6 +71,7 @@ func (k *authorizedKey) restrict(option string) error {
 	name = strings.ToLower(name)
 	set := map[string]func(string) error{
 		"from": k.restrictFrom, "expiry-time": k.restrictExpiry, "principals": k.restrictPrincipals,
+		"command": k.restrictCommand,
 	}[name]
 	switch {
 	case set == nil && hasValue:
@@ -115,6 +123,14 @@ func (k *authorizedKey) restrictPrincipals(value string) error {
 	if slices.Contains(k.principals, "") {
 		return errors.New("option principals has an empty name")
 	}
+	return nil
+}
+
+func (k *authorizedKey) restrictCommand(value string) error {
+	if value != internalSFTP {
+		return fmt.Errorf("option command is not supported, unless it is command=%q", internalSFTP)
+	}
+	k.forcedSFTP = true
 	return nil
 }
 

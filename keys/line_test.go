@@ -76,7 +76,7 @@ func dsaText() string {
 func certificateText(t testing.TB) string {
 	t.Helper()
 	cert := &ssh.Certificate{Key: newKey(t).PublicKey(), CertType: ssh.UserCert, ValidBefore: ssh.CertTimeInfinity}
-	if err := cert.SignCert(rand.Reader, newKey(t)); err != nil {
+	if err := sign(cert, newKey(t)); err != nil {
 		t.Fatal(err)
 	}
 	return text(cert)
@@ -154,6 +154,11 @@ func TestLineOptions(t *testing.T) {
 		`cert-authority`:                        "",
 		`cert-authority,principals="ana"`:       "",
 		`principals="ana"`:                      "cert-authority",
+		`command="internal-sftp"`:               "",
+		`Command="internal-sftp",restrict`:      "",
+		`command`:                               "no value",
+		`command=internal-sftp`:                 "double quotes",
+		`command="INTERNAL-SFTP"`:               "not supported",
 		`command="internal-sftp -R"`:            "not supported",
 		`environment="A=B"`:                     "not supported",
 		`permitopen="localhost:80"`:             "not supported",

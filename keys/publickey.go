@@ -25,6 +25,7 @@ type offerKey struct{}
 // authorized_keys, or a trusted CA.
 type grant interface {
 	usable(from net.Addr, now time.Time) error
+	sftpOnly() bool // no command may be run
 }
 
 // publicKey decides whether a key that a client offers may log in to the account.
@@ -73,25 +74,29 @@ func (a *Accounts) Verified(conn ssh.ConnMetadata, key ssh.PublicKey, p *ssh.Per
 	if !ok || o.who.Name != conn.User() {
 		return nil, errors.New("a key was proven that was not offered for this account")
 	}
+	var by grant
 	err := a.revoked(key)
 	if err == nil {
-		err = anyUsable(o.lines, conn.RemoteAddr(), a.now())
+		by, err = anyUsable(o.lines, conn.RemoteAddr(), a.now())
 	}
 	if err != nil {
 		return nil, refusal(fmt.Sprintf("account %q: key %s", o.who.Name, ssh.FingerprintSHA256(key)), err)
 	}
-	return o.step.succeed(conn, o.who, publicKey, identityOfKey(key))
+	id := identityOfKey(key)
+	id.SFTPOnly = by.sftpOnly()
+	return o.step.succeed(conn, o.who, publicKey, id)
 }
 
-// anyUsable is nil if one of the grants may be used.
-func anyUsable(granted []grant, from net.Addr, now time.Time) error {
+// anyUsable is the first of the grants that may be used, as sshd takes it, or the
+// reason why none may.
+func anyUsable(granted []grant, from net.Addr, now time.Time) (grant, error) {
 	err := errors.New("the key is not authorized")
 	for _, g := range granted {
 		if err = g.usable(from, now); err == nil {
-			return nil
+			return g, nil
 		}
 	}
-	return err
+	return nil, err
 }
 
 // identityOfKey is the part of an identity that comes from a key.

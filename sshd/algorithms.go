@@ -2,6 +2,7 @@ package sshd
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/cpu"
@@ -17,6 +18,21 @@ const rekeyThreshold = 1 << 30
 // quantum computers. x/crypto adds curve25519-sha256@libssh.org.
 func keyExchanges() []string {
 	return []string{ssh.KeyExchangeMLKEM768X25519, ssh.KeyExchangeCurve25519}
+}
+
+// curve25519LibSSH is the older name of ssh.KeyExchangeCurve25519.
+const curve25519LibSSH = "curve25519-sha256@libssh.org"
+
+// nistKeyExchanges are for clients that have none of the others.
+func nistKeyExchanges() []string {
+	return []string{ssh.KeyExchangeECDHP256, ssh.KeyExchangeECDHP384}
+}
+
+// fipsUserAlgorithms are those of the signatures that FIPS 140-3 allows.
+func fipsUserAlgorithms() []string {
+	return slices.DeleteFunc(keys.UserAlgorithms(), func(name string) bool {
+		return name == ssh.KeyAlgoED25519 || name == ssh.KeyAlgoSKED25519
+	})
 }
 
 // aeadAES are the ciphers that are fast on a processor with AES instructions.
@@ -41,18 +57,22 @@ func hasAES() bool {
 		cpu.S390X.HasAES && cpu.S390X.HasAESGCM
 }
 
-// sshConfig is what x/crypto needs to serve a client that said hello, and that
-// admit lets in. Nothing waits for it any more when ctx ends.
+// sshConfig is the configuration of x/crypto for one client. What it offers
+// depends on the client's hello; admit is called when a login has succeeded.
+// Nothing waits for it any more when ctx ends.
 func (c Config) sshConfig(ctx context.Context, h hello, admit func(keys.Identity) error) *ssh.ServerConfig {
-	offer := negotiate(h.kexInit, hasAES())
+	offer, userAlgorithms := negotiate(h.kexInit, hasAES()), keys.UserAlgorithms()
+	if c.FIPS {
+		offer, userAlgorithms = offer.fips(), fipsUserAlgorithms()
+	}
 	s := &ssh.ServerConfig{
 		Config: ssh.Config{
-			KeyExchanges:   keyExchanges(),
+			KeyExchanges:   offer.keyExchanges,
 			Ciphers:        offer.ciphers,
 			MACs:           offer.macs,
 			RekeyThreshold: rekeyThreshold,
 		},
-		PublicKeyAuthAlgorithms:   keys.UserAlgorithms(),
+		PublicKeyAuthAlgorithms:   userAlgorithms,
 		MaxAuthTries:              c.Limits.MaxAuthTries,
 		ServerVersion:             serverVersion,
 		VerifiedPublicKeyCallback: c.Accounts.Verified,
@@ -60,7 +80,7 @@ func (c Config) sshConfig(ctx context.Context, h hello, admit func(keys.Identity
 	begin := c.Accounts.Callbacks(ctx, admit)
 	s.PublicKeyCallback, s.PasswordCallback = begin.PublicKeyCallback, begin.PasswordCallback
 	s.KeyboardInteractiveCallback = begin.KeyboardInteractiveCallback
-	for _, key := range c.HostKeys {
+	for _, key := range c.hostKeys(h.kexInit) {
 		s.AddHostKey(key)
 	}
 	return s

@@ -19,6 +19,7 @@ type Config struct {
 	HostKeys     []ssh.Signer // plain or with a certificate, the preferred one first
 	NextHostKeys []ssh.Signer // not used yet, but announced, so that clients learn them
 	Accounts     *keys.Accounts
+	FIPS         bool // only algorithms that FIPS 140-3 allows
 	Limits       Limits
 
 	// Session returns the service for an account that has just logged in. It is

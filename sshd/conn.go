@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -40,6 +41,9 @@ type conn struct {
 	service  Service       // what it is served for that
 	client   *ssh.ServerConn
 
+	unsettled atomic.Int32 // channels with a command, or on which one may start yet
+	lost      atomic.Bool  // the network connection has failed, as x/crypto is told now
+
 	owned sync.WaitGroup // all goroutines except the one of run
 
 	mu       sync.Mutex
@@ -53,6 +57,7 @@ func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[opener]struct{}),
 	}
+	c.wire.failing = c.losing
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	c.log = config.Log.With("conn", c.id)
 	return c

@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"errors"
 	"time"
 
 	"shelf/sshd/command"
@@ -12,12 +13,17 @@ import (
 // stops waits for it.
 func (s *session) exec(line string) uint32 {
 	c := s.conn
+	if c.identity.SFTPOnly {
+		return s.refuse(line, errors.New("your key may run no command, only sftp"))
+	}
 	files := access.New(s.ctx, c.options())
 	c.addSession(files)
 	defer c.removeSession(files)
+	defer s.settle()
 	status, err := command.Run(command.Call{
 		Line: line, Access: files,
-		Channel: throttle(s.ctx, s.channel, c.service), Stderr: s.channel.Stderr(),
+		Channel: throttle(s.ctx, s.channel, c.service), Stderr: s.stderr(),
+		Lost: c.lost.Load,
 	})
 	if err != nil {
 		return s.refuse(line, err)

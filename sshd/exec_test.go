@@ -120,6 +120,30 @@ func TestScpCut(t *testing.T) {
 	}
 }
 
+// A client that ends its channel after the last byte, and then is gone at once,
+// without waiting for an answer and without a word, has sent a whole file.
+func TestScpEndThenGone(t *testing.T) {
+	s, folder := serveFolder(t)
+	for range 10 {
+		client := s.dial(t)
+		channel, _ := startCommand(t, client, "scp -t .", "C0644 5 a\nhello")
+		if _, err := io.ReadFull(channel, make([]byte, 2)); err != nil { // both records are taken
+			t.Fatal(err)
+		}
+		if err := channel.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		eventually(t, "the end of the connection", func() bool { return s.Connections() == 0 })
+		if got, err := os.ReadFile(filepath.Join(folder, "a")); string(got) != "hello" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		if err := os.Remove(filepath.Join(folder, "a")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // endless is a library with a file whose digest is never done.
 type endless struct {
 	vfs.Library

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -138,8 +139,18 @@ func (c *conn) reason(err error) error {
 		return fmt.Errorf("login failed: %w", unmet(auth.Errors[len(auth.Errors)-1]))
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return errors.New("the connection was closed before login")
+	case askedAgain(err):
+		return errors.New("the client sent a second service request, which is not supported before login; " +
+			"paramiko does that with each try: have it offer one key (allow_agent=False, look_for_keys=False), " +
+			"or connect with transport_factory=paramiko.ServiceRequestingTransport")
 	}
 	return err
+}
+
+// askedAgain tells whether x/crypto ended a login because the client sent another
+// SSH_MSG_SERVICE_REQUEST (RFC 4253 section 10). x/crypto has no type for that.
+func askedAgain(err error) bool {
+	return strings.Contains(err.Error(), "unexpected message type 5 (")
 }
 
 // unmet replaces x/crypto's ErrNoAuth by a plain message: the client asked which

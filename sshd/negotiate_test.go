@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"shelf/keys"
 )
 
 const (
@@ -103,7 +105,7 @@ func TestWeakAlgorithmsRefused(t *testing.T) {
 	s := serve(t, nil)
 	for name, config := range map[string]ssh.Config{
 		"SHA-1 exchange": {KeyExchanges: []string{ssh.InsecureKeyExchangeDH14SHA1}},
-		"NIST exchange":  {KeyExchanges: []string{ssh.KeyExchangeECDHP256}},
+		"NIST exchange":  {KeyExchanges: []string{ssh.KeyExchangeECDHP521}},
 		"CBC":            {Ciphers: []string{ssh.InsecureCipherAES128CBC}},
 		"SHA-1 MAC":      {Ciphers: []string{ctr}, MACs: []string{ssh.HMACSHA1}},
 	} {
@@ -189,6 +191,72 @@ func TestParseKexInit(t *testing.T) {
 	} {
 		if got, whole := parseKexInit(b); got != nil || !whole {
 			t.Errorf("%s: %+v, %v", name, got, whole)
+		}
+	}
+}
+
+// Who has curve25519 is offered nothing else, whatever it prefers.
+func TestNegotiateKeyExchange(t *testing.T) {
+	nist := append(keyExchanges(), nistKeyExchanges()...)
+	for names, want := range map[string][]string{
+		"curve25519-sha256":                        keyExchanges(),
+		"ecdh-sha2-nistp256,curve25519-sha256":     keyExchanges(),
+		"ecdh-sha2-nistp256," + curve25519LibSSH:   keyExchanges(),
+		"ecdh-sha2-nistp256,mlkem768x25519-sha256": keyExchanges(),
+		"ecdh-sha2-nistp256,ext-info-c":            nist,
+		"ecdh-sha2-nistp384":                       nist,
+	} {
+		if got := negotiate(&kexInit{KexAlgos: strings.Split(names, ",")}, true); !slices.Equal(got.keyExchanges, want) {
+			t.Errorf("%s is offered %q", names, got.keyExchanges)
+		}
+	}
+	if got := negotiate(nil, true); !slices.Equal(got.keyExchanges, keyExchanges()) {
+		t.Errorf("a client that waits is offered %q", got.keyExchanges)
+	}
+	got := negotiate(nil, false).fips()
+	if !slices.Equal(got.keyExchanges, nistKeyExchanges()) || slices.Contains(got.ciphers, chacha) || len(got.ciphers) != 4 {
+		t.Errorf("with FIPS: %q", got)
+	}
+	if slices.Contains(fipsUserAlgorithms(), ssh.KeyAlgoED25519) || len(fipsUserAlgorithms()) != len(keys.UserAlgorithms())-2 {
+		t.Errorf("with FIPS people log in with %q", fipsUserAlgorithms())
+	}
+}
+
+// A client that knows Ed25519 gets that key: it may have learnt it when there was
+// no other.
+func TestHostKeysOffered(t *testing.T) {
+	state := t.TempDir()
+	if err := keys.MakeMissingHostKeys(state); err != nil {
+		t.Fatal(err)
+	}
+	host, err := keys.OpenHostKeys(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ed, rsa, ecdsa = ssh.KeyAlgoED25519, ssh.KeyAlgoRSA, ssh.KeyAlgoECDSA256
+	for names, want := range map[string][]string{
+		"ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512": {ed},
+		"ecdsa-sha2-nistp256,rsa-sha2-256,ssh-ed25519": {ed}, // Go's own client
+		"rsa-sha2-512,ssh-ed25519":                     {ed, rsa},
+		"ecdsa-sha2-nistp256,rsa-sha2-512":             {rsa, ecdsa},
+		"ssh-rsa,ecdsa-sha2-nistp256":                  {rsa, ecdsa},
+		"":                                             {ed, rsa}, // it waits
+	} {
+		client := &kexInit{ServerHostKeyAlgos: strings.Split(names, ",")}
+		if names == "" {
+			client = nil
+		}
+		var got []string
+		for _, key := range (Config{HostKeys: host.Current}).hostKeys(client) {
+			got = append(got, key.PublicKey().Type())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q is offered %q, want %q", names, got, want)
+		}
+		for _, key := range (Config{HostKeys: host.Current, FIPS: true}).hostKeys(client) {
+			if key.PublicKey().Type() == ed {
+				t.Errorf("%q is offered %q with FIPS", names, ed)
+			}
 		}
 	}
 }

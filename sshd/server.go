@@ -24,6 +24,7 @@
 //	tries.go       each try to log in
 //	hostkeys.go    announces host keys and proves them
 //	global.go      requests about the connection as a whole
+//	lost.go        tells a lost connection from the end of a channel
 //	keepalive.go   closes the connection of a client that no longer answers
 //	throttle.go    rate limits
 //	event.go       what is reported

@@ -3,6 +3,7 @@ package sshd
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -18,6 +19,8 @@ type session struct {
 	channel ssh.Channel
 	ctx     context.Context // ends when the client closes the channel
 	running bool            // the program has been started
+	pty     bool            // the client asked for a terminal
+	settle  func()          // takes it out of conn.unsettled; more calls do nothing
 	program sync.WaitGroup  // the goroutine of the program
 }
 
@@ -31,12 +34,15 @@ const (
 // serveSession handles a channel's requests until both sides have closed it: only
 // then x/crypto forgets the channel, and the client may open another.
 func (c *conn) serveSession(open ssh.NewChannel) {
+	c.unsettled.Add(1)
+	settle := sync.OnceFunc(func() { c.unsettled.Add(-1) })
+	defer settle()
 	channel, requests, err := open.Accept()
 	if err != nil {
 		return
 	}
 	ctx, gone := context.WithCancel(c.ctx)
-	s := &session{conn: c, channel: channel, ctx: ctx}
+	s := &session{conn: c, channel: channel, ctx: ctx, settle: settle}
 	defer s.program.Wait()
 	defer gone()
 	defer ssh.DiscardRequests(requests)
@@ -47,7 +53,10 @@ func (c *conn) serveSession(open ssh.NewChannel) {
 }
 
 // request answers one request (RFC 4254 section 6.2 to 6.7). All others are
-// refused, such as pty-req, env, x11-req and auth-agent-req@openssh.com.
+// refused, such as env, x11-req and auth-agent-req@openssh.com.
+//
+// A terminal is granted, though there is none: clients that are refused one give
+// up, and never show the sentence that says what this service is.
 func (s *session) request(r *ssh.Request) {
 	switch r.Type {
 	case "subsystem":
@@ -57,9 +66,35 @@ func (s *session) request(r *ssh.Request) {
 	case "exec":
 		line, _ := stringOf(r.Payload)
 		s.start(r, func() uint32 { return s.exec(line) })
+	case "pty-req":
+		s.terminal(r)
 	default:
 		r.Reply(false, nil)
 	}
+}
+
+// terminal answers pty-req (RFC 4254 section 6.2), which comes before the program.
+func (s *session) terminal(r *ssh.Request) {
+	var p struct {
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}
+	if s.running || ssh.Unmarshal(r.Payload, &p) != nil {
+		r.Reply(false, nil)
+		return
+	}
+	s.pty = true
+	r.Reply(true, nil)
+}
+
+// stderr is where messages to a person go. A terminal has one stream, so a client
+// that asked for one may not read stderr.
+func (s *session) stderr() io.Writer {
+	if s.pty {
+		return s.channel
+	}
+	return s.channel.Stderr()
 }
 
 // stringOf parses a payload that should be one string.
@@ -75,11 +110,12 @@ func stringOf(payload []byte) (string, bool) {
 func (s *session) subsystem(r *ssh.Request) {
 	name, ok := stringOf(r.Payload)
 	if ok && name == "sftp" {
+		s.settle()
 		s.start(r, s.sftp)
 		return
 	}
 	if ok && !s.running {
-		fmt.Fprintf(s.channel.Stderr(), "This is a file service; the only subsystem is sftp.\r\n")
+		fmt.Fprintf(s.stderr(), "This is a file service; the only subsystem is sftp.\r\n")
 	}
 	r.Reply(false, nil)
 }
@@ -107,7 +143,7 @@ func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 // apologize prints what is wrong, and which clients work here.
 func (s *session) apologize(what string, status uint32) uint32 {
 	const hint = "Connect with sftp, scp or shelf instead, with the same host, port and user."
-	fmt.Fprintf(s.channel.Stderr(), "This is a file service; %s.\r\n%s\r\n", what, hint)
+	fmt.Fprintf(s.stderr(), "This is a file service; %s.\r\n%s\r\n", what, hint)
 	return status
 }
 

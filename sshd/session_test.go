@@ -71,6 +71,54 @@ func TestNoShellNoCommands(t *testing.T) {
 	}
 }
 
+// ptyReq is the payload of a pty-req.
+func ptyReq() []byte {
+	return ssh.Marshal(struct {
+		Term         string
+		W, H, PW, PH uint32
+		Modes        string
+	}{"xterm", 80, 24, 0, 0, "\x00"})
+}
+
+// A client that asked for a terminal is told on stdout what this is: it may not
+// read stderr. What follows the start of a program can't change that.
+func TestTerminalIsTold(t *testing.T) {
+	s := serve(t, nil)
+	client := s.dial(t)
+	for _, request := range []string{"shell", "exec"} {
+		channel, requests := openSession(t, client)
+		for n := range 20 { // payloads that are too short
+			if ok, err := channel.SendRequest("pty-req", true, ptyReq()[:n]); ok || err != nil {
+				t.Errorf("a terminal by %d bytes: granted %v, %v", n, ok, err)
+			}
+		}
+		for _, name := range []string{"pty-req", request} {
+			payload := ptyReq()
+			if name == request {
+				payload = str("ls")
+			}
+			if ok, err := channel.SendRequest(name, true, payload); !ok {
+				t.Fatalf("%s is refused: %v", name, err)
+			}
+		}
+		said, err := io.ReadAll(channel)
+		stderr, status := outcome(t, channel, requests)
+		if err != nil || stderr != "" || status < exitFailure || !strings.Contains(string(said), "file service") || strings.Count(string(said), "\r\n") != 2 {
+			t.Errorf("%s: %q, %v, on stderr %q, status %d", request, said, err, stderr, status)
+		}
+	}
+	channel, _ := openSession(t, client)
+	for _, name := range []string{"subsystem", "pty-req"} {
+		payload := str("sftp")
+		if name == "pty-req" {
+			payload = ptyReq()
+		}
+		if ok, err := channel.SendRequest(name, true, payload); err != nil || ok != (name == "subsystem") {
+			t.Errorf("%s: granted %v, %v", name, ok, err)
+		}
+	}
+}
+
 // str is an SSH string (RFC 4251 section 5).
 func str(s string) []byte { return ssh.Marshal(struct{ S string }{s}) }
 
@@ -78,11 +126,6 @@ func TestRequestsRefused(t *testing.T) {
 	s := serve(t, nil)
 	client := s.dial(t)
 	for name, payload := range map[string][]byte{
-		"pty-req": ssh.Marshal(struct {
-			Term         string
-			W, H, PW, PH uint32
-			Modes        string
-		}{"xterm", 80, 24, 0, 0, "\x00"}),
 		"env":                          append(str("LD_PRELOAD"), str("/tmp/x.so")...),
 		"x11-req":                      nil,
 		"auth-agent-req@openssh.com":   nil,

@@ -44,6 +44,7 @@ type wire struct {
 	ahead    []byte       // read already, to be read again by x/crypto
 	greeted  bool         // x/crypto has written its version line, which was not sent
 	received atomic.Int64 // the number of reads that returned bytes, for keepAlive
+	failing  func()       // called when a read fails, before x/crypto is told
 }
 
 // greet sends our version line, since many clients wait for it, and reads the
@@ -132,6 +133,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.socket.Read(p)
 	if n > 0 {
 		w.received.Add(1)
+	}
+	if err != nil {
+		w.failing()
 	}
 	return n, err
 }

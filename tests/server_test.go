@@ -3,6 +3,8 @@ package tests
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -104,8 +106,36 @@ func newServer(dir string) (*server, error) {
 	if err := os.MkdirAll(s.library, 0o755); err != nil {
 		return nil, err
 	}
+	if err := s.plantHostKey(); err != nil {
+		return nil, err
+	}
 	return s, makeKey(s.identity)
 }
+
+// plantHostKey spares a server whose state folder is new the making of an RSA key,
+// which takes long: all tests have the same.
+func (s *server) plantHostKey() error {
+	if _, err := os.Lstat(s.state); err == nil {
+		return nil
+	}
+	key, err := sharedRSAKey()
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Mkdir(s.state, 0o700), os.WriteFile(filepath.Join(s.state, "ssh_host_rsa_key"), key, 0o600))
+}
+
+var sharedRSAKey = sync.OnceValues(func() ([]byte, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 3072)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(block), nil
+})
 
 // start runs the program and waits for the line that says where it listens.
 func (s *server) start(args []string) error {

@@ -36,23 +36,23 @@ func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer) string {
 	}
 	slices.Sort(paths)
 	return fmt.Sprintf("Serving %s on %s (%s). Connect with: %s  or: %s",
-		strings.Join(paths, ", "), at, identify(hostKeys), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
+		strings.Join(paths, ", "), at, identify(hostKeys, s.FIPS), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
 }
 
-// identify lists the fingerprints of the host keys. A client shows the one that
-// it prefers; for a certificate it shows its key.
-func identify(hostKeys []ssh.Signer) string {
-	var all []string
+// identify names the host key that most clients show: Ed25519, which the others
+// are only for clients without, or with FIPS the first of those. Of a certificate
+// it is the key. "shelfd hostkey" lists all.
+func identify(hostKeys []ssh.Signer, fips bool) string {
 	for _, signer := range hostKeys {
 		key := signer.PublicKey()
 		if cert, ok := key.(*ssh.Certificate); ok {
 			key = cert.Key
 		}
-		if text := key.Type() + " " + ssh.FingerprintSHA256(key); !slices.Contains(all, text) {
-			all = append(all, text)
+		if !fips || key.Type() != ssh.KeyAlgoED25519 {
+			return "host key " + key.Type() + " " + ssh.FingerprintSHA256(key)
 		}
 	}
-	return "host key " + strings.Join(all, " or ")
+	return "no host key"
 }
 
 // identityBeside is the private key of a file of authorized keys, if it lies

@@ -36,6 +36,7 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		HostKeys:     p.hostKeys.current.Current,
 		NextHostKeys: p.hostKeys.current.Next,
 		Accounts:     p.accounts.current,
+		FIPS:         s.FIPS,
 		Limits:       limits(s),
 		Session:      services(s, p.libraries.byName),
 		Report:       p.audit.report(s),

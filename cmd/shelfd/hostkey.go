@@ -32,9 +32,9 @@ func hostkeyCommand() *cobra.Command {
 		},
 	}
 	make := &cobra.Command{
-		Use:   "new ed25519|rsa",
+		Use:   "new ed25519|rsa|ecdsa",
 		Short: "Make a host key or, if there is one, the next",
-		Args:  oneArg("a type: ed25519 or rsa"),
+		Args:  oneArg("a type: ed25519, rsa or ecdsa"),
 		RunE: func(c *cobra.Command, args []string) error {
 			state, err := folder(c)
 			if err != nil {

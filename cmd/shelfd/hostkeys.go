@@ -13,7 +13,9 @@ type hostKeys struct{ current keys.HostKeys }
 func (h *hostKeys) check(s config.Settings) error { return noHostKey(s, keys.CheckHostKeys(s.State)) }
 
 func (h *hostKeys) open(s config.Settings) (err error) {
-	h.current, err = keys.OpenHostKeys(s.State)
+	if err = keys.MakeMissingHostKeys(s.State); err == nil {
+		h.current, err = keys.OpenHostKeys(s.State)
+	}
 	return noHostKey(s, err)
 }
 

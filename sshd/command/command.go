@@ -8,6 +8,7 @@
 //	digest.go      md5sum, sha1sum, sha256sum and sha512sum
 //	scp.go         scp -t and scp -f: flags, and what both directions share
 //	scp_sink.go    scp -t: the client uploads
+//	scp_folder.go  what it sends of a folder, which is refused
 //	scp_source.go  scp -f: the client downloads
 //	rclone.go      the question by which rclone finds out what shell it talks to
 //
@@ -36,6 +37,11 @@ type Call struct {
 	Access  *access.Session // the library, as the account may use it
 	Channel io.ReadWriter   // stdin and stdout
 	Stderr  io.Writer
+
+	// Lost tells, after Channel has come to its end, whether that was because the
+	// connection was lost. Otherwise the client has ended it. nil is that nobody
+	// knows; then it counts as lost.
+	Lost func() bool
 }
 
 // Run runs a command line and returns the exit status. An error means that

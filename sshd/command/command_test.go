@@ -28,6 +28,7 @@ type library struct {
 	options access.Options
 	mu      sync.Mutex
 	events  []vfs.Event // mu
+	lost    func() bool // of each call; nil is unknown
 }
 
 // newLibrary makes a library with these permissions. It also returns its folder.
@@ -88,7 +89,7 @@ func (l *library) run(t *testing.T, line string) *client {
 	go func() {
 		defer close(c.ended)
 		defer c.stdout.close()
-		status, err := Run(Call{Line: line, Access: access, Channel: c.stdinAndStdout, Stderr: &c.stderr})
+		status, err := Run(Call{Line: line, Access: access, Channel: c.stdinAndStdout, Stderr: &c.stderr, Lost: l.lost})
 		c.status, c.err = int(status), err
 		if access.OpenHandles() != 0 {
 			t.Errorf("%.40q: a file is still open", line)

@@ -53,7 +53,7 @@ func scp(p *process) (status uint32) {
 type scpFlags struct {
 	sink     bool // -t; otherwise -f
 	preserve bool // -p: keep times and modes
-	folder   bool // -d: the target must be a folder
+	folder   bool // -d: the target must be a folder, since there may be several files
 	names    []argument
 }
 
@@ -106,6 +106,9 @@ type scpConn struct {
 
 // errScp means that the client does not keep to the protocol.
 var errScp = errors.New("protocol error")
+
+// errScpRecord means that a record is none of those that may come.
+var errScpRecord = fmt.Errorf("%w: a record does not begin with C, D or T", errScp)
 
 // errClientGaveUp means that the client has ended the transfer.
 var errClientGaveUp = errors.New("the client gave up")

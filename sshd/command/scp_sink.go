@@ -53,14 +53,14 @@ func (c *scpConn) record(line string, times *scpTimes) (next *scpTimes, err erro
 	case 'C':
 		return nil, c.receiveFile(rest, times)
 	case 'D':
-		return nil, c.tell(scpError, "", errors.New("the library has no folders; copy the files in it instead"))
+		return nil, c.refuseFolder()
 	case scpError:
 		c.failed = true // the client could not read a file, and has told its user
 		return nil, nil
 	case scpFatal:
 		return nil, errClientGaveUp
 	}
-	return nil, fmt.Errorf("%w: a record does not begin with C, D or T", errScp)
+	return nil, errScpRecord
 }
 
 // scpTimes are the times of a T record.
@@ -158,10 +158,21 @@ func (c *scpConn) receiveContent(w io.WriterAt, size int64) (failed, err error) 
 	return failed, nil
 }
 
+// verdict reads whether the client could read all of its file. What is written
+// with libssh2, such as curl and PHP's ssh2_scp_send, never says so: it ends the
+// channel after the last byte and tells its user that all is well. To lose the
+// connection there is something else.
+func (c *scpConn) verdict() (ok bool, err error) {
+	if _, err := c.in.Peek(1); err == io.EOF && c.Lost != nil && !c.Lost() {
+		return true, nil
+	}
+	return c.answer()
+}
+
 // finish publishes the file, if the client could read all of it and the server
 // could write all of it.
 func (c *scpConn) finish(w *access.Writer, name string, failed error) error {
-	ok, err := c.answer()
+	ok, err := c.verdict()
 	switch {
 	case errors.Is(err, errScp), errors.Is(err, errClientGaveUp):
 		w.Abandon("the client did not send what it announced")

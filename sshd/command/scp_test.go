@@ -122,6 +122,103 @@ func TestScpSinkGoesOn(t *testing.T) {
 	has(t, folder, "a", "hello")
 }
 
+// What is written with libssh2 ends the channel after the last byte of the content,
+// and tells its user that all is well. Less than all, an error of the client, or a
+// lost connection is no whole file.
+func TestScpSinkWithoutTheLastByte(t *testing.T) {
+	l, folder := newLibrary(t, vfs.DefaultPermissions())
+	for what, test := range map[string]struct {
+		data string
+		lost bool
+		want string
+	}{
+		"the client's end":                   {"hello", false, "hello"},
+		"the client's end after the verdict": {"hello\x00", false, "hello"},
+		"a lost connection":                  {"hello", true, "the old file"},
+		"an end in the content":              {"hell", false, "the old file"},
+		"an end in an error message":         {"hello\x01", false, "the old file"},
+		"an end in a longer one":             {"hello\x01scp: a", false, "the old file"},
+	} {
+		write(t, folder, "a", "the old file")
+		l.lost = func() bool { return test.lost }
+		c := l.run(t, "scp -t .")
+		c.says("\x00")
+		c.sends("C0644 5 a\n")
+		c.says("\x00")
+		c.sends(test.data)
+		if _, _, status := c.end(); (status == exitOK) != (test.want == "hello") {
+			t.Errorf("%s: status %d", what, status)
+		}
+		has(t, folder, "a", test.want)
+	}
+}
+
+// What belongs to a refused folder is no file of the library, whether the client
+// listens or not; what follows the folder is.
+func TestScpSinkSkipsFolders(t *testing.T) {
+	const inside = "C0644 5 inner\nINNER\x00T1 0 1 0\nD0755 0 deeper\nC0644 3 deepest\nE\nC\x00E\nC0644 0 last\n\x00E\n"
+	for what, send := range map[string]func(c *client){
+		"all at once": func(c *client) { c.sends("D0755 0 folder\n" + inside + "C0644 5 after\nAFTER\x00") },
+		"all at once, one of several": func(c *client) {
+			c.sends("D0755 0 folder\n" + inside + "C0644 5 after\nAFTER\x00")
+		},
+		"step by step": func(c *client) {
+			c.sends("D0755 0 folder\n")
+			c.complains(scpError, "no folders")
+			c.sends("C0644 5 inner\n")
+			c.says("\x00")
+			c.sends("INNER\x00")
+			c.complains(scpError, "in a folder")
+			c.sends("E\n")
+			c.says("\x00")
+			c.sends("C0644 5 after\n")
+			c.says("\x00")
+			c.sends("AFTER\x00")
+		},
+		"one of several, skipped": func(c *client) {
+			c.sends("D0755 0 folder\n")
+			c.complains(scpError, "no folders")
+			c.sends("C0644 5 after\n")
+			c.says("\x00")
+			c.sends("AFTER\x00")
+		},
+	} {
+		l, folder := newLibrary(t, vfs.DefaultPermissions())
+		line := "scp -r -t ."
+		if strings.Contains(what, "one of several") {
+			line = "scp -r -d -t ."
+		}
+		c := l.run(t, line)
+		c.says("\x00")
+		send(c)
+		if _, _, status := c.end(); status != exitFailure {
+			t.Errorf("%s: status %d", what, status)
+		}
+		has(t, folder, "after", "AFTER")
+		if err := os.Remove(filepath.Join(folder, "after")); err != nil {
+			t.Error(err)
+		}
+		isEmpty(t, folder, what)
+	}
+	l, folder := newLibrary(t, vfs.DefaultPermissions())
+	for what, sends := range map[string]string{
+		"nonsense in it":     "hello\n",
+		"an empty line":      "\n",
+		"a path in it":       "C0644 5 ../x\n",
+		"content that lacks": "C0644 5 x\nhe",
+		"the client's end":   "\x02out of memory\n",
+		"nothing":            "",
+	} {
+		c := l.run(t, "scp -r -t .")
+		c.says("\x00")
+		c.sends("D0755 0 folder\n" + sends)
+		if _, _, status := c.end(); status != exitFailure {
+			t.Errorf("%s: status %d", what, status)
+		}
+		isEmpty(t, folder, what)
+	}
+}
+
 // An upload that is not complete is not published. The old file stays.
 func TestScpSinkBrokenUploads(t *testing.T) {
 	l, folder := newLibrary(t, vfs.DefaultPermissions())

@@ -106,7 +106,7 @@ func (s *Session) copyRange(p *access.Writer, to int64, h *handle, from, length 
 		if s.ctx.Err() != nil {
 			return &vfs.Error{Kind: vfs.ErrCut, Why: "the client is gone"}
 		}
-		n, err := h.readAt(buffer.b[:min(length, maxData)], from)
+		n, err := h.readAt(buffer.b[:min(length, maxData)], uint64(from))
 		if n > 0 {
 			if _, err := p.WriteAt(buffer.b[:n], to); err != nil {
 				return err

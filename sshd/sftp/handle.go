@@ -1,6 +1,9 @@
 package sftp
 
 import (
+	"io"
+	"math"
+
 	"shelf/vfs"
 	"shelf/vfs/access"
 )
@@ -26,15 +29,20 @@ func (h *handle) name() string {
 	return ""
 }
 
-// readAt reads what it is open for reading.
-func (h *handle) readAt(p []byte, off int64) (int, error) {
-	switch {
-	case h.get != nil:
-		return h.get.ReadAt(p, off)
-	case h.put != nil && h.put.Readable():
-		return h.put.ReadAt(p, off)
+// readAt reads what it is open for reading. No file has bytes at 2^63 or behind
+// it, and the system takes a read that goes so far for an error.
+func (h *handle) readAt(p []byte, off uint64) (int, error) {
+	if h.get == nil && (h.put == nil || !h.put.Readable()) {
+		return 0, notForReading()
 	}
-	return 0, notForReading()
+	if off >= math.MaxInt64 {
+		return 0, io.EOF
+	}
+	p = p[:min(uint64(len(p)), math.MaxInt64-off)]
+	if h.get != nil {
+		return h.get.ReadAt(p, int64(off))
+	}
+	return h.put.ReadAt(p, int64(off))
 }
 
 func notForReading() error {

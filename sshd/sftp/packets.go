@@ -2,8 +2,8 @@ package sftp
 
 import (
 	"encoding/binary"
-	"fmt"
 	"io"
+	"math"
 
 	"shelf/vfs"
 	"shelf/vfs/access"
@@ -15,8 +15,14 @@ func (s *Session) unsupported(f *frame, r *reply) {
 	name := ""
 	switch f.kind {
 	case fxpMkdir, fxpRmdir, fxpSymlink, fxpReadlink:
-		path, _, _ := cutString(f.body)
+		path, _, err := cutString(f.body)
 		name = string(path)
+		if f.kind == fxpMkdir && err == nil && access.IsRoot(name) {
+			// Clients that copy a folder make its target first. That it exists is
+			// no news to a person, so nothing goes to stderr.
+			r.status(f.id, statusOf(rootExists()))
+			return
+		}
 	}
 	err := unsupported(f.kind)
 	if f.kind == fxpRmdir {
@@ -55,62 +61,34 @@ func (s *Session) handleOf(body []byte, least int) (h *handle, rest []byte, err 
 // less 1 KiB for everything around the data.
 const maxData = maxPacket - 1024
 
-// read answers READ: handle, uint64 offset, uint32 length. An error ends the
-// session: the reply broke off.
-func (s *Session) read(f *frame, r *reply) error {
+// read answers READ: handle, uint64 offset, uint32 length.
+//
+// The data is read before its length is announced: a file may become shorter on
+// disk at any time, and of a DATA that was announced nothing may be missing.
+func (s *Session) read(f *frame, r *reply) {
 	h, rest, err := s.handleOf(f.body, 12)
 	if err != nil {
 		s.status(r, f, h, err)
-		return nil
+		return
 	}
-	off := int64(binary.BigEndian.Uint64(rest))
+	off := binary.BigEndian.Uint64(rest)
 	n := int(min(binary.BigEndian.Uint32(rest[8:]), maxData))
-	if h.get != nil && n > readPiece {
+	if h.get != nil && off <= math.MaxInt64 && n > smallRead {
 		// At the end there is nothing, which is found out by asking for a byte.
-		if n = max(1, h.get.Within(off, n)); n > readPiece {
-			return s.readInPieces(f, r, h, off, n)
-		}
+		n = max(1, h.get.Within(int64(off), n))
 	}
 	data := r.data(f.id, n)
 	n, err = h.readAt(data, off)
 	if err != nil && (err != io.EOF || n == 0) {
 		s.status(r, f, h, err)
-		return nil
+		return
 	}
 	r.trim(n)
-	return nil
 }
 
-// readPiece is how much of a reply is read and sent at a time, in bytes: an SSH
-// packet, as large as clients take it. So it is still in the processor's cache
-// when it is encrypted, and the client has the first before the last is read.
-const readPiece = 32 << 10
-
-// readInPieces sends n bytes, which are there. The last piece is left in r.
-func (s *Session) readInPieces(f *frame, r *reply, h *handle, off int64, n int) error {
-	data := r.beginData(f.id, n, readPiece)
-	for {
-		k, err := h.readAt(data, off)
-		if err == io.EOF && k < len(data) {
-			err = &vfs.Error{Kind: vfs.ErrIO, Why: "the file became shorter while it was read"}
-		}
-		if k < len(data) && !r.begun {
-			s.status(r, f, h, err)
-			return nil
-		}
-		if k < len(data) {
-			return fmt.Errorf("in the middle of a READ: %w", err)
-		}
-		if n -= k; n == 0 {
-			return nil
-		}
-		if _, err := s.channel.Write(r.b); err != nil {
-			return err
-		}
-		off += int64(k)
-		data = r.goOn(min(n, readPiece))
-	}
-}
+// smallRead is how long a READ is, in bytes, for which it is worth it to take no
+// larger buffer than there is data.
+const smallRead = 32 << 10
 
 // write answers WRITE: handle, uint64 offset, string data. An error ends the
 // session: the packet broke off.

@@ -9,12 +9,11 @@ import (
 	"shelf/vfs"
 )
 
-// reply is one answer, built in a pooled buffer and sent with one Write, but for
-// the data of a large READ. The buffer is taken when the size is known.
+// reply is one answer, built in a pooled buffer and sent with one Write. The buffer
+// is taken when the size is known.
 type reply struct {
 	buffer
-	pool  *Buffers
-	begun bool // a part of it is on its way: it can be no other
+	pool *Buffers
 }
 
 // start makes room for a packet of n bytes after the id and writes its head.
@@ -45,27 +44,8 @@ func (r *reply) data(id uint32, n int) []byte {
 // trim ends an SSH_FXP_DATA that carries n bytes.
 func (r *reply) trim(n int) {
 	r.b = r.b[:headerLen+4+n]
-	r.tellData(n)
-}
-
-// tellData writes into an SSH_FXP_DATA that it carries n bytes.
-func (r *reply) tellData(n int) {
 	binary.BigEndian.PutUint32(r.b, uint32(headerLen+n))
 	binary.BigEndian.PutUint32(r.b[headerLen:], uint32(n))
-}
-
-// beginData starts an SSH_FXP_DATA of n bytes of which first is sent at once,
-// with its head, and returns where the data of that go.
-func (r *reply) beginData(id uint32, n, first int) []byte {
-	data := r.data(id, first-(headerLen+4))
-	r.tellData(n)
-	return data
-}
-
-// goOn is where the next n bytes of it go.
-func (r *reply) goOn(n int) []byte {
-	r.begun, r.b = true, (*r.all)[:n]
-	return r.b
 }
 
 // attrs is SSH_FXP_ATTRS with size, permissions and times.

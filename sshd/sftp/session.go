@@ -134,15 +134,12 @@ func (s *Session) serveOne() error {
 }
 
 // answer puts the reply to f into r. An error ends the session. A panic fails
-// this request only, unless the reply has begun: what it left half done is an
-// upload that will not commit.
+// this request only: what it left half done is an upload that will not commit.
 func (s *Session) answer(f *frame, r *reply) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if err = access.Panicked(s.o.Log, p); !r.begun {
-				s.status(r, f, nil, err)
-				err = nil
-			}
+			s.status(r, f, nil, access.Panicked(s.o.Log, p))
+			err = nil
 		}
 	}()
 	switch f.kind {
@@ -150,7 +147,7 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 		s.begun = true
 		r.version(s.extensions())
 	case fxpRead:
-		return s.read(f, r)
+		s.read(f, r)
 	case fxpWrite:
 		return s.write(f, r)
 	case fxpFstat:

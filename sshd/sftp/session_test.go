@@ -555,6 +555,28 @@ func cat(parts ...any) (b []byte) {
 	return b
 }
 
+// Clients that copy a folder make its target first. That it exists is no news to a
+// person: nothing goes to stderr.
+func TestMkdirOfTheRoot(t *testing.T) {
+	o := memory(all())
+	s, in, out := serve(t, o)
+	defer s.end()
+	r := raw{t, in, out}
+	r.ask(1, cat(3))
+	for _, path := range []string{"/", ".", "", "./", "/.", "x/.."} {
+		kind, body := r.ask(14, cat(1, path, 0))
+		if kind != 101 || binary.BigEndian.Uint32(body[4:]) != 4 || !strings.Contains(string(body), "exists") {
+			t.Errorf("MKDIR %q: type %d, %q", path, kind, body)
+		}
+	}
+	if code := r.code(14, cat(1)); code != 8 {
+		t.Errorf("MKDIR without a path: code %d", code)
+	}
+	if said := s.stderr.String(); strings.Count(said, "\n") != 1 { // of the last
+		t.Errorf("stderr has %q", said)
+	}
+}
+
 func TestSessionPackets(t *testing.T) {
 	o := memory(all())
 	o.MaxOpenFiles = 7

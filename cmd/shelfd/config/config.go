@@ -72,6 +72,8 @@ type Settings struct {
 	AuditLog          string         `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
 	AuditOnFailure    AuditOnFailure `toml:"audit_on_failure" default:"continue" doc:"when audit_log cannot be written: continue, or refuse logins and changes"`
 
+	FIPS bool `toml:"fips" default:"false" doc:"whether only algorithms that FIPS 140-3 allows are used"`
+
 	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock and seccomp: auto uses as much as the system has, require does not serve without, off uses none"`
 	AllowRoot bool    `toml:"allow_root" default:"false" doc:"whether root may serve a library that belongs to another user"`
 
