@@ -36,7 +36,11 @@ type Options struct {
 
 	// KeyFiles is the path of files that make accounts: a file of authorized
 	// keys makes an account of the name that stands for %u. "" is none.
+	// The name must be plain: see [CheckFileName].
 	KeyFiles string
+
+	// NotByFile are names that no key file alone makes an account of.
+	NotByFile []string
 
 	TrustedUserCAKeys string     // file of keys whose certificates are trusted; "" is none
 	RevokedKeys       string     // file of keys that nobody may use; "" is none
@@ -195,7 +199,7 @@ func (a *Accounts) find(name string) subject {
 
 // dropFile is the key file that makes an account of this name; nil is none.
 func (a *Accounts) dropFile(name string) *AuthorizedKeys {
-	if a.o.KeyFiles == "" || CheckName(name) != nil {
+	if a.o.KeyFiles == "" || CheckFileName(name) != nil || slices.Contains(a.o.NotByFile, name) {
 		return nil
 	}
 	file := NewAuthorizedKeys(ExpandUser(a.o.KeyFiles, name), a.o.Log)

@@ -49,3 +49,24 @@ func TestKeyFileNames(t *testing.T) {
 		}
 	}
 }
+
+// Copies of key files, and those put out of use, make no accounts.
+func TestOddKeyFiles(t *testing.T) {
+	dir := t.TempDir()
+	a, err := NewAccounts(Options{KeyFiles: filepath.Join(dir, "%u"), NotByFile: []string{"bob"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"ada": true, "ada.b-c_d": true, "é1": true, "ada.pub": true,
+		"ada.disabled": false, "ada.BAK": false, "ada.old": false, "ada.orig": false, "ada.save": false, ".ada.swp": false, "ada.swp": false,
+		"ada~": false, "#ada#": false, ".ada": false, "ada.dpkg-old": false, "ada,v": false, "bob": false,
+	} {
+		if err := put(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.find(name).exists; got != want {
+			t.Errorf("%s makes an account: %v", name, got)
+		}
+	}
+}

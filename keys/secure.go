@@ -76,6 +76,9 @@ func denied(path string, err error) error {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o400 != 0 {
+		return fmt.Errorf("%w; if the file was replaced since the server started, it is outside its sandbox; restart the server", err)
+	}
 	if !ok || int(st.Uid) == os.Geteuid() {
 		return err
 	}
@@ -92,6 +95,27 @@ func checkSecure(f *os.File, path string, p protection) error {
 	if err != nil {
 		return err
 	}
+	return checkInfo(info, path, p)
+}
+
+// CheckProtected refuses a file that others can write or replace, as a file of
+// keys. One that does not exist is fine if others cannot put one there.
+func CheckProtected(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		return checkFolderIs(folder, path)
+	}
+	if err != nil {
+		return err
+	}
+	return checkInfo(info, path, sharedRead)
+}
+
+func checkInfo(info fs.FileInfo, path string, p protection) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
@@ -112,7 +136,10 @@ func checkFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	folder := filepath.Dir(real)
+	return checkFolderIs(filepath.Dir(real), path)
+}
+
+func checkFolderIs(folder, path string) error {
 	info, err := os.Stat(folder)
 	if err != nil {
 		return err

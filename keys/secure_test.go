@@ -26,7 +26,5 @@ func TestDenied(t *testing.T) {
 		t.Errorf("%v does not say what to do", err)
 	}
 	own := t.TempDir()
-	if err := denied(own, fs.ErrPermission); err != fs.ErrPermission {
-		t.Errorf("of our own file it says %v", err)
-	}
+	wantReason(t, denied(own, fs.ErrPermission), "restart the server")
 }

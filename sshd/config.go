@@ -26,8 +26,16 @@ type Config struct {
 	// person at the client.
 	Session func(keys.Identity) (Service, error)
 
-	Report func(Event)  // called for each event, by many goroutines; may be nil
-	Log    *slog.Logger // for faults and debugging; may be nil
+	// Report is called for each event, by many goroutines; it may be nil. An error is
+	// that the event has to be recorded and is not: what was done is then not
+	// acknowledged, and a login ends.
+	Report func(Event) error
+
+	// Ready returns nil if events can be recorded. It may be nil. With an error
+	// nothing is changed.
+	Ready func() error
+
+	Log *slog.Logger // for faults and debugging; may be nil
 }
 
 // Service is what an account is served: its library, and what it may do there.

@@ -14,6 +14,7 @@ import (
 
 	"shelf/keys"
 	"shelf/sshd/sftp"
+	"shelf/vfs/access"
 )
 
 // conn is one client's connection. The fields that mu does not guard belong to
@@ -21,7 +22,8 @@ import (
 type conn struct {
 	config   Config
 	wire     *wire
-	buffers  *sftp.Buffers // of its sftp sessions
+	buffers  *sftp.Buffers       // of its sftp sessions
+	held     *access.Temporaries // by its sftp sessions
 	pass     *pass
 	refusals *refusals
 	ctx      context.Context // of all that is done for the client
@@ -45,9 +47,9 @@ type conn struct {
 	sessions map[opener]struct{} // mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, p *pass, r *refusals) *conn {
+func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, held *access.Temporaries, p *pass, r *refusals) *conn {
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, pass: p, refusals: r,
+		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, held: held, pass: p, refusals: r,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		sessions: make(map[opener]struct{}),
 	}
@@ -99,7 +101,10 @@ func (c *conn) serve() {
 	}
 	c.pass.login()
 	c.loggedIn = time.Now()
-	c.config.Report(c.event(OpLogin, c.started, nil))
+	if err := c.config.Report(c.event(OpLogin, c.started, nil)); err != nil {
+		c.abandon(channels, requests, err)
+		return
+	}
 	c.spawn(func() { c.globalRequests(requests) })
 	c.spawn(c.keepAlive)
 	c.spawn(c.announceHostKeys)

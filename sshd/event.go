@@ -2,9 +2,7 @@ package sshd
 
 import (
 	"errors"
-	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"shelf/vfs"
 )
@@ -17,10 +15,9 @@ const (
 	OpExec    = "exec" // a command line was refused; Name has it
 )
 
-// Event is one thing that a client did or was refused. Strings that came from
-// the client, which are Account, ClientVersion, Name, Target and parts of Err,
-// are as they came: whoever prints them escapes them. What is longer than any
-// honest one is cut, and its length told.
+// Event is something that a client did, or tried to do. Account, ClientVersion,
+// Name, Target and parts of Err come from the client and are not escaped:
+// whoever prints them must do that. They are short: [vfs.Clip].
 type Event struct {
 	Time           time.Time // when it began
 	Conn           string    // the connection, the same for all its events
@@ -43,40 +40,33 @@ func (c *conn) event(op string, start time.Time, err error) Event {
 	return Event{
 		Time: start, Duration: time.Since(start), Op: op, Err: err,
 		Conn: c.id, Source: c.source, ClientVersion: c.hello.version,
-		Account: c.identity.Account, Method: c.identity.Method, KeyFingerprint: c.identity.Fingerprint, Certificate: bounded(c.identity.Certificate, maxField),
+		Account: c.identity.Account, Method: c.identity.Method, KeyFingerprint: c.identity.Fingerprint, Certificate: c.identity.Certificate,
 	}
 }
 
-// The longest texts from clients that an event takes, in bytes.
-const (
-	maxField  = 256
-	maxReason = 1024
-)
-
-// bounded cuts a text that a client could make as long as it likes, and tells how
-// long it was.
-func bounded(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	cut := most
-	for cut > most-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return fmt.Sprintf("%s… (%d bytes)", text[:cut], len(text))
-}
+// maxReason is the longest error text that an event takes, in bytes: parts of it
+// may come from the client.
+const maxReason = 1024
 
 // boundedErr is an error whose text is bounded; nil stays nil.
 func boundedErr(err error) error {
 	if err == nil || len(err.Error()) <= maxReason {
 		return err
 	}
-	return errors.New(bounded(err.Error(), maxReason))
+	return errors.New(vfs.ClipTo(err.Error(), maxReason))
 }
 
-// reportFile passes on an event of a session.
-func (c *conn) reportFile(v vfs.Event) {
+// clipped shortens what comes from the client.
+func (e Event) clipped() Event {
+	for _, text := range []*string{&e.Account, &e.Method, &e.Certificate, &e.ClientVersion, &e.Name, &e.Target} {
+		*text = vfs.Clip(*text)
+	}
+	return e
+}
+
+// reportFile reports an event of a session.
+func (c *conn) reportFile(v vfs.Event) error {
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
-	c.config.Report(e)
+	return c.config.Report(e)
 }

@@ -25,14 +25,11 @@ func (s *session) exec(line string) uint32 {
 	return status
 }
 
-// maxReportedLine is how much of a refused command line is reported, in bytes.
-const maxReportedLine = 256
-
 // refuse tells the client why a command line is not run. It also reports it: an
 // operator wants to know who tried to get a shell.
 func (s *session) refuse(line string, why error) uint32 {
 	e := s.conn.event(OpExec, time.Now(), why)
-	e.Name = line[:min(len(line), maxReportedLine)]
+	e.Name = line
 	s.conn.config.Report(e)
 	return s.apologize(why.Error(), exitNotFound)
 }

@@ -67,6 +67,9 @@ var errBusy = errors.New("too many connections are exchanging keys")
 
 // admit is asked by keys when all is proven.
 func (c *conn) admit(id keys.Identity) error {
+	if c.config.Ready != nil && c.config.Ready() != nil { // who writes the events has logged why
+		return errors.New("the server cannot record logins now; try again later")
+	}
 	service, err := c.config.Session(id)
 	if err == nil {
 		c.service = service
@@ -94,7 +97,7 @@ func (c *conn) refuse(err error) {
 		return
 	}
 	e := c.event(OpRefusal, c.started, boundedErr(c.reason(err)))
-	e.Account = bounded(c.tries.asked, maxField)
+	e.Account = c.tries.asked
 	c.config.Report(e)
 }
 

@@ -20,7 +20,9 @@ func (c Config) complete() (Config, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Report == nil {
-		c.Report = func(Event) {}
+		c.Report = func(Event) error { return nil }
 	}
+	report := c.Report
+	c.Report = func(e Event) error { return report(e.clipped()) }
 	return c, c.check()
 }

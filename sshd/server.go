@@ -48,6 +48,7 @@ import (
 	"time"
 
 	"shelf/sshd/sftp"
+	"shelf/vfs/access"
 )
 
 // Server serves SSH connections. Make one with [New].
@@ -56,8 +57,9 @@ type Server struct {
 	gate     *gate
 	refusals *refusals
 	reads    readBuffers
-	buffers  sftp.Buffers   // of all sftp sessions
-	owned    sync.WaitGroup // the goroutines of connections
+	buffers  sftp.Buffers        // of all sftp sessions
+	held     *access.Temporaries // by all sftp sessions
+	owned    sync.WaitGroup      // the goroutines of connections
 
 	mu       sync.Mutex
 	stopping bool               // mu
@@ -71,7 +73,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{gate: newGate(c.Limits), conns: make(map[*conn]struct{})}
+	s := &Server{gate: newGate(c.Limits), held: access.NewTemporaries(), conns: make(map[*conn]struct{})}
 	s.current.Store(&c)
 	s.refusals = newRefusals(func() *slog.Logger { return s.current.Load().Log })
 	return s, nil
@@ -123,7 +125,7 @@ func (s *Server) stopped(err error) error {
 
 // start serves a connection that has been let in.
 func (s *Server) start(ctx context.Context, nc net.Conn, pass *pass) {
-	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, pass, s.refusals)
+	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, s.held, pass, s.refusals)
 	if !s.add(c) {
 		c.close()
 		pass.leave()

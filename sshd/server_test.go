@@ -192,10 +192,11 @@ type events struct {
 	all []Event
 }
 
-func (e *events) add(one Event) {
+func (e *events) add(one Event) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, one)
+	return nil
 }
 
 // find returns the first event of an operation, if there is one yet.

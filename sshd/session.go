@@ -114,7 +114,9 @@ func (s *session) apologize(what string, status uint32) uint32 {
 // sftp serves the library.
 func (s *session) sftp() uint32 {
 	c := s.conn
-	session := sftp.NewSession(sftp.Options{Options: c.options(), MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers})
+	o := c.options()
+	o.Temporaries = c.held
+	session := sftp.NewSession(sftp.Options{Options: o, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers})
 	c.addSession(session)
 	defer c.removeSession(session)
 	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
@@ -127,7 +129,7 @@ func (s *session) sftp() uint32 {
 // options are the service, with who it is for and who is told.
 func (c *conn) options() access.Options {
 	o := c.service.Options
-	o.Account, o.Report, o.Log = c.identity.Account, c.reportFile, c.log
+	o.Account, o.Report, o.Ready, o.Log = c.identity.Account, c.reportFile, c.config.Ready, c.log
 	return o
 }
 

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
+	"shelf/vfs"
 )
 
 // tries is what a client has tried to log in with, on one connection. It belongs
@@ -65,7 +66,7 @@ func (c *conn) asks(account string) error {
 	case c.tries.ended != nil:
 		return c.tries.ended
 	case c.tries.known && c.tries.refused && account != c.tries.asked:
-		return c.end(fmt.Errorf("after a refusal the client asked for another account, %q", bounded(account, maxField)))
+		return c.end(fmt.Errorf("after a refusal the client asked for another account, %q", vfs.Clip(account)))
 	}
 	c.tries.asked, c.tries.known = account, true
 	return nil
@@ -93,7 +94,7 @@ func (c *conn) end(why error) error {
 // logAttempt hears how each thing that the client asked for was answered.
 func (c *conn) logAttempt(client ssh.ConnMetadata, method string, err error) {
 	c.asks(client.User())
-	c.log.Debug("login attempt", "account", bounded(client.User(), maxField), "method", bounded(method, maxField), "err", boundedErr(err))
+	c.log.Debug("login attempt", "account", vfs.Clip(client.User()), "method", vfs.Clip(method), "err", boundedErr(err))
 	var partial *ssh.PartialSuccessError
 	if err == nil || errors.As(err, &partial) {
 		return
@@ -107,7 +108,7 @@ func (c *conn) logAttempt(client ssh.ConnMetadata, method string, err error) {
 		c.pass.penalize(c.config.Limits.Penalties.AuthFail)
 	}
 	e := c.event(OpRefusal, time.Now(), boundedErr(fmt.Errorf("login failed: %w", err)))
-	e.Account, e.Method = bounded(c.tries.asked, maxField), bounded(method, maxField)
+	e.Account, e.Method = c.tries.asked, method
 	c.config.Report(e)
 }
 

@@ -143,7 +143,7 @@ func TestShelfCutUploads(t *testing.T) {
 		if err := os.WriteFile(file, want, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"put", "--json", file}, func() {
+		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"put", "--retry", "0", "--json", file}, func() {
 			mustBeWholeOrAbsent(t, filepath.Join(c.server.library, name), want)
 		})
 		mustBe(t, filepath.Join(c.server.library, name), want)
@@ -162,7 +162,7 @@ func TestShelfCutDownloads(t *testing.T) {
 		name := fmt.Sprintf("down-%d", i)
 		want := content(uint64(i), size)
 		c.server.put(t, name, want)
-		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"get", "--json", name, "to", to}, func() {
+		c.run(t, cuts[i%len(cuts)], rand.Int64N(size), []string{"get", "--retry", "0", "--json", name, "to", to}, func() {
 			mustBeWholeOrAbsent(t, filepath.Join(to, name), want)
 		})
 		mustBe(t, filepath.Join(to, name), want)
@@ -172,6 +172,35 @@ func TestShelfCutDownloads(t *testing.T) {
 	if left := partsIn(t, to); len(left) > 0 {
 		t.Errorf("parts are left: %v", left)
 	}
+}
+
+// TestShelfRetries cuts one connection of a script: each command of it goes on by
+// itself, with what was there.
+func TestShelfRetries(t *testing.T) {
+	t.Parallel()
+	c := newCutting(t)
+	const size = 8 << 20
+	want := content(3, size)
+	here := t.TempDir()
+	if err := os.WriteFile(filepath.Join(here, "up"), want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.server.put(t, "down", want)
+	for _, line := range []string{"put up", "get down", "sync --down " + here + "\n"} {
+		c.link.after(size/2, c.link.cut)
+		cmd := shelfCommand(c.near)
+		cmd.Dir, cmd.Stdin = here, strings.NewReader(line)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "connecting again in 1s (1 of 3)") {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+		if line == "get down" {
+			mustBe(t, filepath.Join(here, "down"), want)
+			os.Remove(filepath.Join(here, "down")) // for sync
+		}
+	}
+	mustBe(t, filepath.Join(c.server.library, "up"), want)
+	mustBe(t, filepath.Join(here, "down"), want)
 }
 
 // TestShelfDamagedBeginnings changes a byte of what a cut transfer left: that is
@@ -192,8 +221,8 @@ func TestShelfDamagedBeginnings(t *testing.T) {
 		folder string // where the beginning lies
 		result string
 	}{
-		{[]string{"put", "--json", file}, filepath.Join(c.server.library, ".shelf"), filepath.Join(c.server.library, "up")},
-		{[]string{"get", "--json", "down", "to", to}, to, filepath.Join(to, "down")},
+		{[]string{"put", "--retry", "0", "--json", file}, filepath.Join(c.server.library, ".shelf"), filepath.Join(c.server.library, "up")},
+		{[]string{"get", "--retry", "0", "--json", "down", "to", to}, to, filepath.Join(to, "down")},
 	} {
 		for _, damaged := range []bool{false, true} {
 			os.Remove(way.result)

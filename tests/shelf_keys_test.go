@@ -146,7 +146,7 @@ func TestShelfPromptOutlivesServer(t *testing.T) {
 	want := content(4, large)
 	s.put(t, "large", want)
 	p := visitor(t, s.server, folder)
-	p.types("get " + slowly + "large" + enter)
+	p.types("get --retry 0 " + slowly + "large" + enter)
 	p.sees(`large +[0-9.]+ KiB / 16\.0 MiB`)
 	eventually(t, "a part is there", func() bool { return len(partsIn(t, folder)) == 1 })
 	s.kill()

@@ -153,11 +153,11 @@ func TestShelfResumesOnOpenSSH(t *testing.T) {
 				t.Fatal(err)
 			}
 			to := t.TempDir()
-			o.cutTwice(t, []string{"put", "--json", file}, o.folder, "file", want, true)
+			o.cutTwice(t, []string{"put", "--retry", "0", "--json", file}, o.folder, "file", want, true)
 			if err := os.WriteFile(filepath.Join(o.folder, "there"), want, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			o.cutTwice(t, []string{"get", "--json", "there", "to", to}, to, "there", want, row.gets)
+			o.cutTwice(t, []string{"get", "--retry", "0", "--json", "there", "to", to}, to, "there", want, row.gets)
 		})
 	}
 }

@@ -27,10 +27,16 @@ const (
 	ctrlC, ctrlD   = "\x03", "\x04"
 )
 
-// sit has somebody start a program at a terminal.
+// sit has somebody start a program at a terminal of 120 columns.
 func sit(t *testing.T, cmd *exec.Cmd) *typist {
 	t.Helper()
-	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 120})
+	return sitAt(t, cmd, 120)
+}
+
+// sitAt has somebody start a program at a terminal of some width.
+func sitAt(t *testing.T, cmd *exec.Cmd, columns uint16) *typist {
+	t.Helper()
+	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: columns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +214,7 @@ func TestShelfPromptSurvives(t *testing.T) {
 	mustBe(t, filepath.Join(c.server.library, "large"), want)
 
 	// A connection that ends in the middle: reconnect goes on.
-	p.types("get --limit 1500K large to state" + enter)
+	p.types("get --retry 0 --limit 1500K large to state" + enter)
 	p.sees(`large +[2-9]\.[0-9] MiB`)
 	c.link.cut()
 	p.sees(`is lost`)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path"
 	"strings"
 	"time"
 
@@ -27,23 +28,17 @@ func (c *completer) complete(line string) ui.Completion {
 	if err != nil {
 		return found
 	}
-	switch takes := cmd.takes; {
+	switch takes := after(before); {
 	case strings.HasPrefix(found.Typed, "-"):
 		found.Words = ui.StartingWith(cmd.flagNames(), found.Typed)
 	case takes == commandNames:
 		found.Words = ui.StartingWith(allCommands(), found.Typed)
-	case takes == localFiles, wantsFolder(before):
-		found.Words = ui.LocalPaths(found.Typed, takes != localFiles)
-	case takes == remoteNames:
-		found.Words = ui.StartingWith(c.remoteNames(), found.Typed)
+	case takes == localFiles, takes == localFolders:
+		found.Words = ui.LocalPaths(found.Typed, takes == localFolders)
+	case takes == remoteNames, takes == remoteFolders:
+		found.Words = ui.StartingWith(c.remotePaths(found.Typed, takes == remoteFolders), found.Typed)
 	}
 	return found
-}
-
-// wantsFolder tells whether the word after these is a local folder.
-func wantsFolder(before []string) bool {
-	c, err := find(before[0])
-	return err == nil && (c.takes == localFolders || before[len(before)-1] == "to")
 }
 
 // allCommands is the names of all commands.
@@ -54,27 +49,37 @@ func allCommands() (all []string) {
 	return all
 }
 
-// remoteNames is the names that the server lists, without those that could not be
-// typed.
-func (c *completer) remoteNames() (all []string) {
-	files, ok := c.server.Listed()
-	if !ok && !c.unlisted && !c.server.Lost() {
-		files = c.list()
-	}
-	for _, f := range files {
-		if f.Name == ui.Printable(f.Name) {
-			all = append(all, f.Name)
+// remotePaths is the names in the folder of the server that is typed, without those
+// that could not be typed. A folder ends in a slash.
+func (c *completer) remotePaths(start string, foldersOnly bool) (all []string) {
+	folder, _ := path.Split(start)
+	for _, e := range c.files(folder) {
+		name := typed(folder + e.Name)
+		switch {
+		case e.Hidden() || name != ui.Printable(name):
+		case e.Directory():
+			all = append(all, name+"/")
+		case !foldersOnly && e.Regular():
+			all = append(all, name)
 		}
 	}
 	return all
 }
 
-// list asks the server, but not for long: somebody waits at the keyboard.
-func (c *completer) list() []sftp.Entry {
+// files is what is in a folder of the server. The server is not asked for long:
+// somebody waits at the keyboard.
+func (c *completer) files(folder string) []sftp.Entry {
+	at, files, ok := c.server.Listed()
+	if ok && at == c.server.Path(folder) {
+		return files
+	}
+	if c.unlisted || c.server.Lost() {
+		return nil
+	}
 	const patience = 5 * time.Second
 	ctx, stop := context.WithTimeout(c.ctx, patience)
 	defer stop()
-	files, err := c.server.Files(ctx)
+	files, err := c.server.List(ctx, folder)
 	c.unlisted = err != nil
 	return files
 }

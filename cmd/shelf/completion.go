@@ -47,15 +47,17 @@ func completeArgs(_ *cobra.Command, args []string, typed string) ([]string, cobr
 		return all, cobra.ShellCompDirectiveNoFileComp
 	}
 	c, err := find(args[1])
-	switch {
-	case err != nil:
-	case c.takes == commandNames:
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	switch takes := after(args[1:]); {
+	case takes == commandNames:
 		return ui.StartingWith(allCommands(), typed), cobra.ShellCompDirectiveNoFileComp
 	case strings.HasPrefix(typed, "-"):
 		return ui.StartingWith(c.flagNames(), typed), cobra.ShellCompDirectiveNoFileComp
-	case c.takes == localFiles:
+	case takes == localFiles:
 		return nil, cobra.ShellCompDirectiveDefault
-	case c.takes == localFolders, args[len(args)-1] == "to":
+	case takes == localFolders:
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp

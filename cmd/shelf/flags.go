@@ -21,6 +21,9 @@ type flags struct {
 	force    bool
 	checksum bool
 	dryRun   bool
+	down     bool
+	topOnly  bool
+	retry    uint
 	jobs     jobs
 	limit    byteRate
 	settle   span
@@ -49,9 +52,22 @@ func transferFlags(f *pflag.FlagSet, o *flags) {
 	jsonFlag(f, o)
 }
 
+// retryFlag is for transfers that one lost connection should not end. A watch tries
+// again by itself.
+func retryFlag(f *pflag.FlagSet, o *flags) {
+	const usual = 3
+	f.UintVar(&o.retry, "retry", usual, "connect again up to `N` times if the connection is lost")
+}
+
 func getFlags(f *pflag.FlagSet, o *flags) {
 	f.BoolVarP(&o.force, "force", "f", false, "replace files that are here already, without asking")
 	transferFlags(f, o)
+	retryFlag(f, o)
+}
+
+func putFlags(f *pflag.FlagSet, o *flags) {
+	transferFlags(f, o)
+	retryFlag(f, o)
 }
 
 func renameFlags(f *pflag.FlagSet, o *flags) {
@@ -63,8 +79,11 @@ func removeFlags(f *pflag.FlagSet, o *flags) {
 }
 
 func syncFlags(f *pflag.FlagSet, o *flags) {
-	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "only show what would be uploaded")
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "only show what would be done")
+	f.BoolVar(&o.down, "down", false, "download instead, and replace what differs here")
+	f.BoolVar(&o.topOnly, "top-only", false, "leave folders out without an error")
 	transferFlags(f, o)
+	retryFlag(f, o)
 }
 
 func watchFlags(f *pflag.FlagSet, o *flags) {
@@ -107,6 +126,6 @@ func (c command) flagNames() (all []string) {
 
 // options is the flags as package transfer takes them.
 func (o *flags) options(quiet bool) transfer.Options {
-	return transfer.Options{Quiet: quiet, Force: o.force, Checksum: o.checksum, DryRun: o.dryRun,
+	return transfer.Options{Quiet: quiet, Force: o.force, Checksum: o.checksum, DryRun: o.dryRun, TopOnly: o.topOnly, Retry: int(o.retry),
 		Jobs: int(o.jobs), Limit: int64(o.limit), Settle: time.Duration(o.settle)}
 }

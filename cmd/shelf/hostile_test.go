@@ -125,25 +125,32 @@ func TestHostileListing(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	commands := [][]string{{"list"}, {"list", "--json"}, {"list", "-l", "*"}, {"get", "*", "to", dir}, {"get", "--json", "*", "to", dir}, {"info", "*"}, {"remove", "-f", "*"}}
+	commands := [][]string{{"list"}, {"list", "--json"}, {"list", "-l", "*"}, {"get", "*", "to", dir}, {"get", "--json", "*", "to", dir},
+		{"info", "*"}, {"remove", "-f", "*"}, {"sync", "--down", dir}}
+	mustWrite := func(harmless ...string) {
+		t.Helper()
+		for _, args := range commands {
+			_, out, errs := s.run(t, "", append([]string{s.addr}, args...)...)
+			mustBePrintable(t, out+errs)
+		}
+		var written []string
+		filepath.WalkDir(work, func(path string, d os.DirEntry, _ error) error {
+			if !d.IsDir() {
+				written = append(written, strings.TrimPrefix(path, dir+"/"))
+			}
+			return nil
+		})
+		if slices.Sort(harmless); !slices.Equal(written, harmless) {
+			t.Errorf("written: %q, want %q", written, harmless)
+		}
+	}
+	odd := []string{"bad\xff", "bidi_txt", "plain"} // but names of files
+	mustWrite(odd...)
+	commands = nil
 	for _, n := range names[:len(names)-2] { // as if a person had copied them from somewhere
 		commands = append(commands, []string{"get", n, "to", dir}, []string{"rename", n, n + n}, []string{"info", "--json", n})
 	}
-	for _, args := range commands {
-		_, out, errs := s.run(t, "", append([]string{s.addr}, args...)...)
-		mustBePrintable(t, out+errs)
-	}
-	var written []string
-	filepath.WalkDir(work, func(path string, d os.DirEntry, _ error) error {
-		if !d.IsDir() {
-			written = append(written, strings.TrimPrefix(path, dir+"/"))
-		}
-		return nil
-	})
-	harmless := []string{`..\up`, "bad\xff", "bidi\u202etxt", "plain"} // odd, but names of files
-	if !slices.Equal(written, harmless) {
-		t.Errorf("written: %q, want %q", written, harmless)
-	}
+	mustWrite(append(odd, "up", "x", "b", `..\up`)...) // what is typed is a path on the server, and saved in the folder here
 }
 
 // mustBePrintable fails if what was printed could act on a terminal.
@@ -271,7 +278,7 @@ func TestHostileReplies(t *testing.T) {
 			}
 			args := append([]string{"--timeout", timeout, s.addr}, row.args...)
 			if row.args[0] == "get" {
-				args = append(args, "to", dir)
+				args = append(args, "to", dir, "--retry", "0")
 			}
 			var status int
 			var errs string
@@ -302,7 +309,7 @@ func TestSilentServer(t *testing.T) {
 		})
 		file := filepath.Join(t.TempDir(), "f")
 		save(t, file, strings.Repeat("x", 5<<20)) // more than a window, for a server that does not read
-		status, _, errs := s.run(t, "", "--timeout", "100ms", s.addr, "put", file)
+		status, _, errs := s.run(t, "", "--timeout", "100ms", s.addr, "put", "--retry", "0", file)
 		want(t, status, exitConnect, errs, "has not answered for 100ms")
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -201,4 +203,51 @@ func TestRefusal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The usual key of a person is offered, and with "IdentityFile none" it is not.
+func TestIdentityFileNone(t *testing.T) {
+	s := newServer(t, map[string]string{"f": "x"})
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("SSH_AUTH_SOCK", "")
+	if err := os.Mkdir(filepath.Join(home, ".ssh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(s.identity, filepath.Join(home, ".ssh", "id_ed25519")); err != nil {
+		t.Fatal(err)
+	}
+	for config, ok := range map[string]bool{"": true, "IdentityFile none": false} {
+		to, err := connect.Find(connect.Options{UI: &ui.UI{In: os.Stdin, Err: io.Discard}, KnownHosts: s.known,
+			Config: configured(t, config), LoginTime: connect.LoginTime}, s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := to.Dial(t.Context())
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", config, err)
+		}
+		if err == nil {
+			client.Close()
+		}
+	}
+}
+
+// A private key that others can read is not used, as by ssh, and it is said why;
+// a public one beside it may be read by anybody.
+func TestIdentityOpenToOthers(t *testing.T) {
+	s := newServer(t, map[string]string{"f": "x"})
+	t.Setenv("SSH_AUTH_SOCK", "")
+	for _, mode := range []os.FileMode{0o644, 0o640, 0o602} {
+		if err := os.Chmod(s.identity, mode); err != nil {
+			t.Fatal(err)
+		}
+		status, _, errs := s.run(t, "", s.addr, "list")
+		want(t, status, exitRefused, errs, "the key "+s.identity+" is not used: others may use it (its mode is 0"+strconv.FormatInt(int64(mode), 8)+"); chmod 600")
+	}
+	if err := os.Chmod(s.identity, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	status, _, errs := s.run(t, "", s.addr, "list")
+	want(t, status, 0, errs)
 }

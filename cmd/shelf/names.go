@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"shelf/cmd/shelf/sftp"
@@ -14,20 +15,24 @@ import (
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // remoteNames replaces each pattern by the names that match it, unless it is itself the
-// name of a file. A name from a URL is never a pattern.
+// name of a file. Only the last part of a path is a pattern. A name from a URL is none.
 func (s *session) remoteNames(ctx context.Context, args []string) (all []string, err error) {
-	var files []sftp.Entry
+	listed := make(map[string][]sftp.Entry)
 	for _, a := range args {
-		if !isPattern(a) || a == s.server.File {
+		folder, pattern := path.Split(a)
+		if !isPattern(pattern) || a == s.server.File {
 			all = append(all, a)
 			continue
 		}
-		if files == nil {
-			if files, err = s.server.Files(ctx); err != nil {
+		files, ok := listed[folder]
+		if !ok {
+			if files, err = s.shown(ctx, folder); err != nil {
 				return nil, err
 			}
+			files = slices.DeleteFunc(files, sftp.Entry.Directory)
+			listed[folder] = files
 		}
-		match, err := matching(files, a)
+		match, err := matching(files, pattern)
 		if err != nil {
 			return nil, err
 		}
@@ -35,10 +40,21 @@ func (s *session) remoteNames(ctx context.Context, args []string) (all []string,
 			return nil, fmt.Errorf("no file matches %s", a)
 		}
 		for _, e := range match {
-			all = append(all, e.Name)
+			all = append(all, folder+e.Name)
 		}
 	}
 	return unique(all), nil
+}
+
+// shown is the files and folders in a folder of the server, without hidden ones.
+func (s *session) shown(ctx context.Context, folder string) (some []sftp.Entry, err error) {
+	all, err := s.server.List(ctx, folder)
+	for _, e := range all {
+		if (e.Regular() || e.Directory()) && !e.Hidden() {
+			some = append(some, e)
+		}
+	}
+	return some, err
 }
 
 // matching is the files that match a pattern of package path, or the one file that has

@@ -12,6 +12,7 @@ import (
 // read runs commands from a terminal, until the end, or from a pipe, until the first
 // one that fails.
 func (s *session) read(ctx context.Context) error {
+	s.reads = true
 	if !s.ui.Interactive() {
 		return ignoreQuit(s.script(ctx, s.ui.In))
 	}

@@ -56,7 +56,7 @@ func TestGetStoppedInDigest(t *testing.T) {
 			}
 			part := parts[0]
 			digests = true
-			status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
+			status, _, errs := s.run(t, "", s.addr, "get", "--retry", "0", "f", "to", dir)
 			want(t, status, row.status, errs)
 			if kept, err := os.ReadFile(part); string(kept) != text[:halfSize] {
 				t.Errorf("the part holds %d bytes: %v", len(kept), err)
@@ -74,7 +74,7 @@ func TestPutStoppedInReading(t *testing.T) {
 			l.reading = sync.OnceFunc(func() { row.stop(s); s.last.Load().Wait() })
 			file := filepath.Join(t.TempDir(), "f")
 			save(t, file, text)
-			status, _, errs := s.run(t, "", s.addr, "put", file)
+			status, _, errs := s.run(t, "", s.addr, "put", "--retry", "0", file)
 			want(t, status, row.status, errs)
 			l.mu.Lock()
 			defer l.mu.Unlock()

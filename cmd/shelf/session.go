@@ -24,6 +24,8 @@ type session struct {
 	addr    string // of the server, as host:port
 	connect func(context.Context) (*sftp.Client, error)
 	server  *sftp.Client
+	folder  string   // of the server, where cd has gone; "" is where we came in
+	reads   bool     // commands come from stdin
 	away    bool     // the lost connection was reported
 	cut     []string // the last command, if it was a transfer and the connection was lost
 }
@@ -61,7 +63,7 @@ func ignoreQuit(err error) error {
 }
 
 // line runs a line of the prompt or of a script. It is split into words as by a POSIX
-// shell, with ~ for the home folder and # for a comment.
+// shell, with # for a comment. In names of files here ~ is the home folder.
 func (s *session) line(ctx context.Context, line string) error {
 	line = strings.TrimRight(line, "\r\n") // no spaces: the last one may be escaped
 	if strings.HasPrefix(strings.TrimSpace(line), "#") {
@@ -75,7 +77,11 @@ func (s *session) line(ctx context.Context, line string) error {
 		return nil
 	}
 	for i, w := range words {
-		if w != "~" || i > 0 && wantsFolder(words[:i]) {
+		if i == 0 {
+			continue
+		}
+		switch after(words[:i]) {
+		case localFiles, localFolders:
 			words[i] = ui.ExpandHome(w)
 		}
 	}
@@ -149,10 +155,12 @@ func tellError(u *ui.UI, err error) {
 // failed gives an error of a command its exit status. If the connection was lost, it
 // says what to do.
 func (s *session) failed(c command, line []string, err error) error {
-	if _, known := statusOf(err); err == nil || errors.Is(err, errQuit) || known {
+	_, known := statusOf(err)
+	lost := errors.Is(err, sftp.ErrLost)
+	if err == nil || errors.Is(err, errQuit) || known && !lost {
 		return err
 	}
-	if s.server != nil && s.server.Lost() || errors.Is(err, sftp.ErrLost) {
+	if s.server != nil && s.server.Lost() || lost {
 		s.server.Close() // a part of it may still be alive
 		return s.cutOff(c, line, err)
 	}
@@ -186,6 +194,20 @@ func (s *session) connected(ctx context.Context) (*sftp.Client, error) {
 	return s.server, nil
 }
 
+// again connects again for a command that goes on. The error is [sftp.ErrLost] if it
+// is worth another try: not if the server does not let us in, or is another one.
+func (s *session) again(ctx context.Context) (*sftp.Client, error) {
+	err := s.renew(ctx)
+	if err == nil {
+		s.ui.Warnf("Connected again.")
+		return s.server, nil
+	}
+	if status, _ := statusOf(err); status == exitConnect {
+		err = fmt.Errorf("%w: %w", sftp.ErrLost, err)
+	}
+	return nil, err
+}
+
 func (s *session) renew(ctx context.Context) error {
 	s.hangUp()
 	server, err := s.connect(ctx)
@@ -193,6 +215,9 @@ func (s *session) renew(ctx context.Context) error {
 		return err
 	}
 	s.server, s.away = server, false
+	if s.folder != "" {
+		server.Folder, server.File = s.folder, ""
+	}
 	return nil
 }
 

@@ -467,7 +467,14 @@ func TestHostileNames(t *testing.T) {
 	if n := strings.Count(out, "\n"); n > len(names) {
 		t.Errorf("%d lines for %d names:\n%s", n, len(names), out)
 	}
-	for _, name := range names[:8] {
+	for _, name := range names[:3] { // a path on the server: what it leads to is saved in the folder here
+		s.run(t, "", s.addr, "get", name, "to", dir)
+	}
+	if all, _ := os.ReadDir(dir); len(all) != 1 || all[0].Name() != "b" {
+		t.Errorf("written: %v", all)
+	}
+	os.Remove(filepath.Join(dir, "b"))
+	for _, name := range names[3:8] {
 		status, _, errs := s.run(t, "", s.addr, "get", name, "to", dir)
 		want(t, status, exitSome, errs, "cannot be the name of a file here")
 		if strings.ContainsAny(errs, "\x1b") {
@@ -516,6 +523,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"host:99999"}, "port 99999"},
 		{[]string{s.addr, "lits"}, "did you mean list?"},
 		{[]string{s.addr, "frobnicate"}, "help lists them"},
+		{[]string{s.addr, "mkdir", "x"}, "there is no command mkdir: a library of Shelf has no folders"},
+		{[]string{s.addr, "cd", "x", "y"}, "cd [FOLDER]"},
 		{[]string{s.addr, "get"}, "get NAME..."},
 		{[]string{s.addr, "put"}, "put FILE..."},
 		{[]string{s.addr, "list", "["}, "is not a valid pattern"},

@@ -9,6 +9,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// missing says why there is no command of a name that people may expect.
+func missing(word string) string {
+	switch word {
+	case "mkdir", "md", "rmdir", "rd":
+		return "a library of Shelf has no folders, so shelf makes and removes none; for other servers there is sftp"
+	}
+	return ""
+}
+
 // nearest is the name that a mistyped word may mean, or "". Cobra finds names that
 // differ in few letters, or that start with the word; one letter is better than two.
 func nearest(word string, names []string) string {

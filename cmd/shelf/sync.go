@@ -2,10 +2,14 @@ package main
 
 import "context"
 
-// syncFolder is the command sync: it uploads what is new or changed in a folder.
+// syncFolder is the command sync: it moves what is new or changed in a folder, up or
+// down.
 func syncFolder(ctx context.Context, s *session, o *flags, args []string) error {
 	if len(args) != 1 {
 		return usageErrorf("which folder? sync DIR")
+	}
+	if o.down {
+		return s.mover(o).Down(ctx, args[0])
 	}
 	return s.mover(o).Sync(ctx, args[0])
 }

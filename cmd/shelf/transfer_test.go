@@ -27,7 +27,7 @@ func TestNotBegun(t *testing.T) {
 	s := newServer(t, nil)
 	s.handlers.FilePut = refusing{s.handlers.FileGet.(*library), s}
 	dir := t.TempDir()
-	args := []string{s.addr, "put", "-j", "1"}
+	args := []string{s.addr, "put", "-j", "1", "--retry", "0"}
 	for i := range 50 {
 		file := filepath.Join(dir, fmt.Sprint(i))
 		save(t, file, "x")

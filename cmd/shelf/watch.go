@@ -7,5 +7,7 @@ func watch(ctx context.Context, s *session, o *flags, args []string) error {
 	if len(args) != 1 {
 		return usageErrorf("which folder? watch DIR")
 	}
-	return s.mover(o).Watch(ctx, args[0], s.connected)
+	m := s.mover(o)
+	m.Connect = s.connected
+	return m.Watch(ctx, args[0])
 }

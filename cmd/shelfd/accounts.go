@@ -42,7 +42,10 @@ func (a *accounts) open(s config.Settings) (err error) {
 	if a.current, err = a.build(s); err != nil {
 		return err
 	}
-	return checkSomebody(s, a.current.Entrances())
+	if err := checkSomebody(s, a.current.Entrances()); err != nil {
+		return err
+	}
+	return a.remember(s)
 }
 
 func (a *accounts) reload(_, next config.Settings) (func() error, error) {
@@ -50,7 +53,7 @@ func (a *accounts) reload(_, next config.Settings) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	commit := func() error { a.current = all; return nil }
+	commit := func() error { a.current = all; return a.remember(next) }
 	return commit, checkSomebody(next, all.Entrances())
 }
 
@@ -71,8 +74,13 @@ func (a *accounts) build(s config.Settings) (*keys.Accounts, error) {
 	if err := checkUser(s); err != nil {
 		return nil, err
 	}
+	gone, err := tablesGone(s)
+	if err != nil {
+		return nil, err
+	}
 	o := keys.Options{
-		KeyFiles: s.KeyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: a.used, Log: a.log,
+		NotByFile: gone,
+		KeyFiles:  s.KeyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: a.used, Log: a.log,
 	}
 	var mistakes error
 	all := s.AllAccounts()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,7 +44,7 @@ func (a *audit) open(s config.Settings) error {
 	if s.AuditLog == "" {
 		return nil
 	}
-	a.file = &auditLog{path: s.AuditLog}
+	a.file = &auditLog{path: s.AuditLog, log: a.log}
 	if err := a.file.reopen(); err != nil {
 		return unrecorded(s, err)
 	}
@@ -64,27 +65,121 @@ func (a *audit) reload(was, next config.Settings) (func() error, error) {
 
 func (a *audit) close() { a.file.close() }
 
-// report is what is told of each event.
-func (a *audit) report() func(sshd.Event) {
-	if a.file == nil {
-		return logEvent(a.log)
+// report is what is told of each event. It fails only where an act that is not
+// recorded is to be refused.
+func (a *audit) report(s config.Settings) func(sshd.Event) error {
+	write := logEvent(a.log)
+	if a.file != nil {
+		write = logEvent(newLog(a.file, config.LogFormat{JSON: true}, slog.LevelInfo))
 	}
-	return logEvent(newLog(a.file, config.LogFormat{JSON: true}, slog.LevelInfo))
+	return func(e sshd.Event) error {
+		if err := write(e); err != nil && a.refuses(s) {
+			return errors.New("the audit log cannot be written")
+		}
+		return nil
+	}
 }
 
-// auditLog is a file that grows by lines. A nil auditLog is none.
+// ready tells whether events can be recorded, where that matters; nil is that it
+// does not.
+func (a *audit) ready(s config.Settings) func() error {
+	if !a.refuses(s) {
+		return nil
+	}
+	return a.file.ready
+}
+
+func (a *audit) refuses(s config.Settings) bool {
+	return a.file != nil && s.AuditOnFailure.Word == config.AuditRefuse
+}
+
+// complaints is how often the log is told that lines are lost.
+const complaints = time.Minute
+
+// auditLog is a file that grows by whole lines. A nil auditLog is none.
+//
+// After a failure the first line that can be written again tells how many are
+// missing.
 type auditLog struct {
 	path string
+	log  *slog.Logger
 
-	mu sync.Mutex
-	f  *os.File // mu
+	mu         sync.Mutex
+	f          *os.File  // mu
+	lost       int       // lines that were not written since the last that was; mu
+	torn       bool      // the file ends in a part of a line that could not be cut off; mu
+	complained time.Time // when the log was last told; mu
 }
 
 // Write implements io.Writer, a line at a time.
 func (l *auditLog) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.f.Write(line)
+	err := l.recover()
+	if err == nil {
+		err = l.add(line)
+	}
+	if err != nil {
+		l.lost++
+		l.complain(err)
+		return 0, err
+	}
+	return len(line), nil
+}
+
+// ready is nil if the last line could be written, or one can be now.
+func (l *auditLog) ready() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.recover()
+	if err != nil {
+		l.complain(err)
+	}
+	return err
+}
+
+// recover writes the line that stands for those that are missing. The caller
+// holds mu.
+func (l *auditLog) recover() error {
+	if l.lost == 0 {
+		return nil
+	}
+	line := fmt.Sprintf(`{"time":%q,"level":"WARN","msg":"lost","lines":%d}`+"\n", time.Now().Format(time.RFC3339Nano), l.lost)
+	if err := l.add([]byte(line)); err != nil {
+		return err
+	}
+	l.log.Warn("the audit log can be written again", "file", l.path, "lost", l.lost)
+	l.lost, l.complained = 0, time.Time{}
+	return nil
+}
+
+// add writes a line with one write. If it is not written whole, it is cut off; if
+// that fails too, the next one begins on a line of its own. The caller holds mu.
+func (l *auditLog) add(line []byte) error {
+	if l.torn {
+		line = append([]byte("\n"), line...)
+	}
+	n, err := l.f.Write(line)
+	if err == nil {
+		l.torn = false
+		return nil
+	}
+	if n > 0 {
+		info, e := l.f.Stat()
+		if e == nil {
+			e = l.f.Truncate(info.Size() - int64(n))
+		}
+		l.torn = l.torn || e != nil
+	}
+	return err
+}
+
+// complain tells the log, but not of each line. The caller holds mu.
+func (l *auditLog) complain(err error) {
+	if now := time.Now(); now.Sub(l.complained) >= complaints {
+		l.complained = now
+		l.log.Error("events are not recorded: the audit log cannot be written", "file", l.path, "lost", l.lost, "reason", err)
+	}
 }
 
 // reopen goes on in the file that has the path now: the old one may have been

@@ -38,7 +38,8 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		Accounts:     p.accounts.current,
 		Limits:       limits(s),
 		Session:      services(s, p.libraries.byName),
-		Report:       p.audit.report(),
+		Report:       p.audit.report(s),
+		Ready:        p.audit.ready(s),
 		Log:          p.log,
 	}
 }

@@ -44,8 +44,11 @@ func checkEntrances(s config.Settings, all []keys.Entrance) error {
 
 // checkDropped finds accounts that come from key files and have no library.
 func checkDropped(s config.Settings, all []keys.Entrance) error {
-	if _, ok := s.AllLibraries()[s.UsualLibrary()]; ok {
+	if _, ok := s.AllLibraries()[cmp.Or(s.FileAccounts.Library, s.UsualLibrary())]; ok {
 		return nil
+	}
+	if name := s.FileAccounts.Library; name != "" {
+		return s.Mistake("file_accounts.library", fmt.Errorf("there is no library %q; there are %s", name, strings.Join(s.LibraryNames(), ", ")))
 	}
 	for _, e := range all {
 		if _, ok := s.AllAccounts()[e.Account]; !ok {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"shelf/cmd/shelfd/config"
@@ -41,14 +42,20 @@ func printable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// logEvent writes events to the log. One with an error is a warning.
-func logEvent(log *slog.Logger) func(sshd.Event) {
-	return func(e sshd.Event) {
+// logEvent writes events to the log. One with an error is a warning. The error is
+// that the line was not written.
+func logEvent(log *slog.Logger) func(sshd.Event) error {
+	return func(e sshd.Event) error {
 		level := slog.LevelInfo
 		if e.Err != nil {
 			level = slog.LevelWarn
 		}
-		log.LogAttrs(context.Background(), level, e.Op, eventAttrs(e)...)
+		if !log.Enabled(context.Background(), level) {
+			return nil
+		}
+		line := slog.NewRecord(time.Now(), level, e.Op, 0)
+		line.AddAttrs(eventAttrs(e)...)
+		return log.Handler().Handle(context.Background(), line)
 	}
 }
 

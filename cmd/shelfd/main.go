@@ -22,12 +22,13 @@
 //	parts.go        what a part is, and the list of all parts
 //	apart.go        that libraries and trusted files lie apart
 //	accounts.go     who may log in; entrances.go: how each account can
+//	tabled.go       accounts that had a table
 //	libraries.go    what is served; store.go: from which kind of store
 //	hostkeys.go     the keys that clients know the server by
 //	audit.go        the record of events; log.go: the log, and events in it
 //	listener.go     where clients connect
 //	connections.go  serving them; services.go: what each account gets
-//	sandbox*.go     what the process gives up before it serves
+//	sandbox*.go     what the process gives up before it serves; syscalls_linux.go: which calls it keeps
 //	tuning.go       memory and processors, with package tuning
 //	announce.go     the line that says how to connect
 //

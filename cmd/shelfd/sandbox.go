@@ -11,26 +11,33 @@ import (
 
 // sandbox is the part that holds the process to what it serves, for good: after
 // open, no bug can read another file, run a program or connect to anywhere.
+// Landlock says which files can be reached, and seccomp which system calls there
+// are.
 type sandbox struct{ log *slog.Logger }
 
 func (b *sandbox) check(config.Settings) error { return nil }
 
-// open gives up what serving does not need.
+// open gives up what serving does not need. Landlock comes first: setting it up
+// takes system calls that seccomp then refuses.
 func (b *sandbox) open(s config.Settings) error {
 	if s.Sandbox.Word == config.SandboxOff {
 		return nil
 	}
 	_, _ = time.Now().Zone() // loads the time zone while that is possible
 	required := s.Sandbox.Word == config.SandboxRequire
-	err := restrict(writtenFolders(s), appendedFolders(s), readFolders(s), required)
-	if err == nil {
-		return nil
+	for _, layer := range []func() error{
+		func() error { return restrict(reachOf(s), required) },
+		filterCalls,
+	} {
+		err := layer()
+		if err != nil && required {
+			return &problem{s.Where("sandbox"), "The sandbox cannot be set up", err,
+				`It takes Linux 6.7 or newer with Landlock and seccomp, on amd64 or arm64; sandbox = "auto" serves with less.`}
+		}
+		if err != nil {
+			b.log.Debug("a layer of the sandbox is missing", "reason", err)
+		}
 	}
-	if required {
-		return &problem{s.Where("sandbox"), "The sandbox cannot be set up", err,
-			`It takes Linux 6.7 or newer with Landlock; sandbox = "auto" serves without.`}
-	}
-	b.log.Debug("serving without a sandbox", "reason", err)
 	return nil
 }
 
@@ -44,40 +51,63 @@ func (b *sandbox) reload(was, next config.Settings) (func() error, error) {
 
 func (b *sandbox) close() {}
 
-// writtenFolders are the folders that the server changes.
-func writtenFolders(s config.Settings) []string {
-	folders := []string{s.State}
+// reach is what the process can still reach in the file system.
+type reach struct {
+	changed  []string // folders that it changes
+	appended []string // folders in which it writes to a file
+	read     []string // folders whose files it reads, whatever replaces them
+	listed   []string // folders, and those within, whose names it reads
+	files    []string // files that it reads
+}
+
+func reachOf(s config.Settings) (r reach) {
+	r.changed = append(r.changed, s.State)
 	for _, l := range s.AllLibraries() {
-		folders = append(folders, l.Path)
+		r.changed = append(r.changed, l.Path)
 	}
-	return folders
-}
-
-// appendedFolders are those where it only adds to a file. Other files there are
-// not its business.
-func appendedFolders(s config.Settings) []string {
-	if s.AuditLog == "" {
-		return nil
+	if s.AuditLog != "" {
+		r.appended = append(r.appended, filepath.Dir(s.AuditLog))
 	}
-	return []string{filepath.Dir(s.AuditLog)}
-}
-
-// readFolders are the folders of files that are read again while it runs. Not
-// only the files: an editor puts a new file in the place of the old one.
-func readFolders(s config.Settings) (folders []string) {
-	files := []string{s.File, s.TrustedUserCAKeys, s.RevokedKeys}
-	if s.KeyFiles() != "" {
-		folders = append(folders, keys.KeyFilesFolder(s.KeyFiles()))
+	r.readAgain(s.File, s.TrustedUserCAKeys, s.RevokedKeys)
+	if s.KeyFiles() == "" {
+		r.readAgain(s.AuthorizedKeysFile)
 	} else {
-		files = append(files, s.AuthorizedKeysFile)
+		r.readKeyFiles(s.KeyFiles())
 	}
-	for name, a := range s.Accounts {
-		files = append(files, keys.ExpandUser(a.AuthorizedKeysFile, name))
-	}
-	for _, file := range files {
-		if file != "" {
-			folders = append(folders, filepath.Dir(file))
+	for name, account := range s.Accounts {
+		r.readAgain(keys.ExpandUser(account.AuthorizedKeysFile, name))
+		if s.KeyFiles() != "" {
+			r.readAgain(keys.ExpandUser(s.KeyFiles(), name))
 		}
 	}
-	return folders
+	return r
+}
+
+// readAgain adds files that are read again while the server runs. An editor puts
+// a new file in the place of the old one, and Landlock then sees another file: so
+// the folder is what is allowed. But not a folder that has private keys, as ~/.ssh
+// has: there, it is the file that is there now.
+func (r *reach) readAgain(files ...string) {
+	for _, file := range files {
+		if file == "" {
+			continue
+		}
+		r.files = append(r.files, file)
+		if folder := filepath.Dir(file); !keys.HoldsPrivateKeys(folder) {
+			r.read = append(r.read, folder)
+		}
+	}
+}
+
+// readKeyFiles adds the files that make accounts. Names in their folder are read
+// to find the accounts. If each account has a folder of its own there, as below
+// /home, nothing but the key files is read.
+func (r *reach) readKeyFiles(path string) {
+	folder := keys.KeyFilesFolder(path)
+	r.listed = append(r.listed, folder)
+	if filepath.Dir(path) == folder && !keys.HoldsPrivateKeys(folder) {
+		r.read = append(r.read, folder)
+		return
+	}
+	r.files = append(r.files, keys.KeyFilesNow(path)...)
 }

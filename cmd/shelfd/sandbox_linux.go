@@ -5,18 +5,20 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// restrict has Landlock allow this process to change some folders, add to files
-// in others and read yet others, and nothing else: neither to execute, nor to
-// bind, nor to connect. It counts for child processes too. strict fails where
+// restrict has Landlock allow this process to change some folders, write in
+// others, and read or list yet others, and nothing else: neither to execute, nor
+// to bind, nor to connect. It counts for child processes too. strict fails where
 // the kernel cannot do all of that; without strict, what it can do is enough.
 //
 // Publishing an upload moves it between folders, which needs version 2 of
 // Landlock. On a kernel with version 1 nothing is restricted.
-func restrict(written, appended, read []string, strict bool) error {
+func restrict(r reach, strict bool) error {
 	const (
-		adding  = ll.AccessFSWriteFile | ll.AccessFSMakeReg
-		reading = ll.AccessFSReadFile | ll.AccessFSReadDir
-		writing = reading | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSRemoveFile |
+		// A torn line is cut back. Who may overwrite a file may as well cut it.
+		appending = ll.AccessFSWriteFile | ll.AccessFSMakeReg | ll.AccessFSTruncate
+		listing   = ll.AccessFSReadDir
+		reading   = ll.AccessFSReadFile | listing
+		writing   = reading | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSRemoveFile |
 			ll.AccessFSMakeReg | ll.AccessFSRefer
 	)
 	config := landlock.V6.BestEffort()
@@ -24,8 +26,10 @@ func restrict(written, appended, read []string, strict bool) error {
 		config = landlock.V4
 	}
 	return config.Restrict(
-		landlock.PathAccess(writing, written...),
-		landlock.PathAccess(adding, appended...),
-		landlock.PathAccess(reading, read...).IgnoreIfMissing(),
+		landlock.PathAccess(writing, r.changed...),
+		landlock.PathAccess(appending, r.appended...),
+		landlock.PathAccess(reading, r.read...).IgnoreIfMissing(),
+		landlock.PathAccess(listing, r.listed...).IgnoreIfMissing(),
+		landlock.PathAccess(ll.AccessFSReadFile, r.files...).IgnoreIfMissing(),
 	)
 }

@@ -20,7 +20,7 @@ func services(s config.Settings, open map[string]library) func(keys.Identity) (s
 	for name, a := range s.AllAccounts() {
 		all[name] = service(s, a, open)
 	}
-	dropped := service(s, config.Account{}, open) // of accounts that come from key files
+	dropped := service(s, config.Account{Library: s.FileAccounts.Library, Permissions: s.FileAccounts.Permissions}, open)
 	return func(id keys.Identity) (sshd.Service, error) {
 		service, ok := all[id.Account]
 		if !ok {

@@ -44,10 +44,11 @@ func newLibrary(t *testing.T, p vfs.Permissions) (*library, string) {
 	return l, folder
 }
 
-func (l *library) report(e vfs.Event) {
+func (l *library) report(e vfs.Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = append(l.events, e)
+	return nil
 }
 
 // event returns the first event of an operation. The command must have ended.

@@ -105,6 +105,7 @@ func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Wr
 func (s *Session) end() {
 	s.h.reasons.w = nil
 	s.names.stop()
+	s.access.End()
 	s.count.Store(0)
 }
 

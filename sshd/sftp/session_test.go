@@ -154,8 +154,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestSession(t *testing.T) {
 	var events []string
 	o := memory(all())
-	o.Report = func(e vfs.Event) {
+	o.Report = func(e vfs.Event) error {
 		events = append(events, strings.TrimSpace(fmt.Sprintln(e.Op, e.Name, e.Target, e.Bytes, e.Err)))
+		return nil
 	}
 	c := dial(t, o)
 	c.put("a", "hello")

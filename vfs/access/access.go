@@ -14,7 +14,10 @@
 //	states.go     its states: one table
 //	pending.go    a name while this session uploads under it
 //	own.go        which files this session has published
-//	filepart.go   WinSCP's names for uploads under way
+//	temporary.go  the temporary names of clients: one table
+//	held.go       an upload that CLOSE holds back until RENAME
+//	takeover.go   one that another session of the account holds
+//	replace.go    REMOVE of a file that RENAME is about to replace
 //
 // Errors of its methods are for the person at the client: an [*vfs.Error] that
 // names nothing of the host, or [io.EOF]. The cause is in the log.
@@ -26,6 +29,7 @@ import (
 	"log/slog"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"shelf/vfs"
@@ -36,13 +40,24 @@ type Options struct {
 	Library     vfs.Library
 	Account     string // who it is: the owner of partials
 	Permissions vfs.Permissions
-	MaxFileSize int64           // bytes; 0 is no cap
-	Report      func(vfs.Event) // called as each event ends, one at a time; nil is nobody
-	Log         *slog.Logger    // faults of the server; nil discards
+	MaxFileSize int64        // bytes; 0 is no cap
+	Temporaries *Temporaries // those of the server; nil refuses hidden names and holds nothing
+
+	// Report is called as each event ends, one at a time; nil is nobody. An error
+	// is that the event has to be recorded and is not: what was done is then not
+	// acknowledged.
+	Report func(vfs.Event) error
+
+	// Ready is nil, or returns nil, if events can be recorded. With an error nothing
+	// is changed.
+	Ready func() error
+
+	Log *slog.Logger // faults of the server; nil discards
 }
 
 // Session is an account at work, over one channel of a connection: what it
-// uploads there is its own. It belongs to one goroutine.
+// uploads there is its own. It belongs to one goroutine, and is to be ended with
+// End.
 //
 // Paths are those of SFTP: relative to "/", which is the library, with "." and
 // ".." meaning what they do elsewhere. None leads out.
@@ -50,23 +65,32 @@ type Session struct {
 	ctx       context.Context // what the library is called with
 	account   string
 	library   share
-	report    func(vfs.Event)
+	report    func(vfs.Event) error
+	ready     func() error
 	log       *slog.Logger
 	open      atomic.Int32          // files, uploads and listings, for other goroutines
 	pending   map[place][]*Writer   // this session's uploads, by name; the newest of each is the last
 	published map[place]vfs.Version // what this session published
-	replacing place                 // a file that Rename is to replace: see announcesReplace
+	held      []*Writer             // uploads that wait for a RENAME after CLOSE
+	replacing map[place]vfs.Version // files that Rename is to replace: see announcesReplace
+	removing  place                 // one of these that is removed if no Rename follows
+
+	mu          sync.Mutex // see [Temporaries]
+	temporaries *Temporaries
 }
 
 // New makes a Session; ctx is what the Library is called with.
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
-		ctx: ctx, account: o.Account, report: o.Report, log: o.Log,
+		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries,
 		library: share{Library: o.Library, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
-		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version),
+		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 	}
 	if s.report == nil {
-		s.report = func(vfs.Event) {}
+		s.report = func(vfs.Event) error { return nil }
+	}
+	if s.ready == nil {
+		s.ready = func() error { return nil }
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -24,7 +24,7 @@ func open(t *testing.T, p vfs.Permissions) (*access.Session, *vfstest.Faulty, *[
 	}
 	events := new([]vfs.Event)
 	o := access.Options{Library: lib, Account: "ada", Permissions: p, MaxFileSize: 100}
-	o.Report = func(e vfs.Event) { *events = append(*events, e) }
+	o.Report = func(e vfs.Event) error { *events = append(*events, e); return nil }
 	return access.New(context.Background(), o), lib, events
 }
 
@@ -219,5 +219,42 @@ func publish(t testing.TB, l vfs.Library, name, text string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What cannot be recorded is neither done nor, if it was done, acknowledged.
+func TestUnrecorded(t *testing.T) {
+	lib := vfstest.NewMemory()
+	publish(t, lib, "a", "x")
+	full := errors.New("full")
+	var ready, report error
+	s := access.New(context.Background(), access.Options{
+		Library: lib, Permissions: vfs.Permissions{List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true},
+		Ready: func() error { return ready }, Report: func(vfs.Event) error { return report },
+	})
+	upload, err := s.Create("new", access.Replace(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready = full
+	for what, err := range map[string]error{
+		"an upload": upload.Commit(), "a rename": s.Rename("a", "b", false), "a removal": s.Remove("a"), "times": s.SetAttr("a", vfs.Attr{}),
+	} {
+		if !errors.Is(err, vfs.ErrUnavailable) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := s.Create("new", access.Replace(0)); !errors.Is(err, vfs.ErrUnavailable) {
+		t.Error(err)
+	}
+	if _, err := lib.Stat(context.Background(), "new"); err == nil {
+		t.Error("an upload is published")
+	}
+	if _, err := lib.Stat(context.Background(), "a"); err != nil {
+		t.Error(err)
+	}
+	ready, report = nil, full
+	if err := s.Rename("a", "b", false); !errors.Is(err, vfs.ErrIO) {
+		t.Error("a rename without its line is acknowledged", err)
 	}
 }

@@ -11,16 +11,25 @@ import (
 // Rename gives a file another name. Where that is taken the file there is
 // replaced if replace is set and the account may replace files.
 func (s *Session) Rename(old, new string, replace bool) (err error) {
+	s.takeOver(old)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	op := s.begin(toRename, old)
 	op.event.Target = strings.TrimPrefix(clean(new), "/")
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	from, err := s.file(old)
 	if err != nil {
 		return err
 	}
 	to, err := s.newFile(new)
 	if err == nil {
+		s.beforeRename(to)
+		held := s.isPrivate(from)
 		err = s.move(from, to, replace)
+		op.quiet = held && err == nil // its put tells
 	}
 	return aboutNew(op.event.Target, err)
 }
@@ -50,7 +59,7 @@ func (s *Session) move(from, to place, replace bool) error {
 	if err := s.may(toRename, from); err != nil {
 		return err
 	}
-	replace = (s.replaces(from, to) || replace) && to.in.allow(toReplace)
+	replace = (s.replaces(to) || replace) && to.in.allow(toReplace)
 	w := s.uploading(from)
 	switch {
 	case w != nil && from == to:
@@ -71,20 +80,33 @@ func (s *Session) move(from, to place, replace bool) error {
 
 // Remove removes a file, or what the account could resume under that name.
 func (s *Session) Remove(path string) (err error) {
+	s.takeOver(path)
+	elsewhere := s.othersHold()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carryOut()
 	op := s.begin(toRemove, path)
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return err
 	}
-	if s.announcesReplace(at) {
+	if s.announcesReplace(at, elsewhere) {
 		op.quiet = true // Rename will tell
 		return nil
 	}
 	if err := s.may(toRemove, at); err != nil {
 		return err
 	}
-	err = vfs.NotExist()
+	op.quiet = s.isPrivate(at) // that nothing was published is what its put tells
+	return s.remove(at)
+}
+
+func (s *Session) remove(at place) error {
+	err := vfs.NotExist()
 	if at.in.allow(toRemove) { // else only what is resumable is removed
 		err = at.in.Remove(s.ctx, at.name)
 	}
@@ -126,8 +148,15 @@ func (s *Session) RemoveFolder() error {
 // SetAttr changes the attributes of a file, or of the upload that this session
 // has under way under that name.
 func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
+	s.takeOver(path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carryOut()
 	op := s.begin(toSetAttr, path)
 	defer op.finish(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 
@@ -22,20 +23,31 @@ func Replace(mode fs.FileMode) Flags { return Flags{Create: true, Truncate: true
 
 // Create begins an upload.
 func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carryOut()
 	op := s.begin(toCreate, path)
 	defer op.started(&err)
+	if err := s.mayBeRecorded(); err != nil {
+		return nil, err
+	}
 	at, err := s.file(path)
 	if err != nil {
 		return nil, err
 	}
+	s.publishHeld(at)
 	if err := s.mayCreate(at, f); err != nil {
+		return nil, err
+	}
+	if err := s.mayHide(at); err != nil {
 		return nil, err
 	}
 	o := s.createOptions(at, f)
 	if err := s.base(at, &o); err != nil {
 		return nil, err
 	}
-	up, err := at.in.Create(s.ctx, at.name, o)
+	ctx, stay := s.contextFor(at)
+	up, err := s.createUpload(ctx, at, o)
 	if err != nil {
 		return nil, err
 	}
@@ -46,18 +58,18 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	}
 	mayRead := at.in.allow(toReadBack)
 	if f.Read && !mayRead && i.Size > 0 {
-		return nil, errors.Join(refuse(toReadBack), leave(up))
+		return nil, errors.Join(refuse(toReadBack), s.leave(at, up))
 	}
-	w := &Writer{op: op, at: at, up: up, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
-	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read)
+	w := &Writer{op: op, at: at, up: up, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
+	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)
 	s.push(w)
 	s.open.Add(1)
 	return w, nil
 }
 
 // leave ends an upload as it began: a partial that it went on with is one again.
-func leave(up vfs.Upload) error {
-	if k, ok := vfs.As[vfs.Keeper](up); ok {
+func (s *Session) leave(at place, up vfs.Upload) error {
+	if k, ok := vfs.As[vfs.Keeper](up); ok && !s.hidden(at.name) {
 		return k.Keep()
 	}
 	return up.Abort()
@@ -73,6 +85,13 @@ func (s *Session) createOptions(at place, f Flags) vfs.CreateOptions {
 		Owner:     s.account,
 		MaxSize:   at.in.maxFileSize,
 	}
+}
+
+func (s *Session) createUpload(ctx context.Context, at place, o vfs.CreateOptions) (vfs.Upload, error) {
+	if s.hidden(at.name) {
+		return createHidden(ctx, at, o)
+	}
+	return at.in.Create(ctx, at.name, o)
 }
 
 // base is what an upload starts from that begins while another of the same name

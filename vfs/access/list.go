@@ -12,6 +12,9 @@ import (
 
 // List opens the library to read what is in it.
 func (s *Session) List(path string) (_ *Listing, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carryOut()
 	op := s.begin(toList, path)
 	defer op.started(&err)
 	at, err := s.resolve(path)
@@ -24,6 +27,7 @@ func (s *Session) List(path string) (_ *Listing, err error) {
 	if err := s.may(toList, at); err != nil {
 		return nil, err
 	}
+	s.publishHeld(place{})
 	next, stop := iter.Pull2(at.in.List(s.ctx))
 	s.open.Add(1)
 	return &Listing{op: op, next: next, stop: stop}, nil

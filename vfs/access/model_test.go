@@ -26,10 +26,13 @@ import (
 //     nothing new in it.
 //   - A size that is set by name, while nothing was written to any upload of that
 //     name, is that of what is published, and of what they start from.
+//   - CLOSE under a hidden name publishes nothing. The upload is held: it is at the
+//     bottom of its name, in the place of what is published elsewhere, until
+//     that is renamed to a visible name, or gone.
 type model struct {
 	now     int
 	files   map[string]string // what is published
-	uploads [2][]*modelUpload // open, in the order of opening
+	uploads [2][]*modelUpload // open, in the order of opening; and held
 }
 
 type modelUpload struct {
@@ -40,6 +43,7 @@ type modelUpload struct {
 	excl      bool // CLOSE does not replace
 	fresh     bool // nothing was written to it, and it may start anew
 	attached  bool
+	held      bool // closed under a hidden name
 	takenOff  bool
 	overtaken bool
 	written   int // when
@@ -66,9 +70,18 @@ func (m *model) top(who int, name string) *modelUpload {
 // takeOff has a name stand for something else.
 func (m *model) takeOff(who int, name string) {
 	for _, u := range m.attached(who, name) {
-		u.attached, u.takenOff = false, true
+		if u.attached, u.takenOff = false, true; u.held {
+			m.end(who, u)
+		}
 	}
 }
+
+// opened are those that a client has a handle of.
+func (m *model) opened(who int) []*modelUpload {
+	return slices.DeleteFunc(slices.Clone(m.uploads[who]), func(u *modelUpload) bool { return u.held })
+}
+
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 func (m *model) open(who int, name string, f access.Flags) (ok bool) {
 	top := m.top(who, name)
@@ -83,7 +96,7 @@ func (m *model) open(who int, name string, f access.Flags) (ok bool) {
 	if there && !f.Truncate {
 		u.data, u.based = data, true
 	}
-	u.wrote, u.fresh = f.Truncate, !f.Truncate && !u.excl
+	u.wrote, u.fresh = f.Truncate, !f.Truncate && !u.excl && !isHidden(name)
 	for _, below := range m.attached(who, name) {
 		below.covered = m.now
 	}
@@ -110,13 +123,17 @@ func (m *model) end(who int, u *modelUpload) {
 }
 
 func (m *model) close(who int, u *modelUpload) (ok bool) {
-	defer m.end(who, u)
 	all := m.attached(who, u.name)
+	m.end(who, u)
 	below := all[:max(0, slices.Index(all, u))]
 	switch {
 	case u.takenOff, u.overtaken && u.written <= u.covered:
 		return true
-	case !u.wrote && len(below) > 0, !u.wrote && u.based:
+	case !u.wrote && len(below) > 0, !u.wrote && u.based && !isHidden(u.name):
+		return true
+	}
+	if isHidden(u.name) {
+		m.hold(who, u, all, below)
 		return true
 	}
 	if _, there := m.files[u.name]; there && u.excl {
@@ -129,6 +146,20 @@ func (m *model) close(who int, u *modelUpload) (ok bool) {
 	return true
 }
 
+// hold is close of an upload under a hidden name.
+func (m *model) hold(who int, u *modelUpload, all, below []*modelUpload) {
+	for _, b := range all {
+		if b.held {
+			m.end(who, b)
+		}
+	}
+	for _, b := range below {
+		b.attached, b.overtaken = false, true
+	}
+	u.held, u.attached = true, true
+	m.uploads[who] = append([]*modelUpload{u}, m.uploads[who]...)
+}
+
 func (m *model) rename(who int, old, new string, replace bool) (ok bool) {
 	top := m.top(who, old)
 	data, there := m.files[old]
@@ -138,6 +169,8 @@ func (m *model) rename(who int, old, new string, replace bool) (ok bool) {
 		return false
 	case old == new:
 		return true
+	case isHidden(new) && !isHidden(old):
+		return false
 	case (taken || m.top(who, new) != nil) && !replace:
 		return false
 	}
@@ -151,7 +184,15 @@ func (m *model) rename(who int, old, new string, replace bool) (ok bool) {
 		top.name, top.attached, top.takenOff, top.fresh = new, true, false, false
 		top.excl = !replace && !there
 		// It was opened last of those of its new name.
-		m.uploads[who] = append(slices.DeleteFunc(m.uploads[who], func(x *modelUpload) bool { return x == top }), top)
+		m.end(who, top)
+		top.attached = true
+		m.uploads[who] = append(m.uploads[who], top)
+		if top.held && !isHidden(new) {
+			m.end(who, top)
+			if top.wrote || !top.based {
+				m.files[new] = top.data
+			}
+		}
 	}
 	return true
 }
@@ -186,12 +227,13 @@ type play struct {
 	lib      vfs.Library
 	model    model
 	sessions [2]*access.Session
+	held     *access.Temporaries
 	writers  map[*modelUpload]*access.Writer
 	said     []string // the steps so far
 }
 
 func newPlay(t testing.TB) *play {
-	p := &play{t: t, lib: vfstest.NewMemory(), model: model{files: make(map[string]string)}, writers: make(map[*modelUpload]*access.Writer)}
+	p := &play{t: t, held: access.NewTemporaries(), lib: vfstest.NewMemory(), model: model{files: make(map[string]string)}, writers: make(map[*modelUpload]*access.Writer)}
 	for who := range p.sessions {
 		p.begin(who)
 	}
@@ -199,23 +241,24 @@ func newPlay(t testing.TB) *play {
 }
 
 func (p *play) begin(who int) {
-	p.sessions[who] = access.New(context.Background(), access.Options{Library: p.lib, Account: "ada", Permissions: everything()})
+	p.sessions[who] = access.New(context.Background(), access.Options{Library: p.lib, Account: "ada", Permissions: everything(), Temporaries: p.held})
 }
 
-var modelNames = []string{"a", "b", "a.filepart"}
+var modelNames = []string{"a", "b", "a.b", ".#a"}
 
 // step does what three bytes say.
 func (p *play) step(op, x, y byte) {
-	who, name, other := int(x>>7), modelNames[int(x)%3], modelNames[int(y)%3]
+	who, name, other := int(x>>7), modelNames[int(x)%4], modelNames[int(y)%4]
 	s, m := p.sessions[who], &p.model
 	m.now++
 	var u *modelUpload
-	if n := len(m.uploads[who]); n > 0 {
-		u = m.uploads[who][int(y)%n]
+	opened := m.opened(who)
+	if n := len(opened); n > 0 {
+		u = opened[int(y)%n]
 	}
 	switch op %= 16; {
 	case op < 4 || u == nil && op < 10:
-		if len(m.uploads[who]) == 4 {
+		if len(opened) == 4 {
 			return
 		}
 		f := access.Flags{Create: y&1 != 0, Truncate: y&2 != 0, Exclusive: y&4 != 0 && y&8 != 0}
@@ -245,9 +288,12 @@ func (p *play) step(op, x, y byte) {
 		p.agree(s.Remove(name), m.remove(who, name), "%d removes %s", who, name)
 	case op == 15 && y%4 == 0:
 		for _, u := range slices.Clone(m.uploads[who]) {
-			p.writers[u].Cut()
+			if !u.held {
+				p.writers[u].Cut()
+			}
 			m.end(who, u)
 		}
+		s.End()
 		p.begin(who)
 		p.said = append(p.said, fmt.Sprintf("%d is cut", who))
 	}
@@ -282,8 +328,8 @@ func (p *play) check() {
 		p.fail("published are %q, want %q", listed, want)
 	}
 	for who, s := range p.sessions {
-		if n := s.OpenHandles(); n != len(p.model.uploads[who]) {
-			p.fail("%d has %d open, want %d", who, n, len(p.model.uploads[who]))
+		if n := s.OpenHandles(); n != len(p.model.opened(who)) {
+			p.fail("%d has %d open, want %d", who, n, len(p.model.opened(who)))
 		}
 		for _, name := range modelNames {
 			want, there := p.model.files[name]
@@ -316,7 +362,7 @@ func (p *play) read(s *access.Session, name string) (text string, there bool) {
 // end closes what is open, the oldest first.
 func (p *play) end() {
 	for who := range p.sessions {
-		for _, u := range slices.Clone(p.model.uploads[who]) {
+		for _, u := range p.model.opened(who) {
 			p.model.now++
 			p.agree(p.writers[u].Commit(), p.model.close(who, u), "%d closes %s", who, u.name)
 			p.check()

@@ -20,6 +20,9 @@ func (s *Session) Open(path string) (_ *Reader, err error) {
 }
 
 func (s *Session) openFor(a action, path string) (vfs.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carryOut()
 	at, err := s.file(path)
 	if err != nil {
 		return nil, err

@@ -38,9 +38,12 @@ func (op *operation) started(err *error) {
 }
 
 // finish is deferred by what is done at once.
+// If its event cannot be recorded, it is not acknowledged.
 func (op *operation) finish(err *error) {
 	op.recovered(recover(), err)
-	op.report(*err)
+	if unrecorded := op.report(*err); unrecorded != nil && *err == nil {
+		*err = &vfs.Error{Kind: vfs.ErrIO, Why: "it was done, but the server cannot record it"}
+	}
 	*err = op.s.told(op.name, op.event.Name, *err)
 }
 
@@ -50,16 +53,24 @@ func (op *operation) recovered(p any, err *error) {
 	}
 }
 
-func (op *operation) report(err error) {
+func (op *operation) report(err error) error {
 	if op.quiet {
-		return
+		return nil
 	}
 	e := op.event
 	if err == nil {
 		err = op.aside
 	}
 	e.Duration, e.Err = time.Since(e.Start), err
-	op.s.report(e)
+	return op.s.report(e)
+}
+
+// mayBeRecorded refuses to change anything while events cannot be recorded.
+func (s *Session) mayBeRecorded() error {
+	if s.ready() != nil { // who writes the events has logged why
+		return &vfs.Error{Kind: vfs.ErrUnavailable, Why: "the server cannot record what is done, so nothing is changed"}
+	}
+	return nil
 }
 
 // told is what a client reads of an error of the library. What is not a plain
@@ -74,7 +85,7 @@ func (s *Session) told(op, name string, err error) error {
 	e := (*vfs.Error)(nil)
 	known := errors.As(err, &e)
 	if !known || e.Err != nil {
-		s.log.Error("operation failed", "operation", op, "name", name, "error", err)
+		s.log.Error("operation failed", "operation", op, "name", vfs.Clip(name), "error", err)
 	}
 	if !known {
 		return &vfs.Error{Kind: vfs.ErrIO, Why: "the server failed"}

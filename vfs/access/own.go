@@ -48,5 +48,6 @@ func (l *share) remembers(name string) bool {
 			return true
 		}
 	}
-	return isPart(name) && !l.allow(toRemove)
+	_, meant, _ := temporary(name)
+	return meant != "" && !l.allow(toRemove)
 }

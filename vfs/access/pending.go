@@ -16,7 +16,8 @@ import (
 //
 // The uploads of one name form a stack, in the order in which they were opened.
 // The name stands for the top one. When an upload publishes, those below it leave
-// the stack: the name stands for what is published then.
+// the stack: the name stands for what is published then. One that is held, see
+// temporary.go, is in the place of that: it is at the bottom.
 
 // uploading is what this session uploads under a name, or nil.
 func (s *Session) uploading(at place) *Writer {
@@ -36,10 +37,20 @@ func (s *Session) push(w *Writer) {
 
 // drop empties the stack of a name, which stands for something else now.
 func (s *Session) drop(at place) {
-	for _, w := range s.pending[at] {
-		w.turn(isDropped)
-	}
+	stack := s.pending[at]
 	delete(s.pending, at)
+	for _, w := range stack {
+		w.detach(isDropped)
+	}
+}
+
+// detach is the turn of an upload that was taken off the stack. One that is held
+// ends: no CLOSE will end it.
+func (w *Writer) detach(t turn) {
+	w.turn(t)
+	if w.isHeld() {
+		w.release(w.commit)
+	}
 }
 
 // setStack replaces the stack of a name.
@@ -72,10 +83,28 @@ func (w *Writer) overtake() {
 	if n < 0 {
 		return
 	}
+	w.op.s.setStack(w.at, slices.Clone(all[n:]))
 	for _, below := range all[:n] {
-		below.turn(isOvertaken)
+		below.detach(isOvertaken)
 	}
-	w.op.s.setStack(w.at, all[n:])
+}
+
+// settle puts an upload that is to be held to the bottom of the stack, where it
+// is in the place of a published file: instead of the one held there before.
+func (w *Writer) settle() {
+	w.overtake()
+	all, n := w.stack()
+	if n >= 0 {
+		return
+	}
+	rest := slices.Clone(all)
+	if len(rest) > 0 && rest[0].isHeld() {
+		rest = rest[1:]
+	}
+	w.op.s.setStack(w.at, append([]*Writer{w}, rest...))
+	if len(all) > 0 && all[0].isHeld() {
+		all[0].detach(isDropped)
+	}
 }
 
 // leave takes an upload that has ended off the stack.
@@ -106,7 +135,7 @@ func (s *Session) allFresh(at place) bool {
 // what is published now, in which a has been set.
 func (s *Session) startAnew(at place, a vfs.Attr) {
 	for _, w := range s.pending[at] {
-		up, err := at.in.Create(s.ctx, at.name, s.createOptions(at, Flags{}))
+		up, err := at.in.Create(w.ctx, at.name, s.createOptions(at, Flags{}))
 		if err != nil {
 			w.setAttr(a) // the name has gone again: CLOSE publishes this
 			continue
@@ -124,17 +153,13 @@ func (s *Session) startAnew(at place, a vfs.Attr) {
 }
 
 // renamePending renames what this session uploads: it will be published under
-// the new name. What is published under the old one goes there at once.
+// the new name; at once, if it is held. What is published under the old one goes
+// there at once.
 func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	if err := w.up.SetAttr(vfs.Attr{}); err != nil {
 		return err // it has failed already
 	}
-	_, err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
-	published := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := w.up.Rename(to.name, replace || published && to.in.allow(toReplace)); err != nil {
+	if err := s.renameUpload(w, to, replace); err != nil {
 		return err
 	}
 	all, n := w.stack()
@@ -143,5 +168,24 @@ func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	s.drop(to)
 	w.at, w.op.event.Name, w.fresh = to, to.name, false
 	s.pending[to] = []*Writer{w}
+	if w.isHeld() && !s.hidden(to.name) {
+		return w.release(w.commit)
+	}
 	return nil
+}
+
+// renameUpload is what the library does for it.
+func (s *Session) renameUpload(w *Writer, to place, replace bool) error {
+	switch hidden := s.hidden(w.at.name); {
+	case hidden && s.hidden(to.name):
+		return nil // the library knows neither name
+	case hidden || w.isHeld():
+		return w.up.Rename(to.name, replace) // what others have published is theirs
+	}
+	_, err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
+	published := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return w.up.Rename(to.name, replace || published && to.in.allow(toReplace))
 }

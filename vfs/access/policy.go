@@ -62,6 +62,7 @@ const (
 	pending                        // a name that this session uploads under
 	unpublished                    // the same, with nothing published under it
 	resumable                      // a partial, with nothing published under its name
+	private                        // a temporary name that nobody else sees
 )
 
 // A rule is who may do one thing.
@@ -85,7 +86,7 @@ var policy = [...]rule{
 	toReplace:      {"put", true, mayOverwrite, 0, false, "a file of that name exists, and this account may not replace files"},
 	toReadBack:     {"put", true, mayRead, 0, false, "this account may not read files"},
 	toRename:       {"rename", true, mayRename, own | unpublished, false, "this account may not rename files"},
-	toRemove:       {"remove", true, mayDelete, resumable, false, "this account may not delete files"},
+	toRemove:       {"remove", true, mayDelete, resumable | private, false, "this account may not delete files"},
 	toRemoveFolder: {"rmdir", false, mayDelete, 0, false, "this account may not delete files, and there are no folders"},
 	toSetAttr:      {"setstat", true, mayOverwrite, own | pending, true, "this account may not change files"},
 	toSeeSpace:     {"statvfs", false, 0, 0, false, ""},
@@ -115,6 +116,8 @@ func (s *Session) may(a action, at place) error {
 	case excuses == 0:
 		return refuse(a)
 	case excuses&pending != 0 && s.uploading(at) != nil:
+		return nil
+	case excuses&private != 0 && s.isPrivate(at):
 		return nil
 	}
 	i, err := at.in.Stat(s.ctx, at.name)

@@ -269,7 +269,7 @@ func stand(t *testing.T, p vfs.Permissions, at standing) (s *access.Session, eve
 		keepPartial(t, lib, "f")
 	}
 	events = new([]vfs.Event)
-	o := access.Options{Library: lib, Account: "ada", Permissions: p, Report: func(e vfs.Event) { *events = append(*events, e) }}
+	o := access.Options{Library: lib, Account: "ada", Permissions: p, Report: func(e vfs.Event) error { *events = append(*events, e); return nil }}
 	s = access.New(context.Background(), o)
 	if at != own && at != pending && at != over {
 		return s, events, true

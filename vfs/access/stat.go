@@ -10,6 +10,9 @@ import (
 
 // Stat describes a file, or the library.
 func (s *Session) Stat(path string) (_ vfs.Info, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carryOut()
 	op := s.begin(toStat, path)
 	defer op.finish(&err)
 	at, err := s.resolve(path)
@@ -24,7 +27,9 @@ func (s *Session) stat(at place) (vfs.Info, error) {
 		return Root(), nil
 	}
 	if w := s.uploading(at); w != nil {
-		return w.up.Stat()
+		i, err := w.up.Stat()
+		i.Name = at.name // the library may know it by another
+		return i, err
 	}
 	i, err := at.in.Stat(s.ctx, at.name)
 	switch {
@@ -55,6 +60,9 @@ func Root() vfs.Info {
 
 // Exists tells whether a path is a file that the account may see.
 func (s *Session) Exists(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carryOut()
 	at, err := s.file(path)
 	if err == nil {
 		_, err = s.stat(at)

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"crypto"
 	"errors"
 	"io"
@@ -14,6 +15,8 @@ type Writer struct {
 	op       *operation
 	at       place
 	up       vfs.Upload
+	ctx      context.Context // of up
+	stay     func() bool     // see contextFor
 	state    state
 	readable bool
 	append   bool     // every write goes to the end
@@ -116,15 +119,29 @@ func (w *Writer) doubt(err error) {
 
 // Commit publishes the upload, unless its name was removed, renamed or published
 // anew meanwhile. On an error nothing was published; but see
-// [vfs.ErrUncertain].
-func (w *Writer) Commit() error { return w.finish(w.commit) }
+// [vfs.ErrUncertain]. An upload under a temporary name may wait for a Rename or
+// the session's End.
+func (w *Writer) Commit() error {
+	w.op.s.mu.Lock()
+	defer w.op.s.mu.Unlock()
+	if w.waits() {
+		return w.hold()
+	}
+	return w.finish(w.commit)
+}
 
 // Cut ends an upload whose client is gone: its beginning may be kept.
-func (w *Writer) Cut() error { return w.finish(w.keep) }
+func (w *Writer) Cut() error {
+	w.op.s.mu.Lock()
+	defer w.op.s.mu.Unlock()
+	return w.finish(w.keep)
+}
 
 // Abandon ends an upload of which nothing is to be kept, because of an error
 // that its methods returned, or else of why.
 func (w *Writer) Abandon(why string) error {
+	w.op.s.mu.Lock()
+	defer w.op.s.mu.Unlock()
 	return w.finish(func() error {
 		if w.err == nil {
 			w.err = &vfs.Error{Kind: vfs.ErrCut, Why: why}
@@ -136,12 +153,18 @@ func (w *Writer) Abandon(why string) error {
 // errEnded is what who ends an upload twice is told.
 var errEnded = errors.New("the upload has ended")
 
-func (w *Writer) finish(how func() error) (err error) {
-	if w.state == ended {
+func (w *Writer) finish(how func() error) error {
+	if w.state == ended || w.isHeld() {
 		return errEnded
 	}
 	defer w.op.s.open.Add(-1) // a server that stops waits for it to be published
+	return w.conclude(how)
+}
+
+// conclude ends an upload, and reports it.
+func (w *Writer) conclude(how func() error) (err error) {
 	defer w.op.finish(&err)
+	defer w.stay() // nothing is to end with its client any more
 	defer w.leave()
 	return how()
 }
@@ -166,11 +189,17 @@ func (w *Writer) commit() error {
 	if err, ok := w.leftOut(); ok {
 		return err
 	}
+	if w.op.s.hidden(w.at.name) {
+		return w.drop() // the library does not know its name
+	}
 	if below := w.below(); below != nil && !w.wrote {
 		// That one is published later, and with what was set here.
 		return errors.Join(below.setAttr(w.attr), w.up.Abort())
 	}
-	i, err := w.up.Commit(w.op.s.ctx)
+	if err := w.op.s.mayBeRecorded(); err != nil {
+		return errors.Join(err, w.up.Abort())
+	}
+	i, err := w.up.Commit(w.ctx)
 	if err != nil {
 		return err
 	}
@@ -184,7 +213,7 @@ func (w *Writer) keep() error {
 	if err, ok := w.leftOut(); ok {
 		return err
 	}
-	if err := leave(w.up); w.err == nil {
+	if err := w.op.s.leave(w.at, w.up); w.err == nil {
 		return &vfs.Error{Kind: vfs.ErrCut, Err: err}
 	}
 	return w.err

@@ -48,7 +48,7 @@ func TestUncertainCommit(t *testing.T) {
 	lib := vfstest.NewFaulty(vfstest.NewMemory())
 	var told error
 	s := access.New(context.Background(), access.Options{
-		Library: lib, Permissions: vfs.Permissions{Write: true}, Report: func(e vfs.Event) { told = e.Err },
+		Library: lib, Permissions: vfs.Permissions{Write: true}, Report: func(e vfs.Event) error { told = e.Err; return nil },
 	})
 	w, err := s.Create("f", access.Replace(0))
 	if err != nil {

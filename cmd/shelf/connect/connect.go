@@ -7,7 +7,8 @@
 //	jump.go         servers to go through (ProxyJump)
 //	clock.go        how long a login may take
 //	login.go        the methods of a login: keys, passwords, questions
-//	identity.go     which keys are tried; locked.go: those with a passphrase
+//	identity.go     which keys are tried; locked.go: those with a passphrase;
+//	                owner_*.go: whose is a file?
 //	refusal.go      why a server does not let a person in
 //	hostkeys.go     which host keys are trusted
 //	learn.go        further keys that a trusted host announces

@@ -78,7 +78,8 @@ func parseDestination(s string) (d destination, err error) {
 }
 
 // parseURL reads a URL (draft-ietf-secsh-scp-sftp-ssh-uri). Its path starts at the
-// folder where the server puts us; with a second slash it starts at the root.
+// folder where the server puts us, as also with ~/; with a second slash it starts at
+// the root.
 func parseURL(s string) (destination, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -87,7 +88,7 @@ func parseURL(s string) (destination, error) {
 	if _, secret := u.User.Password(); secret {
 		return destination{}, usageErrorf("others can read a password in a URL; leave it out and you are asked for it")
 	}
-	d := destination{user: u.User.Username(), host: u.Hostname(), path: strings.TrimPrefix(u.Path, "/"), url: true}
+	d := destination{user: u.User.Username(), host: u.Hostname(), path: strings.TrimPrefix(strings.TrimPrefix(u.Path, "/"), "~/"), url: true}
 	if p := u.Port(); p != "" {
 		d.port, err = ParsePort(p)
 	}

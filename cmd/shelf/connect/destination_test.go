@@ -17,6 +17,7 @@ func TestDestination(t *testing.T) {
 		"ada@[2001:db8::25]":            {"ada", "2001:db8::25", 0, "", false},
 		"sftp://host":                   {"", "host", 0, "", true},
 		"sftp://ada@host:2222/a%20b":    {"ada", "host", 2222, "a b", true},
+		"sftp://host/~/in/x":            {"", "host", 0, "in/x", true},
 		"sftp://ada@[::1]//srv/x/y.pdf": {"ada", "::1", 0, "/srv/x/y.pdf", true},
 	} {
 		if got, err := parseDestination(in); err != nil || got != want {

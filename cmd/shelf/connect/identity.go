@@ -3,6 +3,7 @@ package connect
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -24,7 +25,7 @@ func (a *auth) signers() []ssh.Signer {
 		switch {
 		case err == nil:
 			a.add(a.withCertificates(file, key))
-		case len(a.to.identities) > 0:
+		case a.to.named:
 			a.Warnf("shelf: the key %s is not used: %v", file, err)
 		case !errors.Is(err, fs.ErrNotExist):
 			a.unused = append(a.unused, fmt.Sprintf("the key %s is not used: %v", file, err))
@@ -50,7 +51,7 @@ func (a *auth) add(keys []ssh.Signer) {
 
 // identities are the files of private keys.
 func (a *auth) identities() []string {
-	if len(a.to.identities) > 0 {
+	if a.to.named {
 		return a.to.identities
 	}
 	return a.to.expand([]string{"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"})
@@ -81,16 +82,20 @@ func (a *auth) heldKeys() []ssh.Signer {
 // the agent may have it. If not, the passphrase of an encrypted key is asked for when
 // the server wants a signature.
 func (a *auth) readKey(file string, held []ssh.Signer) (ssh.Signer, error) {
-	pem, err := os.ReadFile(file)
+	pem, open, err := readPrivate(file)
 	if err != nil {
 		public, _ := readPublicKey(file + ".pub")
 		return heldOr(held, public, errors.Unwrap(err)) // without the path
 	}
 	key, err := ssh.ParsePrivateKey(pem)
 	locked := (*ssh.PassphraseMissingError)(nil)
-	if err == nil {
+	switch private := err == nil || errors.As(err, &locked); {
+	case private && open != nil:
+		public, _ := readPublicKey(file + ".pub")
+		return heldOr(held, public, open)
+	case err == nil:
 		return key, nil
-	} else if !errors.As(err, &locked) {
+	case !private:
 		if public, _ := readPublicKey(file); public != nil {
 			return heldOr(held, public, fmt.Errorf("it is a public key; name the private one, %s", strings.TrimSuffix(filepath.Base(file), ".pub")))
 		}
@@ -109,6 +114,26 @@ func (a *auth) readKey(file string, held []ssh.Signer) (ssh.Signer, error) {
 		return key, nil
 	}
 	return &lockedKey{a: a, file: file, pem: pem, public: public}, nil
+}
+
+// readPrivate reads a file, and tells whether others can read it, too. As with ssh
+// that counts only for a file of one's own: who may read a file of somebody else
+// cannot mend it.
+func readPrivate(file string) (text []byte, open, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if mode := info.Mode().Perm(); ownedByUs(info) && mode&0o077 != 0 {
+		open = fmt.Errorf("others may use it (its mode is %04o); chmod 600 makes it yours alone", mode)
+	}
+	text, err = io.ReadAll(f)
+	return text, open, err
 }
 
 // heldOr finds a key among those of the agent, or returns err.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,7 @@ type target struct {
 	user, host     string
 	addr           string // host:port
 	identities     []string
+	named          bool // the usual identities are not used: others were named, or "none"
 	certificates   []string
 	identitiesOnly bool
 	knownHosts     []string // files of trusted host keys
@@ -50,8 +52,9 @@ func (c sshConfig) resolve(d destination, o Options, port int) (t target, err er
 	}
 	t.newKeys = newKeysOf(c.get(d.host, "StrictHostKeyChecking"), o.AcceptNew)
 	t.learns = strings.EqualFold(cmp.Or(c.get(d.host, "UpdateHostKeys"), "yes"), "yes")
-	t.identities = append(t.identities, o.Identities...)
-	t.identities = append(t.identities, t.expand(c.getAll(d.host, "IdentityFile"))...)
+	configured := c.getAll(d.host, "IdentityFile")
+	t.identities = append(slices.Clone(o.Identities), t.expand(configured)...)
+	t.named = len(o.Identities)+len(configured) > 0
 	t.certificates = t.expand(c.getAll(d.host, "CertificateFile"))
 	t.hostFiles(o, c.list(d.host, "UserKnownHostsFile"), c.list(d.host, "GlobalKnownHostsFile"))
 	return t, t.proxies(d, cmp.Or(o.Jump, c.get(d.host, "ProxyJump")), c.get(d.host, "ProxyCommand"))

@@ -252,12 +252,12 @@ func (c *channel) receiveOne(in *bufio.Reader) error {
 		return fmt.Errorf("%w: a reply to no request", errMalformed)
 	}
 	q.kind = head[4]
-	if q.err = q.read(in, int(n)); q.err != nil {
-		q.done <- struct{}{}
-		return q.err
+	err := q.read(in, int(n))
+	if err != nil {
+		q.err = c.fail(err) // a connection that ends within a reply is lost, too
 	}
 	q.done <- struct{}{}
-	return nil
+	return err
 }
 
 // read reads the body of a reply, n bytes.

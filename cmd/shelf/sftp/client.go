@@ -34,6 +34,7 @@ import (
 type Client struct {
 	*conn
 	Folder string // of the server, where the files are
+	Home   string // the folder where we came in
 	File   string // the file that Options.Path named, or ""
 
 	// Stages tells whether the server is Shelf: nobody sees an upload before it
@@ -80,6 +81,7 @@ func New(ctx context.Context, client *ssh.Client, o Options) (*Client, error) {
 		c.pool.last = c.ask
 		err = c.findFolder(ctx, o.Path)
 	}
+	c.Home = c.Folder
 	if err == nil {
 		err = c.findLimits(ctx)
 	}
@@ -102,17 +104,14 @@ func (c *Client) findFolder(ctx context.Context, where string) (err error) {
 	if where == "" || err != nil {
 		return err
 	}
-	full := where
-	if !strings.HasPrefix(where, "/") {
-		full = path.Join(c.Folder, where)
-	}
+	full := c.Path(where)
 	a, err := c.ask.stat(ctx, full)
-	if err == nil && a.folder() {
+	if err == nil && a.Directory() {
 		c.Folder = full
 		return nil
 	}
 	c.Folder, c.File = path.Dir(full), path.Base(full)
-	if a, err = c.ask.stat(ctx, c.Folder); err == nil && a.folder() {
+	if a, err = c.ask.stat(ctx, c.Folder); err == nil && a.Directory() {
 		return nil
 	}
 	if s := (*Status)(nil); err != nil && !errors.As(err, &s) {
@@ -141,12 +140,13 @@ func (c *Client) findLimits(ctx context.Context) error {
 	return p.fault()
 }
 
-// Path is the path of a name in the folder.
+// Path is the path of a name in the folder. The name may itself be a path, from the
+// folder or, with a slash at its start, from the root.
 func (c *Client) Path(name string) string {
-	if c.Folder == "/" {
-		return "/" + name
+	if strings.HasPrefix(name, "/") {
+		return path.Clean(name)
 	}
-	return c.Folder + "/" + name
+	return path.Join(c.Folder, name)
 }
 
 // Lost tells whether the connection can no longer be used.

@@ -54,6 +54,9 @@ func (c *Client) OpenDownload(ctx context.Context, path string, limit *rate.Limi
 }
 
 func checkSource(file Attrs) error {
+	if file.Directory() {
+		return errors.New("that is a folder; get takes files, and sync --down those in a folder")
+	}
 	if !file.Regular() {
 		return errors.New("that is not a regular file")
 	}

@@ -129,7 +129,9 @@ type Attrs struct {
 
 // Regular tells whether this is a regular file, as far as the server tells.
 func (a Attrs) Regular() bool { return a.Mode == 0 || a.Mode&0o170000 == 0o100000 }
-func (a Attrs) folder() bool  { return a.Mode&0o170000 == 0o040000 }
+
+// Directory tells whether this is a folder.
+func (a Attrs) Directory() bool { return a.Mode&0o170000 == 0o040000 }
 
 func (r *reply) attrs() Attrs {
 	a := Attrs{Size: -1}

@@ -27,20 +27,23 @@ type batch struct {
 	all     []file
 	start   time.Time
 
-	mu     sync.Mutex // guards what follows
-	failed []string
-	denied map[string]bool // those of the failed ones that the server forbids
-	lost   bool            // one failed because the connection was lost
-	left   int             // how many were not started, and count as failed
-	done   int             // how many were moved
-	same   int             // how many were there already
-	moved  int64           // bytes
+	mu      sync.Mutex // guards what follows
+	failed  []string
+	denied  map[string]bool // those of the failed ones that the server forbids
+	lost    error           // why the connection was lost, if it was
+	waiting []file          // those that were cut or not started, then
+	left    int             // how many were not started, and count as failed
+	unsure  int             // how many of the failed ones are on the server nevertheless
+	done    int             // how many were moved
+	same    int             // how many were there already
+	moved   int64           // bytes
 }
 
 // file is one of them.
 type file struct {
 	*progress
 	known error // the result, if it is known before the transfer starts
+	cut   error // why it was cut, if it was
 	move  func(context.Context, *progress) error
 }
 
@@ -60,17 +63,38 @@ func (m *Mover) newBatch(command string, files int) *batch {
 	return b
 }
 
-func (b *batch) add(name string, known error, move func(context.Context, *progress) error) {
-	b.all = append(b.all, file{&progress{name: name, bar: b.bar(name), began: b.began}, known, move})
+func (b *batch) add(name string, known error, move func(context.Context, *progress) error) *progress {
+	p := &progress{name: name, bar: b.bar(name), began: b.began}
+	b.all = append(b.all, file{progress: p, known: known, move: move})
+	return p
 }
 
 // share is how many channels each file may use.
 func (b *batch) share() int { return sftp.MostChannels / b.jobs }
 
 // run moves all files. If one fails the others still go on, but not after Ctrl-C.
+// Those that were cut by a lost connection are moved again with the next one.
 func (b *batch) run(ctx context.Context) error {
 	b.start = time.Now()
-	measured := b.measure(ctx)
+	b.waiting = b.all
+	lost := b.Persist(ctx, func() error { return b.pass(ctx) })
+	if lost != nil && ctx.Err() == nil && lost != b.lost {
+		b.UI.Warnf("%v", lost)
+	}
+	b.giveUp(ctx)
+	b.endBars()
+	if b.left > 0 {
+		b.UI.Warnf("%s not started", were(b.left))
+	}
+	b.summary()
+	return b.result(ctx, lost)
+}
+
+// pass moves the files that wait. Its error is that of a lost connection.
+func (b *batch) pass(ctx context.Context) error {
+	todo := b.waiting
+	b.waiting, b.lost = nil, nil
+	measured := b.measure(ctx, todo)
 	next := make(chan file)
 	var workers sync.WaitGroup
 	for range b.jobs {
@@ -80,51 +104,81 @@ func (b *batch) run(ctx context.Context) error {
 			}
 		})
 	}
-	for _, one := range b.all {
+	for _, one := range todo {
 		next <- one
 	}
 	close(next)
 	workers.Wait()
 	measured()
-	b.endBars()
-	if b.left > 0 {
-		b.UI.Warnf("%s not started", were(b.left))
-	}
-	b.summary()
-	return b.result(ctx)
+	return b.lost
 }
 
 func (b *batch) one(ctx context.Context, one file) {
-	if err := b.stopped(ctx); err != nil {
-		b.leave(one.progress, err)
+	if b.stopped(ctx, one) {
 		return
 	}
 	err := one.known
 	if err == nil {
 		err = one.move(ctx, one.progress)
 	}
+	if ctx.Err() == nil && errors.Is(err, sftp.ErrLost) {
+		one.cut = err
+		one.restart()
+		b.wait(one, err)
+		return
+	}
 	if err == nil && b.command == "put" && one.needless() {
 		err = errSame
 	}
-	one.bar.End()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
-	b.report(one.progress, err)
-	b.count(one.progress, err)
+	b.end(one.progress, err)
 }
 
-// stopped tells why no more files are started, if so.
-func (b *batch) stopped(ctx context.Context) error {
+// stopped tells whether no more files are started. This one waits then.
+func (b *batch) stopped(ctx context.Context, one file) bool {
+	b.mu.Lock()
+	lost := b.lost
+	b.mu.Unlock()
+	if ctx.Err() == nil && lost == nil {
+		return false
+	}
+	b.wait(one, lost)
+	return true
+}
+
+// wait keeps a file for the next connection.
+func (b *batch) wait(one file, lost error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case b.lost:
-		return sftp.ErrLost
+	b.waiting = append(b.waiting, one)
+	if b.lost == nil {
+		b.lost = lost
 	}
-	return nil
+}
+
+// giveUp ends the files that still wait.
+func (b *batch) giveUp(ctx context.Context) {
+	why := b.lost
+	if ctx.Err() != nil {
+		why = context.Cause(ctx)
+	}
+	for _, one := range b.waiting {
+		if one.cut == nil {
+			b.leave(one.progress, why)
+			one.bar.End()
+			continue
+		}
+		b.end(one.progress, one.cut)
+	}
+}
+
+// end reports and counts the result of a file.
+func (b *batch) end(p *progress, err error) {
+	p.bar.End()
+	b.report(p, err)
+	b.count(p, err)
 }
 
 // leave counts a file that is not started. People are told only how many.
@@ -147,7 +201,9 @@ func (b *batch) count(p *progress, err error) {
 		b.same++
 	default:
 		b.failed = append(b.failed, p.name)
-		b.lost = b.lost || errors.Is(err, sftp.ErrLost)
+		if errors.As(err, new(*unsure)) {
+			b.unsure++
+		}
 		if s := (*sftp.Status)(nil); errors.As(err, &s) && errors.Is(s, fs.ErrPermission) {
 			b.denied[p.name] = true
 		}
@@ -195,28 +251,40 @@ func (b *batch) summary() {
 	}
 }
 
-func (b *batch) result(ctx context.Context) error {
+// result is the error of the command. lost is why it could not go on, if it could
+// not.
+func (b *batch) result(ctx context.Context, lost error) error {
+	text := "the file was not transferred"
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case len(b.failed) > 0 && len(b.all) > 1:
-		return &failures{fmt.Sprintf("%d of %d files failed", len(b.failed), len(b.all)), b.lost, b.denied}
-	case len(b.failed) > 0:
-		return &failures{"the file was not transferred", b.lost, b.denied}
+	case len(b.failed) == 0:
+		return nil
+	case len(b.all) > 1:
+		text = fmt.Sprintf("%d of %d files failed", len(b.failed), len(b.all))
+	case b.unsure > 0:
+		text = "the file was sent, but it is not known to be the same there"
 	}
-	return nil
+	return &failures{text, lost, b.denied}
 }
+
+// unsure is the error of a file that was published, and could not be found to be the
+// same as here.
+type unsure struct{ error }
+
+func (u *unsure) Unwrap() error { return u.error }
 
 // failures is the error of a command some of whose files failed. Why each of them
 // did was said before.
 type failures struct {
 	text   string
-	lost   bool
+	lost   error // why the command could not go on, if it could not
 	denied map[string]bool
 }
 
-func (f *failures) Error() string        { return f.text }
-func (f *failures) Is(target error) bool { return f.lost && target == sftp.ErrLost }
+func (f *failures) Unwrap() error { return f.lost }
+
+func (f *failures) Error() string { return f.text }
 
 // count is a number of files.
 func count(n int) string {

@@ -25,6 +25,6 @@ type summaryEvent struct {
 
 // nameEvent is what scripts are told about a name, in sync and watch.
 type nameEvent struct {
-	Event string `json:"event"` // would put, or watching
+	Event string `json:"event"` // would put, would get, or watching
 	Name  string `json:"name"`
 }

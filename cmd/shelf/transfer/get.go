@@ -1,11 +1,14 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -13,21 +16,53 @@ import (
 	"shelf/cmd/shelf/sftp"
 )
 
-// Get downloads files into a folder.
-func (m *Mover) Get(ctx context.Context, names []string, dir string) error {
-	root, err := os.OpenRoot(dir)
+// Here is where downloads go: a folder, and the name for a single file, "" for its
+// own.
+type Here struct{ Folder, Name string }
+
+// name is the name here of a file of the server.
+func (h Here) name(there string) string { return cmp.Or(h.Name, tame(path.Base(there))) }
+
+// tame is a name from a server that misleads nobody here: a program could take one
+// that starts with - for flags, and bidi controls show it as another one.
+func tame(name string) string {
+	for _, r := range name {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			name = strings.ReplaceAll(name, string(r), "_")
+		}
+	}
+	if strings.HasPrefix(name, "-") {
+		return "_" + name
+	}
+	return name
+}
+
+// Get downloads files. What is named is paths on the server.
+func (m *Mover) Get(ctx context.Context, files []string, to Here) error {
+	root, err := os.OpenRoot(to.Folder)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	g := &getting{Mover: m, root: root, parts: partsIn(root), replace: make(map[string]bool)}
-	known := make([]error, len(names))
-	for i, name := range names { // before there are bars: it can ask
-		known[i] = g.here(ctx, name)
+	known := make([]error, len(files))
+	given := make(map[string]string, len(files)) // files by the name that they get
+	err = m.Persist(ctx, func() error {
+		for i, file := range files { // before there are bars: it can ask
+			known[i] = g.free(ctx, given, file, to.name(file))
+			if errors.Is(known[i], sftp.ErrLost) {
+				return known[i]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	b := m.newBatch("get", len(names))
-	for i, name := range names {
-		b.add(name, known[i], func(ctx context.Context, p *progress) error { return g.one(ctx, b, p, name) })
+	b := m.newBatch("get", len(files))
+	for i, file := range files {
+		p := b.add(file, known[i], func(ctx context.Context, p *progress) error { return g.one(ctx, b, p, file, to.name(file)) })
+		p.as = to.name(file)
 	}
 	return b.run(ctx)
 }
@@ -52,9 +87,18 @@ func checkLocal(name string) error {
 	return nil
 }
 
+// free makes sure that a file can get its name here.
+func (g *getting) free(ctx context.Context, given map[string]string, file, name string) error {
+	if other, taken := given[name]; taken && other != file {
+		return fmt.Errorf("it would replace %s, which gets the same name", other)
+	}
+	given[name] = file
+	return g.here(ctx, file, name)
+}
+
 // here decides about a local file that has the name. Questions are asked before the
-// first transfer starts.
-func (g *getting) here(ctx context.Context, name string) error {
+// first transfer starts, once for each file.
+func (g *getting) here(ctx context.Context, file, name string) error {
 	if err := checkLocal(name); err != nil {
 		return err
 	}
@@ -65,15 +109,15 @@ func (g *getting) here(ctx context.Context, name string) error {
 	if !local.Mode().IsRegular() {
 		return errors.New("what has that name here is not a regular file")
 	}
-	there, err := g.Server.Stat(ctx, g.Server.Path(name))
+	there, err := g.Server.Stat(ctx, g.Server.Path(file))
 	if err != nil {
 		return g.Server.Explain(ctx, err)
 	}
 	open := func() (*os.File, error) { return g.root.Open(name) }
-	if g.same(ctx, name, there, local, open) {
+	if g.same(ctx, file, there, local, open) {
 		return errSame
 	}
-	if !g.Force && !g.UI.Confirm(ctx, "%s is here already. Replace it?", name) {
+	if !g.Force && !g.replace[name] && !g.UI.Confirm(ctx, "%s is here already. Replace it?", name) {
 		return errExists
 	}
 	g.replace[name] = true
@@ -81,18 +125,18 @@ func (g *getting) here(ctx context.Context, name string) error {
 }
 
 // one downloads a file into a part, which gets the name when it is whole.
-func (g *getting) one(ctx context.Context, b *batch, pr *progress, name string) error {
-	path := g.Server.Path(name)
-	d, err := g.Server.OpenDownload(ctx, path, b.limit)
+func (g *getting) one(ctx context.Context, b *batch, pr *progress, file, name string) error {
+	at := g.Server.Path(file)
+	d, err := g.Server.OpenDownload(ctx, at, b.limit)
 	if err != nil {
 		return err
 	}
 	pr.begin(d.Size)
-	p, err := openPart(g.root, partName(g.Addr, path, d.Attrs), g.parts)
+	p, err := openPart(g.root, partName(g.Addr, at, d.Attrs), g.parts)
 	if err != nil {
 		return d.End(err)
 	}
-	err = d.End((&filling{g.Mover, d, p, pr, path}).fill(ctx, b.share()))
+	err = d.End((&filling{g.Mover, d, p, pr, at}).fill(ctx, b.share()))
 	if errors.Is(err, errDamaged) || errors.Is(err, sftp.ErrChanged) {
 		p.drop()
 		return err
@@ -163,9 +207,9 @@ func (f *filling) from(ctx context.Context, check, must bool) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	theirs := make(chan string, 1)
+	theirs, server := make(chan string, 1), f.Server
 	go func() {
-		sum, _ := f.Server.Sum(ctx, f.path, f.d.Size)
+		sum, _ := server.Sum(ctx, f.path, f.d.Size)
 		theirs <- sum
 	}()
 	ours := sha256.New()

@@ -10,6 +10,7 @@ import (
 // progress is how far the transfer of one file is.
 type progress struct {
 	name    string       // as it was given; for put a path
+	as      string       // the name that it gets, if that is another one
 	size    int64        // bytes in all
 	done    atomic.Int64 // bytes that are there, with those of an earlier try
 	skipped int64        // bytes of an earlier try
@@ -65,7 +66,11 @@ func (p *progress) seconds() float64 { return max(time.Since(p.start).Seconds(),
 func (p *progress) summary(verb string, size func(int64) string) string {
 	moved := p.done.Load() - p.skipped
 	took := time.Since(p.start).Round(time.Millisecond)
-	line := fmt.Sprintf("%s %s: %s in %s, %s/s", verb, filepath.Base(p.name), size(p.done.Load()), took, size(int64(float64(moved)/p.seconds())))
+	name := filepath.Base(p.name)
+	if p.as != "" && p.as != name {
+		name += " as " + p.as
+	}
+	line := fmt.Sprintf("%s %s: %s in %s, %s/s", verb, name, size(p.done.Load()), took, size(int64(float64(moved)/p.seconds())))
 	if p.skipped > 0 {
 		line += ", of which " + size(p.skipped) + " were there already"
 	}

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"golang.org/x/time/rate"
@@ -16,22 +18,32 @@ import (
 	"shelf/cmd/shelf/sftp"
 )
 
+// There is where an upload goes: a folder of the server, "" for the one that the
+// server is in, and the name for a single file, "" for its own.
+type There struct{ Folder, Name string }
+
+// path is the path of the upload of a file.
+func (t There) path(file string) string {
+	return path.Join(t.Folder, cmp.Or(t.Name, filepath.Base(file)))
+}
+
 // Put uploads files, and tells which of them failed.
-func (m *Mover) Put(ctx context.Context, files []string) (failed []string, err error) {
-	defer m.Server.Forget()
+func (m *Mover) Put(ctx context.Context, files []string, to There) (failed []string, err error) {
+	defer func() { m.Server.Forget() }()
 	b := m.newBatch("put", len(files))
 	given := make(map[string]string, len(files)) // files by the name that they get
 	for _, file := range files {
 		var known error
-		name := filepath.Base(file)
+		name := to.path(file)
 		if other, taken := given[name]; taken {
 			known = fmt.Errorf("it would replace %s, which gets the same name", other)
 		} else {
 			given[name] = file
 		}
-		b.add(file, known, func(ctx context.Context, p *progress) error {
+		p := b.add(file, known, func(ctx context.Context, p *progress) error {
 			return (&putting{Mover: m, limit: b.limit, progress: p, name: name}).one(ctx, file)
 		})
+		p.as = path.Base(name)
 	}
 	err = b.run(ctx)
 	return b.failed, err
@@ -44,7 +56,7 @@ type putting struct {
 	limit *rate.Limiter
 	local *os.File
 	info  fs.FileInfo
-	name  string // on the server
+	name  string // on the server, with its folder
 }
 
 // one uploads a file. On Shelf its CLOSE publishes it, on other servers a rename
@@ -112,15 +124,15 @@ func (p *putting) unchanged() error {
 	return nil
 }
 
-// arrived fails if the server has another size than the file. On Shelf nobody else
+// arrived fails if the server has another size than was sent. On Shelf nobody else
 // can write to an upload, so it is not asked.
 func (p *putting) arrived(ctx context.Context, u *sftp.Upload) error {
 	if p.Server.Stages {
 		return nil
 	}
 	there, err := u.Stat(ctx)
-	if err == nil && there.Size != p.info.Size() {
-		err = fmt.Errorf("%d of %d bytes are on the server; put it again", there.Size, p.info.Size())
+	if sent := p.done.Load(); err == nil && there.Size != sent {
+		err = fmt.Errorf("%d of %d bytes are on the server; put it again", there.Size, sent)
 	}
 	return err
 }
@@ -130,17 +142,30 @@ func (p *putting) arrived(ctx context.Context, u *sftp.Upload) error {
 func (p *putting) publish(ctx context.Context, path string, sum hash.Hash) error {
 	if p.Checksum {
 		p.sum = hexDigest(sum)
-		theirs, err := p.Server.Digest(ctx, path, p.info.Size(), p.limit)
-		if err != nil {
-			return fmt.Errorf("it is uploaded, but its SHA-256 cannot be compared: %w", err)
+		if err := p.compareAll(ctx, path); err != nil {
+			return err
 		}
-		if theirs != p.sum {
-			return errors.New("its SHA-256 on the server is another one: it was replaced meanwhile, or damaged")
-		}
-		p.checked = true
 	}
 	if path == p.Server.Path(p.name) {
 		return nil
 	}
 	return p.Server.Replace(ctx, path, p.Server.Path(p.name))
+}
+
+// compareAll compares the digest of a file with that of its upload.
+func (p *putting) compareAll(ctx context.Context, path string) error {
+	theirs, err := p.Server.Digest(ctx, path, p.done.Load(), p.limit)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("it is uploaded, but its SHA-256 cannot be compared: %w", err)
+	case theirs != p.sum:
+		err = errors.New("its SHA-256 on the server is another one: it was replaced meanwhile, or damaged")
+	default:
+		p.checked = true
+		return nil
+	}
+	if path == p.Server.Path(p.name) { // it has its name already
+		return &unsure{err}
+	}
+	return err
 }

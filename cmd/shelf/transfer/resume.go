@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 
 	"shelf/cmd/shelf/sftp"
@@ -15,16 +16,16 @@ import (
 // what an earlier try left, if that is the beginning of the file. It is compared
 // through the open upload, since the file of that name may be replaced meanwhile.
 func (p *putting) open(ctx context.Context, file string) (*sftp.Upload, int64, error) {
-	path := p.Server.Path(p.name)
+	at := p.Server.Path(p.name)
 	if !p.Server.Stages {
-		path = p.Server.Path(p.stageName(file))
-	} else if there, err := p.Server.Stat(ctx, path); err != nil || there.Size <= 0 || there.Size > p.info.Size() {
-		return p.anew(ctx, path) // an account that may not look may still write
+		at = p.beside(p.stageName(file))
+	} else if there, err := p.Server.Stat(ctx, at); err != nil || there.Size <= 0 || there.Size > p.info.Size() {
+		return p.anew(ctx) // an account that may not look may still write
 	}
 	// Another put of this file may be writing to it, so it is never truncated.
-	u, err := p.Server.OpenUpload(ctx, path, sftp.Continue, p.limit)
+	u, err := p.Server.OpenUpload(ctx, at, sftp.Continue, p.limit)
 	if err != nil {
-		return p.anew(ctx, path)
+		return p.anew(ctx)
 	}
 	from, err := p.kept(ctx, u)
 	if err == nil {
@@ -35,7 +36,7 @@ func (p *putting) open(ctx context.Context, file string) (*sftp.Upload, int64, e
 		return nil, 0, u.Explain(ctx, err)
 	}
 	p.UI.Detailf("%s: what the server has cannot be compared, so the whole file is sent: %v", p.progress.name, err)
-	return p.anew(ctx, path)
+	return p.anew(ctx)
 }
 
 // stageName is the name on a server other than Shelf until the upload is whole. It
@@ -50,15 +51,19 @@ func (p *putting) stageName(file string) string {
 	return partName(host+"\x00"+p.name, file, version)
 }
 
+// beside is the path of a name in the folder that the upload goes to.
+func (p *putting) beside(name string) string {
+	return p.Server.Path(path.Join(path.Dir(p.name), name))
+}
+
 // anew opens an upload of the whole file. On a server other than Shelf it is a file
 // that nobody else has open.
-func (p *putting) anew(ctx context.Context, path string) (*sftp.Upload, int64, error) {
-	flags := sftp.Truncate
+func (p *putting) anew(ctx context.Context) (*sftp.Upload, int64, error) {
+	at, flags := p.Server.Path(p.name), sftp.Truncate
 	if !p.Server.Stages {
-		path = p.Server.Path(partName(rand.Text(), p.name, sftp.Attrs{}))
-		flags = sftp.Exclusive
+		at, flags = p.beside(partName(rand.Text(), p.name, sftp.Attrs{})), sftp.Exclusive
 	}
-	u, err := p.Server.OpenUpload(ctx, path, flags, p.limit)
+	u, err := p.Server.OpenUpload(ctx, at, flags, p.limit)
 	return u, 0, err
 }
 

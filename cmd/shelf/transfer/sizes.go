@@ -3,12 +3,13 @@ package transfer
 import (
 	"context"
 	"os"
+	"path"
 	"sync"
 )
 
 // measure finds out in the background how much there is to move in all, for the
 // bar of all files. stop ends that.
-func (b *batch) measure(ctx context.Context) (stop func()) {
+func (b *batch) measure(ctx context.Context, files []file) (stop func()) {
 	if !b.shown || len(b.all) < 2 {
 		return func() {}
 	}
@@ -19,7 +20,7 @@ func (b *batch) measure(ctx context.Context) (stop func()) {
 		if b.command == "get" {
 			sizeOf = b.sizeThere()
 		}
-		for _, one := range b.all {
+		for _, one := range files {
 			if one.known != nil || ctx.Err() != nil {
 				continue
 			}
@@ -47,15 +48,16 @@ func sizeHere(_ context.Context, file string) (int64, error) {
 // the server for the others.
 func (m *Mover) sizeThere() sizing {
 	listed := make(map[string]int64)
-	files, _ := m.Server.Listed()
+	folder, files, _ := m.Server.Listed()
 	for _, e := range files {
-		listed[e.Name] = e.Size
+		listed[path.Join(folder, e.Name)] = e.Size
 	}
 	return func(ctx context.Context, name string) (int64, error) {
-		if size, ok := listed[name]; ok {
+		at := m.Server.Path(name)
+		if size, ok := listed[at]; ok {
 			return size, nil
 		}
-		a, err := m.Server.Stat(ctx, m.Server.Path(name))
+		a, err := m.Server.Stat(ctx, at)
 		return a.Size, err
 	}
 }

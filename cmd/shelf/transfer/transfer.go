@@ -3,12 +3,15 @@
 //
 //	transfer.go  what a command needs: Mover, its options, and whom it tells
 //	batch.go     many files, some at a time: progress, failures, the sum
+//	retry.go     goes on after a lost connection
 //	progress.go  how far one file is
 //	events.go    what scripts are told
 //	sizes.go     how large files are that have not begun, for the progress bar
 //	get.go       downloads; part.go: the local file until it is whole
 //	put.go       uploads; resume.go: what an earlier try left on the server
-//	sync.go      uploads what a folder has and the server lacks
+//	pipe.go      from stdin, and to stdout
+//	sync.go      moves what one side has and the other lacks
+//	leftout.go   what sync and watch leave out
 //	watch.go     and then what comes into it; writers_*.go: is a file being written?
 //	same.go      is a file here the same as one on the server? digests of files here
 //	local.go     opens local files; system_*.go: what differs between systems
@@ -31,6 +34,11 @@ type Mover struct {
 	Addr   string // of the server, as host:port
 	UI     UI
 
+	// Connect connects again after a lost connection. The next Server is its result.
+	Connect func(context.Context) (*sftp.Client, error)
+
+	retried int // how often it was called for Retry
+
 	// Bars starts to show progress for so many files. It returns what makes the bar
 	// of a file, which is nil if nothing is shown, and what ends all bars.
 	Bars func(files int) (bar func(name string) Bar, end func())
@@ -41,9 +49,11 @@ type Options struct {
 	Quiet    bool          // leave out what is only good to know
 	Force    bool          // get: replace local files without asking
 	Checksum bool          // compare digests, not only size and time
-	DryRun   bool          // sync: only tell what would be uploaded
+	DryRun   bool          // sync: only tell what would be moved
+	TopOnly  bool          // sync: folders are left out on purpose
 	Jobs     int           // how many files to move at a time
 	Limit    int64         // bytes per second of all files together; 0 is no limit
+	Retry    int           // how often to connect again after a lost connection
 	Settle   time.Duration // watch: how long a file must stay unchanged
 
 	noLinks bool // of put: what came from a folder may be a link by now

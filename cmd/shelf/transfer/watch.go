@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-
-	"shelf/cmd/shelf/sftp"
 )
 
 // watching is a watch of a folder.
@@ -22,20 +20,18 @@ type watching struct {
 	changed map[string]time.Time // the files that wait, and when each was changed last
 	look    time.Time            // when to look at the whole folder; zero is never
 	retry   time.Duration        // how long to wait after a failure
-
-	connected func(context.Context) (*sftp.Client, error)
 }
 
 // Watch uploads what is in a folder and what comes into it, until ctx ends.
-// connected is called before each upload; it connects again if that is needed.
-func (m *Mover) Watch(ctx context.Context, dir string, connected func(context.Context) (*sftp.Client, error)) error {
+// Connect is called before each upload; it connects again if that is needed.
+func (m *Mover) Watch(ctx context.Context, dir string) error {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
 	}
 	defer events.Close()
 	m.noLinks = true
-	w := &watching{Mover: m, dir: filepath.Clean(dir), changed: make(map[string]time.Time), connected: connected}
+	w := &watching{Mover: m, dir: filepath.Clean(dir), changed: make(map[string]time.Time)}
 	if err := events.Add(w.dir); err != nil {
 		return fmt.Errorf("%s cannot be watched: %w", w.dir, reason(err))
 	}
@@ -50,9 +46,12 @@ func (m *Mover) Watch(ctx context.Context, dir string, connected func(context.Co
 // all makes all files wait that the server lacks: at the start, and after the system
 // has lost events.
 func (w *watching) all(ctx context.Context) error {
-	files, err := w.outdated(ctx, w.dir)
+	files, out, err := w.outdated(ctx, w.dir)
 	for _, f := range files {
 		w.touch(f)
+	}
+	if err == nil {
+		w.tell(w.dir, out)
 	}
 	return err
 }
@@ -154,8 +153,14 @@ func (w *watching) ready() (files []string) {
 			continue
 		}
 		delete(w.changed, file)
-		if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
+		info, err := os.Lstat(file)
+		if err != nil {
+			continue
+		}
+		if out := (leftOut{}); out.takes(info.Name(), info.IsDir(), info.Mode().IsRegular()) {
 			files = append(files, file)
+		} else {
+			w.tell(w.dir, out)
 		}
 	}
 	return files
@@ -164,7 +169,7 @@ func (w *watching) ready() (files []string) {
 // try uploads files, after a look at the whole folder if one is due. It returns the
 // files that failed.
 func (w *watching) try(ctx context.Context, files []string, look bool) (failed []string, err error) {
-	server, err := w.connected(ctx)
+	server, err := w.Connect(ctx)
 	if err != nil {
 		return files, err
 	}
@@ -178,5 +183,5 @@ func (w *watching) try(ctx context.Context, files []string, look bool) (failed [
 	if len(files) == 0 {
 		return nil, nil
 	}
-	return w.Put(ctx, files)
+	return w.Put(ctx, files, There{})
 }

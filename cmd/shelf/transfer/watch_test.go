@@ -50,12 +50,13 @@ func TestWatchOverflowsWhileLost(t *testing.T) {
 	m := &Mover{UI: l, Options: Options{Settle: 20 * time.Millisecond, noLinks: true},
 		Bars: func(int) (func(string) Bar, func()) { return nil, func() {} }}
 	tries, server := 0, client(t)
-	w := &watching{Mover: m, dir: dir, changed: map[string]time.Time{}, connected: func(ctx context.Context) (*sftp.Client, error) {
+	w := &watching{Mover: m, dir: dir, changed: map[string]time.Time{}}
+	m.Connect = func(ctx context.Context) (*sftp.Client, error) {
 		if tries++; tries < 3 {
 			return nil, errors.New("the network is down")
 		}
 		return server, nil
-	}}
+	}
 	events := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error, 1)}
 	events.Errors <- fsnotify.ErrEventOverflow
 	ctx, cancel := context.WithCancel(t.Context())

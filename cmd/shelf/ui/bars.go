@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 // all of them.
 type Bars struct {
 	ui    *UI
+	out   *os.File // the terminal
 	all   *mpb.Progress
 	total *line // nil for a single file
 
@@ -62,10 +64,10 @@ func (u *UI) NewBars(files int) *Bars {
 	if u.Quiet || u.JSON || out == nil {
 		return nil
 	}
-	if width, _, err := term.GetSize(int(out.Fd())); err != nil || width == 0 {
-		return nil // the terminal has no size, so no bar would be visible
+	if width(out) == 0 {
+		return nil // no bar would be visible
 	}
-	b := &Bars{ui: u, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(out, false), out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+	b := &Bars{ui: u, out: out, all: mpb.New(mpb.WithConsoleWriter(steady{cupwriter.New(out, false), out}), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
 	if files > 1 {
 		b.total = b.draw(fmt.Sprintf("all %d files", files), 0, 1)
 	}
@@ -77,10 +79,32 @@ func (u *UI) NewBars(files int) *Bars {
 
 func (b *Bars) draw(name string, size int64, priority int) *line {
 	l := &line{start: time.Now()}
+	room, done := longName, decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace)
+	if width(b.out) < wholeBar {
+		room, done = shortName, decor.NewPercentage("%d", decor.WCSyncSpace)
+	}
 	l.Bar = b.all.AddBar(size, mpb.BarRemoveOnComplete(), mpb.BarPriority(priority),
-		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace)),
+		mpb.PrependDecorators(decor.Name(shortened(name, room), decor.WCSyncSpaceR), done),
 		mpb.AppendDecorators(decor.Any(l.rate, decor.WCSyncSpace), decor.Any(l.eta, decor.WCSyncSpace)))
 	return l
+}
+
+// The widths of a bar, in columns. What does not fit is cut off at the end, where the
+// time that is left stands. So on a terminal that is narrower than a whole bar the
+// name is shorter, and there is a percentage instead of two sizes.
+const (
+	wholeBar  = 76
+	longName  = 24
+	shortName = 12
+)
+
+// width is how many columns a terminal has, or 0 if it does not tell.
+func width(terminal *os.File) int {
+	w, _, err := term.GetSize(int(terminal.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
 }
 
 // New is the bar of a file, which is not drawn yet.
@@ -104,7 +128,8 @@ func (b *Bar) Expect(size int64) {
 // Begin draws the bar.
 func (b *Bar) Begin(size int64) {
 	b.Expect(size)
-	b.line = b.bars.draw(shortName(b.name), size, 0)
+	b.line.end() // of a try before this one
+	b.line = b.bars.draw(filepath.Base(b.name), size, 0)
 }
 
 // Add counts bytes that were moved.
@@ -186,10 +211,9 @@ func (l *line) eta(s decor.Statistics) string {
 	return fmt.Sprintf("%02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
 }
 
-// shortName is as much of a name as a bar has room for.
-func shortName(name string) string {
-	const room = 24
-	r := []rune(Printable(filepath.Base(name)))
+// shortened is as much of a name as there is room for.
+func shortened(name string, room int) string {
+	r := []rune(Printable(name))
 	if len(r) > room {
 		r = append(r[:room-1], '…')
 	}

@@ -32,7 +32,7 @@ func (c Completion) common() string {
 		}
 	}
 	same = strings.ToValidUTF8(same, "")
-	if len(c.Words) == 1 && !strings.HasSuffix(same, string(filepath.Separator)) {
+	if len(c.Words) == 1 && !strings.HasSuffix(same, "/") && !strings.HasSuffix(same, string(filepath.Separator)) {
 		return quoteWord(same) + " "
 	}
 	if len(same) <= len(c.Typed) {

@@ -89,6 +89,9 @@ func (u *UI) Size(bytes int64) string { return Size(bytes) }
 // Interactive tells whether commands come from a terminal.
 func (u *UI) Interactive() bool { return term.IsTerminal(int(u.In.Fd())) }
 
+// OutIsTerminal tells whether the output is shown on a terminal.
+func (u *UI) OutIsTerminal() bool { return terminalOf(u.Out) != nil }
+
 // Colour tells whether to use colours: on a terminal, unless NO_COLOR is set
 // (no-color.org).
 func (u *UI) Colour() bool {

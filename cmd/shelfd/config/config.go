@@ -21,8 +21,8 @@
 //	words.go     values that are one of a few words
 //	networks.go  addresses and networks
 //
-// To add a setting, add a field to [Settings], [Library], [Account] or
-// [Penalties]. Tests then ask for it in contrib/shelfd.toml.
+// To add a setting, add a field to [Settings], [Library], [Account],
+// [FileAccounts] or [Penalties]. Tests then ask for it in contrib/shelfd.toml.
 package config
 
 import "time"
@@ -67,11 +67,12 @@ type Settings struct {
 	PartialMaxAge      Duration   `toml:"partial_max_age" default:"168h" doc:"keep partials for so long"`
 	PartialsPerAccount uint16     `toml:"partials_per_account" default:"32" doc:"keep so many partials of an account; the oldest goes first; 0 keeps none"`
 
-	TrustedUserCAKeys string `toml:"trusted_user_ca_keys" unset:"none" doc:"file of public keys whose user certificates may log in"`
-	RevokedKeys       string `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
-	AuditLog          string `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
+	TrustedUserCAKeys string         `toml:"trusted_user_ca_keys" unset:"none" doc:"file of public keys whose user certificates may log in"`
+	RevokedKeys       string         `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
+	AuditLog          string         `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
+	AuditOnFailure    AuditOnFailure `toml:"audit_on_failure" default:"continue" doc:"when audit_log cannot be written: continue, or refuse logins and changes"`
 
-	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock: auto uses as much as the system has, require does not serve without, off uses none"`
+	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock and seccomp: auto uses as much as the system has, require does not serve without, off uses none"`
 	AllowRoot bool    `toml:"allow_root" default:"false" doc:"whether root may serve a library that belongs to another user"`
 
 	PerSourceMaxStartups       uint16       `toml:"per_source_max_startups" default:"0" doc:"connections of one source that are not logged in yet; 0 is no limit"`
@@ -83,6 +84,8 @@ type Settings struct {
 
 	Libraries map[string]Library `toml:"libraries"`
 	Accounts  map[string]Account `toml:"accounts"`
+
+	FileAccounts FileAccounts `toml:"file_accounts"`
 
 	File      string `toml:"-"` // the configuration file; "" is none
 	GivenKeys string `toml:"-"` // AuthorizedKeysFile as it was given, for people to paste
@@ -120,6 +123,13 @@ type Account struct {
 	MaxFileSize           *Size        `toml:"max_file_size,omitempty" unset:"as its library" doc:"the largest file that it can upload"`
 	MaxUploadRate         Size         `toml:"max_upload_rate,omitempty" default:"0" doc:"bytes a second for all its uploads; 0 is no limit"`
 	MaxDownloadRate       Size         `toml:"max_download_rate,omitempty" default:"0" doc:"bytes a second for all its downloads; 0 is no limit"`
+}
+
+// FileAccounts are the accounts that key files make.
+type FileAccounts struct {
+	Library      string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of the library of accounts that key files make"`
+	Permissions  []Permission `toml:"permissions,omitempty" unset:"editor" doc:"what accounts that key files make may do"`
+	WithoutTable []string     `toml:"without_table,omitempty" unset:"none" doc:"accounts whose tables are gone and that may log in by their key files alone"`
 }
 
 // Penalties are those of PerSourcePenalties in sshd_config(5).

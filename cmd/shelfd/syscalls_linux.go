@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	seccomp "github.com/elastic/go-seccomp-bpf"
+	"github.com/elastic/go-seccomp-bpf/arch"
+	"golang.org/x/sys/unix"
+)
+
+// allowedCalls are the system calls that serving takes. What is not here fails
+// with EPERM: among it socket, connect, bind, listen, sendto and sendmsg (no
+// TCP, MPTCP, UDP, unix socket or netlink), execve, ptrace, io_uring_setup, bpf,
+// keyctl, mount, the chown and the namespace calls.
+//
+// sendto stays out though it needs a socket: with MSG_FASTOPEN it connects one.
+func allowedCalls() []string {
+	return []string{
+		// Data: of files and of accepted connections.
+		"read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev",
+		"lseek", "copy_file_range", "sync_file_range", "fadvise64", "close", "fcntl", "dup", "dup3",
+
+		// Files and their names. open, stat and the like are older forms that
+		// some architectures still have.
+		"openat", "openat2", "open", "fstat", "newfstatat", "stat", "lstat", "statx", "fstatfs", "statfs",
+		"getdents64", "readlinkat", "readlink", "access", "faccessat", "faccessat2", "getcwd",
+		"fsync", "fdatasync", "ftruncate", "fallocate", "flock",
+		"fchmod", "utimensat", "linkat", "mkdirat", "mkdir", "unlinkat", "unlink", "rmdir", "renameat", "renameat2", "rename",
+
+		// Connections that have been accepted.
+		"accept4", "accept", "shutdown", "getsockname", "getpeername", "getsockopt",
+		"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "poll", "ppoll",
+
+		// Memory, threads, time and signals, for the runtime of Go and for libc.
+		"munmap", "madvise", "mincore", "mremap", "brk", "membarrier",
+		"futex", "rseq", "set_robust_list", "exit", "exit_group", "restart_syscall",
+		"sched_yield", "sched_getaffinity", "getcpu", "getrandom", "nanosleep", "clock_nanosleep", "clock_gettime",
+		"clock_getres", "gettimeofday", "time", "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid",
+		"getrusage", "uname", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
+	}
+}
+
+// narrowCalls are those that are allowed with some arguments alone.
+func narrowCalls() []seccomp.NameWithConditions {
+	when := func(name string, argument uint32, is seccomp.Operation, value uint64) seccomp.NameWithConditions {
+		return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{Argument: argument, Operation: is, Value: value}}}
+	}
+	const prSetVMA = 0x53564d41 // names memory of the Go runtime
+	return []seccomp.NameWithConditions{
+		when("clone", 0, seccomp.BitsSet, unix.CLONE_THREAD), // a thread, not a process
+		when("mmap", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
+		when("mprotect", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
+		when("prctl", 0, seccomp.Equal, prSetVMA),
+		when("tgkill", 0, seccomp.Equal, uint64(os.Getpid())), // the runtime interrupts its threads
+		when("prlimit64", 2, seccomp.Equal, 0),                // asks for a limit, sets none
+		when("setsockopt", 1, seccomp.Equal, unix.SOL_SOCKET),
+		when("setsockopt", 1, seccomp.Equal, unix.IPPROTO_TCP),
+	}
+}
+
+// filterCalls has the kernel refuse what is not in these tables, in every
+// thread, for good. A refused call fails and does not end the process: then a
+// client who can bring the server to a stray call would end it for everybody,
+// and the call is no less impossible.
+func filterCalls() error {
+	here, err := arch.GetInfo("")
+	if err != nil || here != arch.X86_64 && here != arch.AARCH64 {
+		return fmt.Errorf("seccomp: which system calls serving takes is not known for %s", runtime.GOARCH)
+	}
+	allow := seccomp.SyscallGroup{Action: seccomp.ActionAllow}
+	for _, name := range allowedCalls() {
+		if _, ok := here.SyscallNames[name]; ok {
+			allow.Names = append(allow.Names, name)
+		}
+	}
+	allow.NamesWithCondtions = narrowCalls()
+	// The flags of clone3 cannot be looked at. With this answer, libc calls clone.
+	absent := seccomp.SyscallGroup{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)}
+	runtime.LockOSThread() // no_new_privs is that of a thread, until the filter gives it to all
+	defer runtime.UnlockOSThread()
+	return seccomp.LoadFilter(seccomp.Filter{
+		NoNewPrivs: true,
+		// Without TSYNC_ESRCH a thread that cannot be filtered is no error.
+		Flag:   seccomp.FilterFlagTSync | unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
+		Policy: seccomp.Policy{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{allow, absent}},
+	})
+}
