@@ -59,7 +59,7 @@ func stampOf(f *os.File) (fileStamp, error) {
 const settledAfter = 2 * time.Second
 
 // settled tells whether a file read at that time, or later, can't have changed
-// since without another stamp. One that is no file has none.
+// since without another stamp. What is not a file has no stamp.
 func (s fileStamp) settled(read time.Time) bool {
 	return read.UnixNano()-max(s.changed, s.wrote) > int64(settledAfter)
 }

@@ -110,7 +110,7 @@ func (p *pass) speakFor(client net.Addr) error {
 }
 
 // errMany refuses a login.
-var errMany = errors.New("the server has as many connections as it may")
+var errMany = errors.New("the server has reached max_connections; try again later")
 
 // admit takes a place among those who are logged in and among the sessions of an
 // account, of which a limit of 0 is none.

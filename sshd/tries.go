@@ -29,7 +29,7 @@ type tries struct {
 	ended   error  // why the server ended the connection
 }
 
-// watchTries has the connection hear of each thing that the client asks for.
+// watchTries reports each attempt to log in to the connection.
 func (c *conn) watchTries(config *ssh.ServerConfig) {
 	config.AuthLogCallback = c.logAttempt
 	if judge := config.PublicKeyCallback; judge != nil {

@@ -34,7 +34,7 @@ func (a *accounts) check(s config.Settings) error {
 	return checkEntrances(s, a.entrances)
 }
 
-// open is content when anybody could log in.
+// open fails only if no account can log in.
 func (a *accounts) open(s config.Settings) (err error) {
 	if a.used, err = openUsedCodes(s, a.log); err != nil {
 		return err

@@ -19,8 +19,8 @@ func (c *connections) open(s config.Settings) (err error) {
 	return err
 }
 
-// reload comes after the parts that it serves from, so that its commit finds
-// theirs done.
+// reload is listed after the parts that it uses, so that they have committed
+// first.
 func (c *connections) reload(_, next config.Settings) (func() error, error) {
 	return func() error { return c.ssh.Reload(c.config(next)) }, limits(next).Check()
 }

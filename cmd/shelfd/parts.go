@@ -45,8 +45,8 @@ type server struct {
 	opened []part // those that are open
 }
 
-// newServer puts a server together and opens nothing yet. notes gets what may be
-// as it should, but is good to know.
+// newServer puts a server together and opens nothing yet. notes gets
+// warnings about things that may be intended.
 func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 	all := &server{settings: s, log: log}
 	all.accounts = accounts{log: log}

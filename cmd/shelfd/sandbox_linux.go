@@ -5,7 +5,7 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// restrict has Landlock allow this process to change some folders, write in
+// restrict uses Landlock to allow this process to change some folders, write in
 // others, and read or list yet others, and nothing else: neither to execute, nor
 // to bind, nor to connect. It counts for child processes too. strict fails where
 // the kernel cannot do all of that; without strict, what it can do is enough.

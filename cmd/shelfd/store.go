@@ -11,7 +11,7 @@ import (
 	"shelf/vfs/local"
 )
 
-// This file alone knows in which kind of store a library lies.
+// This file alone opens stores, and knows of which kind one is.
 
 // openStores returns what opens a library by its name. Libraries share what is
 // remembered of digests.

@@ -20,7 +20,7 @@ func allowedCalls() []string {
 	return []string{
 		// Data: of files and of accepted connections.
 		"read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev",
-		"lseek", "copy_file_range", "fadvise64", "close", "fcntl", "dup", "dup3",
+		"lseek", "copy_file_range", "sync_file_range", "fadvise64", "close", "fcntl", "dup", "dup3",
 
 		// Files and their names. open, stat and the like are older forms that
 		// some architectures still have.

@@ -91,7 +91,8 @@ func (s *Session) copyData(body []byte) error {
 	if err != nil {
 		return err
 	}
-	// What is written meanwhile is not copied: it may be what is copied.
+	// Stop at the size of now: source and target may be one file, and the copy
+	// would never end.
 	if end := max(0, i.Size-int64(off)); length == 0 || int64(length) > end {
 		length = uint64(end)
 	}
@@ -175,7 +176,8 @@ func chooseAlgorithm(names string) (vfs.Algorithm, error) {
 }
 
 // handleDigest is that of a file which is open for reading, or of what an
-// upload would publish now: who goes on with one asks for that.
+// upload would publish now: a client that
+// resumes an upload asks for it.
 func (s *Session) handleDigest(id string, a crypto.Hash) ([]byte, error) {
 	switch h := s.open[id]; {
 	case h == nil:

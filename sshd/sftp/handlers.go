@@ -18,8 +18,8 @@ type handlers struct {
 	reasons *reasons
 
 	// pkg/sftp drops the attributes of an OPEN, and does not tell what handle it
-	// gives to what was opened. So the session leaves the one here before it
-	// passes an OPEN on, and finds the other here afterwards.
+	// gives to what was opened. So the session stores the attributes here
+	// before it passes an OPEN on, and reads here afterwards what was opened.
 	openAttr vfs.Attr
 	opened   handle
 }

@@ -86,7 +86,8 @@ type wire struct {
 	reply    []byte       // what is written so far
 }
 
-// resting is what held is when a RequestServer ends that nobody needs.
+// resting is the value of held that marks a RequestServer which has ended because
+// nobody needed it.
 const resting = -1 << 16
 
 func (w *wire) serve(h *handlers) {

@@ -74,7 +74,7 @@ func (s *Session) read(f *frame, r *reply) {
 	off := binary.BigEndian.Uint64(rest)
 	n := int(min(binary.BigEndian.Uint32(rest[8:]), maxData))
 	if h.get != nil && off <= math.MaxInt64 && n > smallRead {
-		// At the end there is nothing, which is found out by asking for a byte.
+		// At the end Within is 0; reading one byte then answers EOF.
 		n = max(1, h.get.Within(int64(off), n))
 	}
 	data := r.data(f.id, n)

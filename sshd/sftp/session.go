@@ -82,7 +82,7 @@ func (s *Session) OpenHandles() int { return int(s.count.Load()) }
 // channel fails, or a packet makes no sense. Whoever wants it to end early
 // closes the channel; ctx is what the Library is called with. Reasons of
 // refusals are also written to stderr, a line each. It does not close the
-// channel. Uploads still open are aborted before it returns.
+// channel. Uploads still open end as cut before it returns.
 func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Writer) error {
 	s.channel = channel
 	s.access = access.New(ctx, s.o.Options)
@@ -128,7 +128,7 @@ func (s *Session) serveOne() error {
 		return err
 	}
 	_, err = s.channel.Write(r.b)
-	// Who waits for zero waits for the reply to the last CLOSE, too.
+	// Only now, since a server that stops must not cut off the reply to a CLOSE.
 	s.count.Store(int32(len(s.open)))
 	return err
 }

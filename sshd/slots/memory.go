@@ -45,8 +45,8 @@ func (m *memory) get(net uint64) *record {
 	return nil
 }
 
-// put makes a record for a network that has none. If there is no room, of some
-// records the least goes.
+// put makes a record for a network that has none. If there is no room it
+// removes the smallest of a few records drawn by lot.
 func (m *memory) put(net uint64, random *rand.Rand, less func(a, b *record) bool) *record {
 	if len(m.all) < m.limit {
 		m.all = append(m.all, record{})

@@ -103,7 +103,7 @@ func newTable(r Rules, cores int, now func() time.Duration, random *rand.Rand) *
 	}
 }
 
-// Change has other rules hold for those who come. Nobody who waits has to go.
+// Change sets the rules for new connections. Those that wait stay.
 func (t *Table) Change(r Rules) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -34,8 +34,8 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	return aboutNew(op.event.Target, err)
 }
 
-// newFile is file for one that shall be: what is wrong with the name is said,
-// where otherwise there would be no such file.
+// newFile resolves the name of a file that is to be made: what is wrong with a bad
+// name is said, instead of "no such file".
 func (s *Session) newFile(path string) (place, error) {
 	at, err := s.file(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -58,7 +58,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	}
 	mayRead := at.in.allow(toReadBack)
 	if f.Read && !mayRead && i.Size > 0 {
-		return nil, errors.Join(refuse(toReadBack), leave(up))
+		return nil, errors.Join(refuse(toReadBack), s.leave(at, up))
 	}
 	w := &Writer{op: op, at: at, up: up, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
 	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)
@@ -68,8 +68,8 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 }
 
 // leave ends an upload as it began: a partial that it went on with is one again.
-func leave(up vfs.Upload) error {
-	if k, ok := vfs.As[vfs.Keeper](up); ok {
+func (s *Session) leave(at place, up vfs.Upload) error {
+	if k, ok := vfs.As[vfs.Keeper](up); ok && !s.hidden(at.name) {
 		return k.Keep()
 	}
 	return up.Abort()

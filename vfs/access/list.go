@@ -88,7 +88,7 @@ func (s *Session) Match(pattern string) (names []string, err error) {
 			continue
 		}
 		if names = append(names, i.Name); len(names) > maxMatches {
-			return nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: "that stands for too many files; ask for fewer at a time"}
+			return nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: "the pattern matches too many files; ask for fewer at a time"}
 		}
 	}
 	slices.Sort(names)

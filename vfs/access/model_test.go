@@ -24,11 +24,11 @@ import (
 //     unless it was written to after the latest of those was opened.
 //   - Nor of what nothing was written to, if an older one is attached, or there is
 //     nothing new in it.
+//   - A size that is set by name, while nothing was written to any upload of that
+//     name, is that of what is published, and of what they start from.
 //   - CLOSE under a hidden name publishes nothing. The upload is held: it is at the
 //     bottom of its name, in the place of what is published elsewhere, until
 //     that is renamed to a visible name, or gone.
-//   - A size that is set by name, while nothing was written to any upload of that
-//     name, is that of what is published, and of what they start from.
 type model struct {
 	now     int
 	files   map[string]string // what is published
@@ -96,7 +96,7 @@ func (m *model) open(who int, name string, f access.Flags) (ok bool) {
 	if there && !f.Truncate {
 		u.data, u.based = data, true
 	}
-	u.wrote, u.fresh = f.Truncate, !f.Truncate && !u.excl
+	u.wrote, u.fresh = f.Truncate, !f.Truncate && !u.excl && !isHidden(name)
 	for _, below := range m.attached(who, name) {
 		below.covered = m.now
 	}

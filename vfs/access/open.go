@@ -103,7 +103,8 @@ func (r *Reader) Digest(a crypto.Hash) ([]byte, error) {
 	return sum, r.op.s.told("digest", r.Name(), err)
 }
 
-// Close reports what was read; why is what kept it from being all, or nil.
+// Close reports what was read; why is the error that stopped the read, or
+// nil.
 func (r *Reader) Close(why error) error {
 	r.op.s.open.Add(-1)
 	r.op.report(why)

@@ -18,7 +18,7 @@ type operation struct {
 	name  string // what the log calls it
 	event vfs.Event
 	quiet bool  // it is not reported
-	aside error // what the event says of what the client is told was done
+	aside error // the error in the event when the client is told OK
 }
 
 func (s *Session) begin(a action, path string) *operation {
@@ -27,8 +27,8 @@ func (s *Session) begin(a action, path string) *operation {
 	return &operation{s: s, name: r.name, event: e, quiet: !r.event}
 }
 
-// started is deferred by what opens something, whose end reports: only a refusal
-// is reported now. A panic becomes an error, and an error what a client reads.
+// started is deferred by calls that open something. It reports a refusal; success
+// is reported when that is closed. A panic becomes an error, and an error what a client reads.
 func (op *operation) started(err *error) {
 	op.recovered(recover(), err)
 	if *err != nil {

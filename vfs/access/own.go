@@ -40,8 +40,8 @@ func (s *Session) keepOwn(from, to place, c vfs.Change) {
 	}
 }
 
-// remembers tells whether it matters that a file is a session's own: that it
-// excuses something which the account may not do otherwise.
+// remembers tells whether versions must be remembered: whether owning a file
+// allows something that the account may not do otherwise.
 func (l *share) remembers(name string) bool {
 	for a, r := range policy {
 		if r.excuses&own != 0 && !l.allow(action(a)) {

@@ -150,7 +150,7 @@ func (w *Writer) Abandon(why string) error {
 	})
 }
 
-// errEnded is what who ends an upload twice is told.
+// errEnded is the error of an upload that is ended twice.
 var errEnded = errors.New("the upload has ended")
 
 func (w *Writer) finish(how func() error) error {
@@ -215,11 +215,7 @@ func (w *Writer) keep() error {
 	if err, ok := w.leftOut(); ok {
 		return err
 	}
-	end := w.up.Abort
-	if !w.op.s.hidden(w.at.name) {
-		end = func() error { return leave(w.up) }
-	}
-	if err := end(); w.err == nil {
+	if err := w.op.s.leave(w.at, w.up); w.err == nil {
 		return &vfs.Error{Kind: vfs.ErrCut, Err: err}
 	}
 	return w.err

@@ -107,7 +107,7 @@ func (d *Dir) publish(entry, name string, replace bool, only fileID) error {
 }
 
 // place moves the file old of a folder on this file system to a name of the
-// library. Who calls it holds d.names and has called checkTarget.
+// library. The caller holds d.names and has called checkTarget.
 func (d *Dir) place(folder int, old, new string, replace bool) error {
 	if !replace {
 		return vfs.SystemError("rename", d.renameNoReplace(folder, old, new))

@@ -155,7 +155,7 @@ func (d *Digests) add(key digestKey, sum string) {
 // load reads what was remembered before; mu is held.
 func (d *Digests) load() {
 	d.known = make(map[digestKey]string)
-	d.warn("digests of before are not known", d.file.load(d.add))
+	d.warn("saved digests could not be read", d.file.load(d.add))
 }
 
 func (d *Digests) warn(what string, err error) {

@@ -35,7 +35,7 @@ func newPool(open func(context.Context) (*channel, error)) *pool {
 }
 
 // take gives a channel, and waits while all are in use. If the server opens no
-// further one there is a token less from then on, and take waits for a channel that
+// further one there is one token fewer from then on, and take waits for a channel that
 // is given back. If none is in use either, the channel for single requests must do:
 // should the transfer fail, a new connection is needed.
 func (p *pool) take(ctx context.Context) (*channel, error) {

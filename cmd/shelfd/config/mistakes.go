@@ -100,7 +100,8 @@ func placed(err error) bool {
 }
 
 // locate finds the line of a mistake that is not placed, and the column of its
-// value, both from 1: it is the first line with which the error appears.
+// value, both from 1: the first line N for which
+// reading the lines 1 to N fails.
 func (m mistakes) locate() (line, column int) {
 	end := 0
 	for text := range bytes.Lines(m.content) {

@@ -27,8 +27,8 @@ func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
 	return err
 }
 
-// rebase has a path of the file start from the file's folder, so that it means
-// the same wherever the server is started. "~/" is the home of who starts it.
+// rebase makes a path relative to the folder of the configuration file, so that it
+// means the same wherever the server is started. "~/" is the home of who starts it.
 func rebase(path, folder string) (string, error) {
 	if below, ok := strings.CutPrefix(path, "~/"); ok {
 		home, err := os.UserHomeDir()

@@ -94,7 +94,7 @@ func (s Settings) KeysSetting(account string) string {
 // checkTables refuses what is set both in tables and at the top.
 func (s Settings) checkTables() error {
 	if len(s.Libraries) > 0 && s.Library != "" {
-		return s.Mistake("library", errors.New("it names the library of a file without [libraries], and this file has them; leave it out"))
+		return s.Mistake("library", errors.New("library and [libraries] cannot both be set; leave library out"))
 	}
 	if s.ManyAccounts() && s.User != "" {
 		where := "[accounts]"

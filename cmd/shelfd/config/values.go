@@ -69,8 +69,8 @@ func (s Startups) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, 
 // Size is a number of bytes, written "10GiB", "500 MB" or as a number alone.
 type Size struct{ Bytes int64 }
 
-// units are those that sizes may be written in. A unit stands before those that
-// it ends in.
+// units are those that sizes may be written in. Longer units come first: "MiB"
+// ends in "B".
 var units = [...]struct {
 	name  string
 	bytes float64
