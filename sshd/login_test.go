@@ -216,7 +216,7 @@ func TestConnectionsAreCapped(t *testing.T) {
 			client.Close()
 			t.Fatal("one too many is let in")
 		}
-		if !strings.Contains(banner, "as many connections as it may") {
+		if !strings.Contains(banner, "reached max_connections") {
 			t.Fatalf("one too many was told %q", banner)
 		}
 	}

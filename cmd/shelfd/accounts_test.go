@@ -142,7 +142,7 @@ func TestMistakesInTables(t *testing.T) {
 		"[accounts.ana]\nlibrary = \"lab\"\n" + inline + "[libraries.lib]\npath = \"x\"\n":                       `shelfd.toml:2:1: accounts.ana.library: there is no library "lab"; the nearest is "lib"`,
 		"[accounts.ana]\n" + inline + "[libraries.a]\npath = \"a\"\n[libraries.b]\npath = \"b\"\n":               "shelfd.toml:1:2: accounts.ana.library: it must be set, since no library is called default; there are a, b",
 		"[libraries.a]\nquota = 1\n":                                                                             `shelfd.toml:1:2: libraries.a.path: it is not set`,
-		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "shelfd.toml:1:1: library: it names the library of a file without [libraries], and this file has them; leave it out",
+		"library = \"x\"\n[libraries.a]\npath = \"a\"\n":                                                         "shelfd.toml:1:1: library: library and [libraries] cannot both be set; leave library out",
 		"user = \"ana\"\n[accounts.bob]\n" + inline:                                                              "shelfd.toml:1:1: user: it names the account of a server that has no others; here [accounts] name them, so leave it out",
 		"authorized_keys_file = \"keys\"\n[accounts.bob]\n" + inline:                                             "%u",
 		"[accounts.ana]\nauthorized_keys = [\"from=\\\"x.example.com\\\" " + key + "\"]\n":                       `shelfd.toml:2:1: accounts.ana.authorized_keys: option from`,

@@ -61,7 +61,7 @@ func Run(c Call) (status uint32, err error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("it runs no programs; its only commands are %s", commandNames())
+	return 0, fmt.Errorf("it does not run programs; its only commands are %s", commandNames())
 }
 
 // command is a row of the table of commands.
