@@ -27,7 +27,7 @@ func TestLimitsOfUploads(t *testing.T) {
 	old := content(1, 100_000)
 	for name, test := range map[string]struct{ toml, reason string }{
 		"size":  {`max_file_size = "200kB"`, "limited to 200000 bytes"},
-		"quota": {`quota = "300kB"`, "quota is used up"},
+		"quota": {`quota = "240kB"`, "quota is used up"},
 		"space": {`min_free_space = "1000TiB"`, "disk has no room"},
 	} {
 		t.Run(name, func(t *testing.T) {

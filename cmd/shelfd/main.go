@@ -15,11 +15,10 @@
 //	keygen.go       shelfd keygen
 //	man.go          shelfd man
 //	version.go      shelfd version
-//	problem.go      why a server does not start, and what to do
 //
 // The parts of a server:
 //
-//	parts.go        what a part is, and the list of all parts
+//	parts.go        what a part is, the list of all, and why one does not start
 //	apart.go        that libraries and trusted files lie apart
 //	accounts.go     who may log in; entrances.go: how each account can
 //	tabled.go       accounts that had a table
@@ -28,7 +27,7 @@
 //	audit.go        the record of events; log.go: the log, and events in it
 //	listener.go     where clients connect
 //	connections.go  serving them; services.go: what each account gets
-//	sandbox*.go     what the process gives up before it serves; syscalls_linux.go: which calls it keeps
+//	sandbox.go      what the process gives up before it serves, with package confine
 //	tuning.go       memory and processors, with package tuning
 //	announce.go     the line that says how to connect
 //

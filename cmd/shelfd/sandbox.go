@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/confine"
 	"shelf/keys"
 )
 
@@ -26,8 +27,8 @@ func (b *sandbox) open(s config.Settings) error {
 	_, _ = time.Now().Zone() // loads the time zone while that is possible
 	required := s.Sandbox.Word == config.SandboxRequire
 	for _, layer := range []func() error{
-		func() error { return restrict(reachOf(s), required) },
-		filterCalls,
+		func() error { return confine.Files(reachOf(s), required) },
+		confine.Calls,
 	} {
 		err := layer()
 		if err != nil && required {
@@ -51,22 +52,17 @@ func (b *sandbox) reload(was, next config.Settings) (func() error, error) {
 
 func (b *sandbox) close() {}
 
-// reach is what the process can still reach in the file system.
-type reach struct {
-	changed  []string // folders that it changes
-	appended []string // folders in which it writes to a file
-	read     []string // folders whose files it reads, whatever replaces them
-	listed   []string // folders, and those within, whose names it reads
-	files    []string // files that it reads
-}
+// reach collects what the process can still reach in the file system.
+type reach struct{ confine.Reach }
 
-func reachOf(s config.Settings) (r reach) {
-	r.changed = append(r.changed, s.State)
+func reachOf(s config.Settings) confine.Reach {
+	var r reach
+	r.Changed = append(r.Changed, s.State)
 	for _, l := range s.AllLibraries() {
-		r.changed = append(r.changed, l.Path)
+		r.Changed = append(r.Changed, l.Path)
 	}
 	if s.AuditLog != "" {
-		r.appended = append(r.appended, filepath.Dir(s.AuditLog))
+		r.Appended = append(r.Appended, filepath.Dir(s.AuditLog))
 	}
 	r.readAgain(s.File, s.TrustedUserCAKeys, s.RevokedKeys)
 	if s.KeyFiles() == "" {
@@ -80,7 +76,7 @@ func reachOf(s config.Settings) (r reach) {
 			r.readAgain(keys.ExpandUser(s.KeyFiles(), name))
 		}
 	}
-	return r
+	return r.Reach
 }
 
 // readAgain adds files that are read again while the server runs. An editor puts
@@ -92,9 +88,9 @@ func (r *reach) readAgain(files ...string) {
 		if file == "" {
 			continue
 		}
-		r.files = append(r.files, file)
+		r.Files = append(r.Files, file)
 		if folder := filepath.Dir(file); !keys.HoldsPrivateKeys(folder) {
-			r.read = append(r.read, folder)
+			r.Read = append(r.Read, folder)
 		}
 	}
 }
@@ -104,10 +100,10 @@ func (r *reach) readAgain(files ...string) {
 // /home, nothing but the key files is read.
 func (r *reach) readKeyFiles(path string) {
 	folder := keys.KeyFilesFolder(path)
-	r.listed = append(r.listed, folder)
+	r.Listed = append(r.Listed, folder)
 	if filepath.Dir(path) == folder && !keys.HoldsPrivateKeys(folder) {
-		r.read = append(r.read, folder)
+		r.Read = append(r.Read, folder)
 		return
 	}
-	r.files = append(r.files, keys.KeyFilesNow(path)...)
+	r.Files = append(r.Files, keys.KeyFilesNow(path)...)
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/confine"
 	"shelf/keys"
 	"shelf/vfs"
 	"shelf/vfs/local"
@@ -65,15 +66,15 @@ func TestReachOfKeyFiles(t *testing.T) {
 	mixed := put("mixed/ada", "")
 	put("mixed/key", "-----BEGIN OPENSSH PRIVATE KEY-----\n")
 	home := filepath.Join(dir, "home")
-	for path, want := range map[string]reach{
-		filepath.Join(dir, "plain/%u"): {listed: []string{filepath.Dir(plain)}, read: []string{filepath.Dir(plain)}},
-		plain:                          {files: []string{plain}, read: []string{filepath.Dir(plain)}},
-		filepath.Join(home, "%u/.ssh/authorized_keys"): {listed: []string{home}, files: []string{mine}},
-		mine:  {files: []string{mine}},
-		mixed: {files: []string{mixed}},
+	for path, want := range map[string]confine.Reach{
+		filepath.Join(dir, "plain/%u"): {Listed: []string{filepath.Dir(plain)}, Read: []string{filepath.Dir(plain)}},
+		plain:                          {Files: []string{plain}, Read: []string{filepath.Dir(plain)}},
+		filepath.Join(home, "%u/.ssh/authorized_keys"): {Listed: []string{home}, Files: []string{mine}},
+		mine:  {Files: []string{mine}},
+		mixed: {Files: []string{mixed}},
 	} {
 		got := reachOf(config.Settings{AuthorizedKeysFile: path, Library: "/l", State: "/s"})
-		got.changed = nil
+		got.Changed = nil
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("for %s: %+v, want %+v", path, got, want)
 		}

@@ -1,18 +1,18 @@
-package main
+package confine
 
 import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// restrict uses Landlock to allow this process to change some folders, write in
+// Files uses Landlock to allow this process to change some folders, write in
 // others, and read or list yet others, and nothing else: neither to execute, nor
 // to bind, nor to connect. It counts for child processes too. strict fails where
 // the kernel cannot do all of that; without strict, what it can do is enough.
 //
 // Publishing an upload moves it between folders, which needs version 2 of
 // Landlock. On a kernel with version 1 nothing is restricted.
-func restrict(r reach, strict bool) error {
+func Files(r Reach, strict bool) error {
 	const (
 		// A torn line is cut back. Who may overwrite a file may as well cut it.
 		appending = ll.AccessFSWriteFile | ll.AccessFSMakeReg | ll.AccessFSTruncate
@@ -26,10 +26,10 @@ func restrict(r reach, strict bool) error {
 		config = landlock.V4
 	}
 	return config.Restrict(
-		landlock.PathAccess(writing, r.changed...),
-		landlock.PathAccess(appending, r.appended...),
-		landlock.PathAccess(reading, r.read...).IgnoreIfMissing(),
-		landlock.PathAccess(listing, r.listed...).IgnoreIfMissing(),
-		landlock.PathAccess(ll.AccessFSReadFile, r.files...).IgnoreIfMissing(),
+		landlock.PathAccess(writing, r.Changed...),
+		landlock.PathAccess(appending, r.Appended...),
+		landlock.PathAccess(reading, r.Read...).IgnoreIfMissing(),
+		landlock.PathAccess(listing, r.Listed...).IgnoreIfMissing(),
+		landlock.PathAccess(ll.AccessFSReadFile, r.Files...).IgnoreIfMissing(),
 	)
 }

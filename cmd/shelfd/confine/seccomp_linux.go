@@ -1,4 +1,4 @@
-package main
+package confine
 
 import (
 	"fmt"
@@ -60,11 +60,11 @@ func narrowCalls() []seccomp.NameWithConditions {
 	}
 }
 
-// filterCalls has the kernel refuse what is not in these tables, in every
+// Calls has the kernel refuse what is not in these tables, in every
 // thread, for good. A refused call fails and does not end the process: then a
 // client who can bring the server to a stray call would end it for everybody,
 // and the call is no less impossible.
-func filterCalls() error {
+func Calls() error {
 	here, err := arch.GetInfo("")
 	if err != nil || here != arch.X86_64 && here != arch.AARCH64 {
 		return fmt.Errorf("seccomp: which system calls serving takes is not known for %s", runtime.GOARCH)

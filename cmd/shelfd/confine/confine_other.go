@@ -1,0 +1,11 @@
+//go:build !linux
+
+package confine
+
+import "errors"
+
+// Files is not to be had here.
+func Files(Reach, bool) error { return errors.New("this system has no Landlock") }
+
+// Calls is not to be had here.
+func Calls() error { return errors.New("this system has no seccomp") }
