@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -144,7 +145,13 @@ func (w *wire) Read(p []byte) (int, error) {
 // sent the same line already.
 func (w *wire) Write(p []byte) (int, error) {
 	if w.greeted {
-		return w.socket.Write(p)
+		n, err := w.socket.Write(p)
+		if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+			// The client has gone. What it sent before may still be read: so x/crypto
+			// hears of it from Read, after that.
+			return len(p), nil
+		}
+		return n, err
 	}
 	w.greeted = true
 	if string(p) != serverVersion+"\r\n" {
