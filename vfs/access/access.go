@@ -119,7 +119,8 @@ type place struct {
 	name string
 }
 
-// resolve finds where a path leads. The error is that there is nothing.
+// resolve finds the library and the name that a path stands for. A path into a
+// folder stands for nothing: the error is fs.ErrNotExist.
 func (s *Session) resolve(p string) (place, error) {
 	at := place{&s.library, strings.TrimPrefix(clean(p), "/")}
 	if strings.Contains(at.name, "/") {

@@ -78,12 +78,6 @@ func (f *File) Size() int64 { return f.size }
 // Changed tells whether the content differs from that of the base.
 func (f *File) Changed() bool { return f.changed }
 
-// Disk is the file on disk, which holds what was written.
-func (f *File) Disk() *os.File { return f.disk }
-
-// Base is what the upload starts from, or nil.
-func (f *File) Base() Base { return f.base }
-
 // Err is the first error that left the content in doubt, or nil.
 func (f *File) Err() error { return f.err }
 
