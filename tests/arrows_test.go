@@ -16,10 +16,12 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":         {"cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/tuning", "sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
-	"cmd/shelfd/tuning":  {},
-	"cmd/shelfd/confine": {},
-	"cmd/shelfd/config":  {}, // what can be set, and not what it means to the others
+	"cmd/shelfd":             {"cmd/shelfd/arguments", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/tuning", "sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd/arguments":   {},
+	"cmd/shelfd/credentials": {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},
+	"cmd/shelfd/tuning":      {},
+	"cmd/shelfd/confine":     {},
+	"cmd/shelfd/config":      {}, // what can be set, and not what it means to the others
 	// A client of the protocol, and not of the server's code.
 	"cmd/shelf":          {"cmd/shelf/connect", "cmd/shelf/sftp", "cmd/shelf/transfer", "cmd/shelf/ui"},
 	"cmd/shelf/connect":  {},

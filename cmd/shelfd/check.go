@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
 )
 
@@ -18,7 +19,7 @@ func checkCommand() *cobra.Command {
 		Long: "Check all that serving needs: settings, accounts and their keys, libraries, host\n" +
 			"keys. Prints the settings in effect, without secrets, and how each account can\n" +
 			"log in. Nothing is changed, and a server that runs is not disturbed.",
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := config.Load(c.Flags())
 			if err != nil {

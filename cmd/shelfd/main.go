@@ -9,12 +9,10 @@
 //	main.go         the command line and exit statuses
 //	serve.go        shelfd serve
 //	check.go        shelfd check
-//	passwd.go       shelfd passwd
-//	totp.go         shelfd totp
-//	hostkey.go      shelfd hostkey
-//	keygen.go       shelfd keygen
 //	man.go          shelfd man
 //	version.go      shelfd version
+//
+// Those that make credentials are in package credentials.
 //
 // The parts of a server:
 //
@@ -47,7 +45,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/credentials"
 )
 
 // The exit statuses.
@@ -55,14 +55,6 @@ const (
 	exitFailure = 1
 	exitUsage   = 2
 )
-
-// usageError is a mistake in the command line of a command.
-type usageError struct {
-	error
-	command *cobra.Command
-}
-
-func (e usageError) Unwrap() error { return e.error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -79,9 +71,9 @@ func run(ctx context.Context, args []string) (status int) {
 		return 0
 	}
 	fmt.Fprintf(os.Stderr, "shelfd: %v\n", err)
-	var usage usageError
+	var usage arguments.Mistake
 	if errors.As(err, &usage) {
-		fmt.Fprintf(os.Stderr, "Run '%s --help' for its flags and commands.\n", usage.command.CommandPath())
+		fmt.Fprintf(os.Stderr, "Run '%s --help' for its flags and commands.\n", usage.Command.CommandPath())
 		return exitUsage
 	}
 	return exitFailure
@@ -100,7 +92,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
-	root.AddCommand(serveCommand(), checkCommand(), passwdCommand(), totpCommand(), hostkeyCommand(), keygenCommand(), manCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(),
+		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), manCommand(), versionCommand())
 	return root
 }
 
@@ -108,7 +101,7 @@ func rootCommand() *cobra.Command {
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" && unknown.GetSpecifiedName() != "p" {
-		return usageError{err, c}
+		return arguments.Mistake{Err: err, Command: c}
 	}
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
@@ -117,7 +110,7 @@ func flagError(c *cobra.Command, err error) error {
 		_, usage := pflag.UnquoteUsage(near)
 		err = fmt.Errorf("%w; the nearest is --%s: %s", err, near.Name, usage)
 	}
-	return usageError{err, c}
+	return arguments.Mistake{Err: err, Command: c}
 }
 
 // unknownCommand refuses a command that does not exist.
@@ -129,23 +122,5 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "; did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return usageError{fmt.Errorf("there is no command %q%s", args[0], hint), c}
-}
-
-// oneArg refuses all but one argument; what says what it is.
-func oneArg(what string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) == 1 {
-			return nil
-		}
-		return usageError{fmt.Errorf("%s takes one argument, %s", c.CommandPath(), what), c}
-	}
-}
-
-// noArgs refuses arguments of a command that takes none.
-func noArgs(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return usageError{fmt.Errorf("%s takes flags, and no argument such as %q", c.CommandPath(), args[0]), c}
+	return arguments.Mistake{Err: fmt.Errorf("there is no command %q%s", args[0], hint), Command: c}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
 )
@@ -23,7 +24,7 @@ func serveCommand() *cobra.Command {
 		Short: "Serve a library",
 		Long: "Serve the files of a directory to those who have a key.\n\n" +
 			"Flags are enough; they win over the configuration file.",
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := config.Load(c.Flags())
 			if err != nil {

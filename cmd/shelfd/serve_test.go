@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/credentials"
 	"shelf/keys"
 )
 
@@ -28,7 +29,7 @@ func setup(t *testing.T) (string, config.Settings) {
 	t.Helper()
 	dir := t.TempDir()
 	id := filepath.Join(dir, "id")
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), keygen(id, io.Discard)); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "library"), 0o755), credentials.WriteKeyPair(id, io.Discard)); err != nil {
 		t.Fatal(err)
 	}
 	s := config.Defaults()
@@ -205,27 +206,6 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-func TestKeygenLeavesFilesAlone(t *testing.T) {
-	dir, _ := setup(t)
-	id := filepath.Join(dir, "id")
-	before, _ := os.ReadFile(id)
-	if err := keygen(id, io.Discard); err == nil {
-		t.Error("a pair was replaced")
-	}
-	if err := os.Remove(id + ".pub"); err != nil {
-		t.Fatal(err)
-	}
-	if err := keygen(id, io.Discard); err == nil {
-		t.Error("a private key was replaced")
-	}
-	if after, _ := os.ReadFile(id); !bytes.Equal(before, after) {
-		t.Error("the private key changed")
-	}
-	if _, err := os.Stat(id + ".pub"); err == nil {
-		t.Error("a public key is there that belongs to no private one")
-	}
-}
-
 func TestConnectTo(t *testing.T) {
 	for at, want := range map[string]string{
 		"[::]:2222":          "localhost",
@@ -250,7 +230,7 @@ func TestConnectTo(t *testing.T) {
 func TestAnnounceNamesTheKey(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	if err := errors.Join(os.Mkdir("a b", 0o700), keygen("a b/id", io.Discard), os.WriteFile("alone.pub", nil, 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir("a b", 0o700), credentials.WriteKeyPair("a b/id", io.Discard), os.WriteFile("alone.pub", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	_, host := setup(t)

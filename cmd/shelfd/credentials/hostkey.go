@@ -1,4 +1,4 @@
-package main
+package credentials
 
 import (
 	"fmt"
@@ -7,11 +7,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
 
-func hostkeyCommand() *cobra.Command {
+// Hostkey is shelfd hostkey, with its commands.
+func Hostkey() *cobra.Command {
 	folder := func(c *cobra.Command) (string, error) {
 		s, err := config.Load(c.Flags())
 		return s.State, err
@@ -22,7 +24,7 @@ func hostkeyCommand() *cobra.Command {
 		Long: "List the host keys. To change one so that no client warns: make the next key,\n" +
 			"reload the server (SIGHUP), give clients time to log in and learn it, rotate, and\n" +
 			"reload again.",
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state, err := folder(c)
 			if err != nil {
@@ -34,7 +36,7 @@ func hostkeyCommand() *cobra.Command {
 	make := &cobra.Command{
 		Use:   "new ed25519|rsa|ecdsa",
 		Short: "Make a host key or, if there is one, the next",
-		Args:  oneArg("a type: ed25519, rsa or ecdsa"),
+		Args:  arguments.One("a type: ed25519, rsa or ecdsa"),
 		RunE: func(c *cobra.Command, args []string) error {
 			state, err := folder(c)
 			if err != nil {
@@ -50,7 +52,7 @@ func hostkeyCommand() *cobra.Command {
 	rotate := &cobra.Command{
 		Use:   "rotate",
 		Short: "Use the next host keys; the old ones are kept as .old files",
-		Args:  noArgs,
+		Args:  arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state, err := folder(c)
 			if err != nil {

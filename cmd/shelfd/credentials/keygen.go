@@ -1,4 +1,4 @@
-package main
+package credentials
 
 import (
 	"fmt"
@@ -9,22 +9,26 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"shelf/cmd/shelfd/arguments"
 	"shelf/keys"
 )
 
-func keygenCommand() *cobra.Command {
+// Keygen is shelfd keygen.
+func Keygen() *cobra.Command {
 	return &cobra.Command{
 		Use:   "keygen FILE",
 		Short: "Make a key pair to log in with",
 		Long: "Make an ed25519 key pair: FILE is the private key, without a passphrase, and\n" +
 			"FILE.pub the public one, which goes into an account's authorized keys.\n\n" +
 			"If you have ssh-keygen, use that: it can protect the key with a passphrase.",
-		Args: oneArg("the file for the private key"),
-		RunE: func(c *cobra.Command, args []string) error { return keygen(args[0], c.OutOrStdout()) },
+		Args: arguments.One("the file for the private key"),
+		RunE: func(c *cobra.Command, args []string) error { return WriteKeyPair(args[0], c.OutOrStdout()) },
 	}
 }
 
-func keygen(path string, out io.Writer) error {
+// WriteKeyPair makes a key pair: a private key in a file, and the public one beside
+// it, with ".pub". It prints what they are.
+func WriteKeyPair(path string, out io.Writer) error {
 	comment := "shelf"
 	if me, err := user.Current(); err == nil {
 		comment = me.Username

@@ -1,4 +1,11 @@
-package main
+// Package credentials has the commands that make what proves who somebody is,
+// and show it: people to the server, and the server to people.
+//
+//	passwd.go   shelfd passwd: the hash of a password
+//	totp.go     shelfd totp: a secret for one-time codes
+//	keygen.go   shelfd keygen: a key pair to log in with
+//	hostkey.go  shelfd hostkey: the keys that clients know the server by
+package credentials
 
 import (
 	"bufio"
@@ -11,16 +18,18 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"shelf/cmd/shelfd/arguments"
 	"shelf/keys"
 )
 
-func passwdCommand() *cobra.Command {
+// Passwd is shelfd passwd.
+func Passwd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "passwd",
 		Short: "Make the hash of a password, for password_hash",
 		Long: "Ask for a password, twice, and print its argon2id hash, which goes into an\n" +
 			"account's password_hash. Without a terminal it reads the first line of its input.",
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := newPassword(c.InOrStdin(), c.ErrOrStderr())
 			if err != nil {

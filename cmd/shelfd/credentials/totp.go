@@ -1,4 +1,4 @@
-package main
+package credentials
 
 import (
 	"fmt"
@@ -7,16 +7,18 @@ import (
 	"github.com/mdp/qrterminal/v3"
 	"github.com/spf13/cobra"
 
+	"shelf/cmd/shelfd/arguments"
 	"shelf/keys"
 )
 
-func totpCommand() *cobra.Command {
+// TOTP is shelfd totp.
+func TOTP() *cobra.Command {
 	return &cobra.Command{
 		Use:   "totp NAME",
 		Short: "Make a secret for one-time codes",
 		Long: "Make a secret and print it for totp_secret of the account NAME, with a QR code for\n" +
 			"the app that shows the one-time codes (RFC 6238).",
-		Args: oneArg("the name of an account"),
+		Args: arguments.One("the name of an account"),
 		RunE: func(c *cobra.Command, args []string) error { return newTOTP(args[0], c.OutOrStdout()) },
 	}
 }
