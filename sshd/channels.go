@@ -1,6 +1,12 @@
 package sshd
 
-import "golang.org/x/crypto/ssh"
+import (
+	"fmt"
+
+	"golang.org/x/crypto/ssh"
+
+	"shelf/sshd/budget"
+)
 
 // serveChannels serves the channels that the client opens, until the connection
 // ends. Even after a panic it drains the queue of new channels, since x/crypto
@@ -12,9 +18,11 @@ func (c *conn) serveChannels(channels <-chan ssh.NewChannel) {
 		switch {
 		case channel.ChannelType() != "session":
 			channel.Reject(ssh.Prohibited, "this is a file service; forwarding is not supported")
-		case !c.openChannel():
-			channel.Reject(ssh.ResourceShortage, "too many open channels on this connection")
 		default:
+			if err := c.openChannel(); err != nil {
+				channel.Reject(ssh.ResourceShortage, err.Error())
+				continue
+			}
 			c.spawn(func() {
 				defer c.closeChannel()
 				c.serveSession(channel)
@@ -30,19 +38,23 @@ func drain(channels <-chan ssh.NewChannel) {
 	}
 }
 
-// openChannel counts a new channel, unless there are MaxSessions already.
-func (c *conn) openChannel() bool {
+// openChannel counts a new channel, or says why there can't be one more.
+func (c *conn) openChannel() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.channels >= c.config.Limits.MaxSessions {
-		return false
+	if most := c.config.Limits.MaxSessions; c.channels >= most {
+		return fmt.Errorf("too many channels: a connection may have %d at a time (max_sessions)", most)
+	}
+	if err := c.pass.share.Take(budget.Channels, 1); err != nil {
+		return err
 	}
 	c.channels++
-	return true
+	return nil
 }
 
 func (c *conn) closeChannel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.channels--
+	c.pass.share.Give(budget.Channels, 1)
 }

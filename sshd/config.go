@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"shelf/keys"
+	"shelf/sshd/budget"
 	"shelf/vfs/access"
 )
 
@@ -44,7 +45,7 @@ type Config struct {
 type Service struct {
 	access.Options
 	MaxOpenFiles     int           // handles open at once in a session; 0 is [sftp.DefaultMaxOpenFiles]
-	MaxSessions      int           // connections of the account at a time; 0 is no limit
+	MaxSessions      int           // connections of the account at a time; 0 is as many as [Limits] say
 	Upload, Download *rate.Limiter // bytes per second of all these together; nil is no limit
 }
 
@@ -70,6 +71,11 @@ type Limits struct {
 	MaxConnections int           // connections logged in
 	MaxSessions    int           // channels open at once in a connection
 
+	PerAccount      PerAccount
+	SeveralAccounts bool  // there is more than one, and none may take all
+	OpenFiles       int   // handles of all together
+	Memory          int64 // bytes that all clients together can make the server hold
+
 	PerSourceMaxStartups  int            // MaxStartups for one source; 0 is no limit
 	PerSourceNetBlockSize NetBlockSize   // the size of the network that counts as one source
 	Penalties             Penalties      // PerSourcePenalties
@@ -78,6 +84,12 @@ type Limits struct {
 
 	ClientAliveInterval time.Duration // a client silent for this long is sent a keepalive; 0 is never
 	ClientAliveCountMax int           // unanswered keepalives after which a connection is closed
+}
+
+// PerAccount bounds what one account has on all its connections together.
+type PerAccount struct {
+	Connections, Channels, OpenFiles int
+	Memory                           int64 // bytes that its clients can make the server hold
 }
 
 // NetBlockSize is how many bits of an address make a source.
@@ -91,6 +103,7 @@ func (l Limits) Check() error {
 	}{
 		{"max_auth_tries", l.MaxAuthTries}, {"max_startups", l.MaxStartups}, {"max_connections", l.MaxConnections}, {"max_sessions", l.MaxSessions},
 		{"client_alive_count_max", l.ClientAliveCountMax},
+		{"account_limits.connections", l.PerAccount.Connections}, {"account_limits.channels", l.PerAccount.Channels}, {"account_limits.open_files", l.PerAccount.OpenFiles},
 	} {
 		if limit.value < 1 {
 			return fmt.Errorf("%s is %d; it must be 1 or more", limit.name, limit.value)
@@ -102,8 +115,34 @@ func (l Limits) Check() error {
 	if l.PerSourceMaxStartups < 0 || l.Penalties.MaxSources < 0 {
 		return errors.New("per_source_max_startups and max_sources must not be negative")
 	}
+	if l.PerAccount.Memory < 1<<20 || l.Memory < 1<<20 || l.OpenFiles < 1 {
+		return errors.New("account_limits.memory must be 1 MiB or more")
+	}
 	if l.LoginGraceTime < 0 || l.ClientAliveInterval < 0 {
 		return errors.New("login_grace_time and client_alive_interval must not be negative")
 	}
 	return nil
+}
+
+// budget is what accounts share.
+func (l Limits) budget() budget.Limits {
+	b := budget.Limits{Several: l.SeveralAccounts}
+	b.Of[budget.Connections] = budget.Limit{
+		Account: int64(l.PerAccount.Connections), Setting: "account_limits.connections",
+		All: int64(l.MaxConnections), AllSetting: "max_connections",
+	}
+	// A client that moves many files opens more than one channel, most do not.
+	b.Of[budget.Channels] = budget.Limit{
+		Account: int64(l.PerAccount.Channels), Setting: "account_limits.channels",
+		All: 2 * int64(l.MaxConnections+l.MaxSessions), AllSetting: "max_connections",
+	}
+	b.Of[budget.OpenFiles] = budget.Limit{
+		Account: int64(l.PerAccount.OpenFiles), Setting: "account_limits.open_files",
+		All: int64(l.OpenFiles), AllSetting: "LimitNOFILE of the process",
+	}
+	b.Of[budget.Memory] = budget.Limit{
+		Account: l.PerAccount.Memory, Setting: "account_limits.memory",
+		All: l.Memory, AllSetting: "memory_limit",
+	}
+	return b
 }

@@ -1,8 +1,6 @@
 package sshd
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
@@ -11,26 +9,27 @@ import (
 	"time"
 
 	"shelf/keys"
+	"shelf/sshd/budget"
 	"shelf/sshd/slots"
 )
 
 // gate lets connections in, or turns them away: one source that opens thousands
-// must not keep the others out. Who may wait to log in is decided by slots.
+// must not keep the others out. Who may wait to log in is decided by slots, who may
+// be logged in by the budget.
 type gate struct {
 	now     func() time.Time
 	waiting *slots.Table
+	budget  *budget.Budget
 
 	mu        sync.Mutex
-	limits    Limits         // mu
-	loggedIn  int            // connections; mu
-	accounts  map[string]int // these, by account; mu
+	limits    Limits // mu
 	penalties map[netip.Prefix]penalty
 }
 
 func newGate(l Limits) *gate {
 	return &gate{
 		now: time.Now, limits: l, waiting: slots.New(l.slots(), runtime.NumCPU()),
-		accounts: make(map[string]int), penalties: make(map[netip.Prefix]penalty),
+		budget: budget.New(l.budget()), penalties: make(map[netip.Prefix]penalty),
 	}
 }
 
@@ -48,6 +47,7 @@ func (g *gate) limit(l Limits) {
 	defer g.mu.Unlock()
 	g.limits = l
 	g.waiting.Change(l.slots())
+	g.budget.Change(l.budget())
 }
 
 // enter lets a connection in, or says why not. It is closed if another gets its
@@ -85,8 +85,7 @@ type pass struct {
 	proxy   bool         // the address is a proxy's, which speaks for nobody
 	evicted atomic.Bool  // another has its slot
 
-	admitted bool   // it counts as logged in
-	account  string // whose session it counts as
+	share *budget.Share // what it takes as one that is logged in; nil until then
 }
 
 // take takes a slot for a connection.
@@ -109,24 +108,11 @@ func (p *pass) speakFor(client net.Addr) error {
 	return p.slot.Move(p.address)
 }
 
-// errMany refuses a login.
-var errMany = errors.New("the server has reached max_connections; try again later")
-
-// admit takes a place among those who are logged in and among the sessions of an
-// account, of which a limit of 0 is none.
-func (p *pass) admit(account string, limit int) error {
-	p.gate.mu.Lock()
-	defer p.gate.mu.Unlock()
-	switch {
-	case p.gate.loggedIn >= p.gate.limits.MaxConnections:
-		return errMany
-	case limit > 0 && p.gate.accounts[account] >= limit:
-		return fmt.Errorf("too many sessions: this account may have %d at a time", limit)
-	}
-	p.gate.loggedIn++
-	p.gate.accounts[account]++
-	p.admitted, p.account = true, account
-	return nil
+// admit takes a place among those who are logged in. most is how many connections
+// the account may have; 0 is as many as others.
+func (p *pass) admit(account string, most int) (err error) {
+	p.share, err = p.gate.budget.Enter(account, int64(most))
+	return err
 }
 
 // exchange tells whether the connection may exchange keys.
@@ -138,17 +124,5 @@ func (p *pass) login() { p.slot.Login() }
 // leave takes the connection out of all counts.
 func (p *pass) leave() {
 	p.slot.Leave()
-	p.gate.mu.Lock()
-	defer p.gate.mu.Unlock()
-	if p.admitted {
-		p.gate.loggedIn--
-		decrement(p.gate.accounts, p.account)
-	}
-}
-
-// decrement keeps no counts of zero, which would be kept for ever.
-func decrement[K comparable](counts map[K]int, key K) {
-	if counts[key]--; counts[key] <= 0 {
-		delete(counts, key)
-	}
+	p.share.Leave()
 }

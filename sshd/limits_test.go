@@ -14,6 +14,11 @@ func testLimits() Limits {
 		MaxConnections: 1000,
 		MaxSessions:    10,
 
+		PerAccount:      PerAccount{Connections: 500, Channels: 500, OpenFiles: 2048, Memory: 64 << 20},
+		SeveralAccounts: true,
+		OpenFiles:       10000,
+		Memory:          128 << 20,
+
 		PerSourceNetBlockSize: NetBlockSize{32, 64},
 		Penalties:             testPenalties(),
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"shelf/sshd/budget"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -203,6 +204,7 @@ func TestStartupsAreCapped(t *testing.T) {
 func TestConnectionsAreCapped(t *testing.T) {
 	s := serve(t, func(c *Config) {
 		c.Limits.MaxStartups, c.Limits.MaxConnections = 1, 3
+		c.Limits.SeveralAccounts = false
 		c.Limits.Penalties.Exempt = nil
 	})
 	for n := range 3 {
@@ -216,7 +218,7 @@ func TestConnectionsAreCapped(t *testing.T) {
 			client.Close()
 			t.Fatal("one too many is let in")
 		}
-		if !strings.Contains(banner, "reached max_connections") {
+		if !strings.Contains(banner, "(max_connections)") {
 			t.Fatalf("one too many was told %q", banner)
 		}
 	}
@@ -228,7 +230,7 @@ func (s *testServer) awaitGate(t *testing.T, all int) {
 	eventually(t, "the count of connections", func() bool {
 		s.gate.mu.Lock()
 		defer s.gate.mu.Unlock()
-		return s.gate.waiting.Waiting() == 0 && s.gate.loggedIn == all
+		return s.gate.waiting.Waiting() == 0 && int(s.gate.budget.Used(budget.Connections)) == all
 	})
 }
 

@@ -222,7 +222,7 @@ func TestSessionsOfAnAccountAreCapped(t *testing.T) {
 		}
 	})
 	first := s.dial(t)
-	s.refusesLogin(t, "too many sessions")
+	s.refusesLogin(t, "max_sessions")
 	first.Close()
 	eventually(t, "the next session is let in", func() bool {
 		client, err := ssh.Dial("tcp", s.address, s.clientConfig())

@@ -152,7 +152,7 @@ func (s *session) sftp() uint32 {
 	c := s.conn
 	o := c.options()
 	o.Temporaries = c.held
-	session := sftp.NewSession(sftp.Options{Options: o, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers})
+	session := sftp.NewSession(sftp.Options{Options: o, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers, Share: c.pass.share})
 	c.addSession(session)
 	defer c.removeSession(session)
 	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {

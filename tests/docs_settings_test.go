@@ -95,7 +95,7 @@ func TestDocumentedExamples(t *testing.T) {
 	}
 	const keys, library = "authorized_keys_file = \"keys/ada\"\n", "library = \"library\"\n"
 	at.check(t, keys+lines["library"]+lines["user"])
-	at.check(t, library+lines["authorized_keys_file"]+lines[""]+"[per_source_penalties]\n"+lines["per_source_penalties."])
+	at.check(t, library+lines["authorized_keys_file"]+lines[""]+"[per_source_penalties]\n"+lines["per_source_penalties."]+"[account_limits]\n"+lines["account_limits."])
 	at.check(t, "authorized_keys_file = \"keys/%u\"\n[libraries.inbox]\npath = \"inbox\"\n[file_accounts]\n"+lines["file_accounts."])
 	at.check(t, "[libraries.default]\n"+lines["libraries.NAME."]+"[libraries.inbox]\npath = \"inbox\"\n[accounts.ada]\n"+lines["accounts.NAME."])
 }

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"math"
+
+	"golang.org/x/sys/unix"
+
 	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
 )
@@ -10,9 +14,11 @@ import (
 type connections struct {
 	server *server
 	ssh    *sshd.Server
+
+	descriptors int // that the process may have; the sandbox lets nobody ask later
 }
 
-func (c *connections) check(s config.Settings) error { return limits(s).Check() }
+func (c *connections) check(s config.Settings) error { return limits(s, descriptors()).Check() }
 
 func (c *connections) open(s config.Settings) (err error) {
 	c.ssh, err = sshd.New(c.config(s))
@@ -22,7 +28,7 @@ func (c *connections) open(s config.Settings) (err error) {
 // reload is listed after the parts that it uses, so that they have committed
 // first.
 func (c *connections) reload(_, next config.Settings) (func() error, error) {
-	return func() error { return c.ssh.Reload(c.config(next)) }, limits(next).Check()
+	return func() error { return c.ssh.Reload(c.config(next)) }, limits(next, c.descriptors).Check()
 }
 
 func (c *connections) close() {}
@@ -37,7 +43,7 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		NextHostKeys: p.hostKeys.current.Next,
 		Accounts:     p.accounts.current,
 		FIPS:         s.FIPS,
-		Limits:       limits(s),
+		Limits:       limits(s, c.descriptors),
 		Session:      services(s, p.libraries.byName),
 		Report:       p.audit.report(s),
 		Ready:        p.audit.ready(s),
@@ -45,15 +51,34 @@ func (c *connections) config(s config.Settings) sshd.Config {
 	}
 }
 
-// limits are the settings that bound what clients can use up.
-func limits(s config.Settings) sshd.Limits {
-	p := s.PerSourcePenalties
+// descriptors is how many descriptors the process may have.
+func descriptors() int {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return 1024
+	}
+	return int(min(l.Cur, 1<<30))
+}
+
+// limits are the settings that bound what clients can use up. Where there are too
+// few descriptors for all of them, each gets a part: what waits to log in, what is
+// logged in, and files, of which an upload has two.
+func limits(s config.Settings, descriptors int) sshd.Limits {
+	const own = 64 // of the server
+	p, a := s.PerSourcePenalties, s.AccountLimits
+	startups, connections := min(s.MaxStartups.N, descriptors/8), min(s.MaxConnections.N, descriptors/4)
 	return sshd.Limits{
-		LoginGraceTime:        s.LoginGraceTime.Duration,
-		MaxAuthTries:          s.MaxAuthTries.N,
-		MaxStartups:           s.MaxStartups.N,
-		MaxConnections:        s.MaxConnections.N,
-		MaxSessions:           s.MaxSessions.N,
+		LoginGraceTime: s.LoginGraceTime.Duration,
+		MaxAuthTries:   s.MaxAuthTries.N,
+		MaxStartups:    startups,
+		MaxConnections: connections,
+		MaxSessions:    s.MaxSessions.N,
+		PerAccount: sshd.PerAccount{
+			Connections: a.Connections.N, Channels: a.Channels.N, OpenFiles: a.OpenFiles.N, Memory: a.Memory.Bytes,
+		},
+		SeveralAccounts:       s.ManyAccounts(),
+		OpenFiles:             max(1, (descriptors-startups-connections-own)/2),
+		Memory:                memoryOfClients(s),
 		PerSourceMaxStartups:  int(s.PerSourceMaxStartups),
 		PerSourceNetBlockSize: sshd.NetBlockSize(s.PerSourceNetBlockSize),
 		Penalties: sshd.Penalties{
@@ -66,4 +91,13 @@ func limits(s config.Settings) sshd.Limits {
 		ClientAliveInterval: s.ClientAliveInterval.Duration,
 		ClientAliveCountMax: s.ClientAliveCountMax.N,
 	}
+}
+
+// memoryOfClients is the part of memory_limit, in bytes, that clients can make the
+// server hold. The other half is for connections, and for garbage.
+func memoryOfClients(s config.Settings) int64 {
+	if s.MemoryLimit.Bytes == 0 {
+		return math.MaxInt64 / 4
+	}
+	return max(s.MemoryLimit.Bytes/2, 1<<20)
 }

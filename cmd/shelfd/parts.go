@@ -54,7 +54,7 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 	all.libraries.log = log
 	all.audit.log = log
 	all.listener.notes = notes
-	all.connections.server = all
+	all.connections = connections{server: all, descriptors: descriptors()}
 	// A new part is a new line here.
 	all.parts = []part{
 		apart{},

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"shelf/sshd/budget"
 	"shelf/vfs"
 	"shelf/vfs/access"
 )
@@ -28,6 +29,8 @@ type Options struct {
 	access.Options
 	MaxOpenFiles int      // handles open at once; 0 is DefaultMaxOpenFiles
 	Buffers      *Buffers // shared by the sessions of a server; nil is the session's own
+
+	Share *budget.Share // of the account, for what is open; nil is no limit
 }
 
 // DefaultMaxOpenFiles is how many handles a session may hold.
@@ -106,6 +109,7 @@ func (s *Session) end() {
 	s.h.reasons.w = nil
 	s.names.stop()
 	s.access.End()
+	s.o.Share.Give(budget.OpenFiles, int64(len(s.open)))
 	s.count.Store(0)
 }
 
@@ -173,9 +177,19 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 // opening passes on an OPEN or OPENDIR and remembers what its handle stands for.
 func (s *Session) opening(f *frame, r *reply) error {
 	if len(s.open) >= s.o.MaxOpenFiles {
-		s.status(r, f, nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: fmt.Sprintf("too many open files: this session may have %d", s.o.MaxOpenFiles)})
+		s.status(r, f, nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: fmt.Sprintf("too many open files: this session may have %d (max_open_files)", s.o.MaxOpenFiles)})
 		return nil
 	}
+	if err := s.o.Share.Take(budget.OpenFiles, 1); err != nil {
+		s.status(r, f, nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: err.Error()})
+		return nil
+	}
+	opened := false
+	defer func() {
+		if !opened {
+			s.o.Share.Give(budget.OpenFiles, 1)
+		}
+	}()
 	if f.kind == fxpOpen {
 		attr, err := openAttr(f.body)
 		if err != nil {
@@ -188,8 +202,9 @@ func (s *Session) opening(f *frame, r *reply) error {
 		return err
 	}
 	if id, ok := r.handle(); ok {
-		opened := s.h.opened
-		s.open[id] = &opened
+		opened = true
+		h := s.h.opened
+		s.open[id] = &h
 		s.count.Store(int32(len(s.open)))
 	}
 	return nil
@@ -206,6 +221,7 @@ func (s *Session) closing(f *frame, r *reply) error {
 	}
 	if _, open := s.open[string(id)]; open {
 		delete(s.open, string(id))
+		s.o.Share.Give(budget.OpenFiles, 1)
 		s.names.closed()
 	}
 	return nil

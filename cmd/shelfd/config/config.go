@@ -22,7 +22,7 @@
 //	networks.go  addresses and networks
 //
 // To add a setting, add a field to [Settings], [Library], [Account],
-// [FileAccounts] or [Penalties]. Tests then ask for it in contrib/shelfd.toml.
+// [FileAccounts], [AccountLimits] or [Penalties]. Tests then ask for it in contrib/shelfd.toml.
 package config
 
 import "time"
@@ -84,6 +84,8 @@ type Settings struct {
 	ExemptProbes               []Network    `toml:"exempt_probes" unset:"none" doc:"addresses and networks that may connect and leave without a line in the log"`
 	ProxyProtocol              []Network    `toml:"proxy_protocol" unset:"none" doc:"addresses and networks of proxies that say for whom they connect"`
 
+	AccountLimits AccountLimits `toml:"account_limits"`
+
 	Libraries map[string]Library `toml:"libraries"`
 	Accounts  map[string]Account `toml:"accounts"`
 
@@ -121,7 +123,7 @@ type Account struct {
 	Permissions           []Permission `toml:"permissions,omitempty" unset:"editor" doc:"what it may do; several add up"`
 	From                  []string     `toml:"from,omitempty" unset:"anywhere" doc:"addresses and networks that it may log in from; ! before one forbids it"`
 	Expires               *time.Time   `toml:"expires,omitempty" unset:"never" doc:"when it ends"`
-	MaxSessions           uint16       `toml:"max_sessions,omitempty" default:"0" doc:"its connections at a time; 0 is no limit"`
+	MaxSessions           uint16       `toml:"max_sessions,omitempty" default:"0" doc:"its connections at a time; 0 is as in account_limits"`
 	MaxFileSize           *Size        `toml:"max_file_size,omitempty" unset:"as its library" doc:"the largest file that it can upload"`
 	MaxUploadRate         Size         `toml:"max_upload_rate,omitempty" default:"0" doc:"bytes a second for all its uploads; 0 is no limit"`
 	MaxDownloadRate       Size         `toml:"max_download_rate,omitempty" default:"0" doc:"bytes a second for all its downloads; 0 is no limit"`
@@ -132,6 +134,14 @@ type FileAccounts struct {
 	Library      string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of the library of accounts that key files make"`
 	Permissions  []Permission `toml:"permissions,omitempty" unset:"editor" doc:"what accounts that key files make may do"`
 	WithoutTable []string     `toml:"without_table,omitempty" unset:"none" doc:"accounts whose tables are gone and that may log in by their key files alone"`
+}
+
+// AccountLimits are what one account may have on all its connections together.
+type AccountLimits struct {
+	Connections Count `toml:"connections" default:"500" doc:"connections of one account"`
+	Channels    Count `toml:"channels" default:"500" doc:"channels of one account"`
+	OpenFiles   Count `toml:"open_files" default:"2048" doc:"files that one account may have open"`
+	Memory      Size  `toml:"memory" default:"64MiB" doc:"memory that clients of one account can make the server hold, for what they send faster than it is handled, and for long answers and commands"`
 }
 
 // Penalties are those of PerSourcePenalties in sshd_config(5).

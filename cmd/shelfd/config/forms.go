@@ -29,7 +29,7 @@ func reword(err error, key []string) string {
 }
 
 func isTable(t reflect.Type) bool {
-	return t.Kind() == reflect.Map || t == reflect.TypeFor[Penalties]() || t == reflect.TypeFor[FileAccounts]() ||
+	return t.Kind() == reflect.Map || t == reflect.TypeFor[Penalties]() || t == reflect.TypeFor[AccountLimits]() || t == reflect.TypeFor[FileAccounts]() ||
 		t == reflect.TypeFor[Account]() || t == reflect.TypeFor[Library]()
 }
 

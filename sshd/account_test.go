@@ -1,0 +1,55 @@
+package sshd
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pkg/sftp"
+
+	"shelf/sshd/budget"
+)
+
+// TestLimitsOfAnAccountCountAllItsConnections has an account go past each limit with
+// more than one connection.
+func TestLimitsOfAnAccountCountAllItsConnections(t *testing.T) {
+	s := serve(t, func(c *Config) {
+		c.Limits.PerAccount.Connections, c.Limits.PerAccount.Channels, c.Limits.PerAccount.OpenFiles = 3, 4, 5
+	})
+	one, other := s.dial(t), s.dial(t)
+	first, err := sftp.NewClient(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := sftp.NewClient(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 {
+		client := first
+		if n%2 == 0 {
+			client = second
+		}
+		if _, err := client.OpenFile(strings.Repeat("n", n+1), os.O_WRONLY|os.O_CREATE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := first.ReadDir("/"); err == nil || !strings.Contains(err.Error(), "(account_limits.open_files)") {
+		t.Errorf("a sixth handle: %v", err)
+	}
+	for range 2 {
+		openSession(t, other)
+	}
+	if _, _, err := one.OpenChannel("session", nil); err == nil || !strings.Contains(err.Error(), "(account_limits.channels)") {
+		t.Errorf("a fifth channel: %v", err)
+	}
+	s.dial(t)
+	s.refusesLogin(t, "(account_limits.connections)")
+	other.Close()
+	eventually(t, "what a connection had is given back", func() bool {
+		return s.gate.budget.Used(budget.Channels) == 1 && s.gate.budget.Used(budget.OpenFiles) == 2 && s.gate.budget.Used(budget.Connections) == 2
+	})
+	first.Close()
+	one.Close()
+	eventually(t, "all is given back", func() bool { return s.gate.budget.Used(budget.OpenFiles)+s.gate.budget.Used(budget.Channels) == 0 })
+}
