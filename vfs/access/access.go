@@ -13,6 +13,7 @@
 //	upload.go     an upload under way, and how it ends
 //	states.go     its states: one table
 //	pending.go    a name while this session uploads under it
+//	transfers.go  what is read and written now, for who watches
 //	own.go        which files this session has published
 //	temporary.go  the temporary names of clients: one table
 //	held.go       an upload that CLOSE holds back until RENAME
@@ -43,6 +44,8 @@ type Options struct {
 	MaxFileSize int64        // bytes; 0 is no cap
 	Temporaries *Temporaries // those of the server; nil refuses hidden names and holds nothing
 
+	Transfers *Transfers // knows what is read and written; nil is that nobody asks
+
 	// Report is called as each event ends, one at a time; nil is nobody. An error
 	// is that the event has to be recorded and is not: what was done is then not
 	// acknowledged.
@@ -68,6 +71,7 @@ type Session struct {
 	report    func(vfs.Event) error
 	ready     func() error
 	log       *slog.Logger
+	transfers *Transfers
 	open      atomic.Int32          // files, uploads and listings, for other goroutines
 	pending   map[place][]*Writer   // this session's uploads, by name; the newest of each is the last
 	published map[place]vfs.Version // what this session published
@@ -82,7 +86,7 @@ type Session struct {
 // New makes a Session; ctx is what the Library is called with.
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
-		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries,
+		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers,
 		library: share{Library: o.Library, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 	}

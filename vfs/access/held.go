@@ -55,6 +55,7 @@ func (w *Writer) hold() error {
 	w.turn(isHeld)
 	w.op.s.keep(w)
 	w.op.s.open.Add(-1)
+	w.transfer.end()
 	return nil
 }
 

@@ -15,8 +15,13 @@ func (s *Session) Open(path string) (_ *Reader, err error) {
 	if err != nil {
 		return nil, err
 	}
+	r := &Reader{op: op, file: f, size: unknown}
+	if i, err := f.Stat(); err == nil {
+		r.size = i.Size
+	}
 	s.open.Add(1)
-	return &Reader{op: op, file: f}, nil
+	r.transfer = s.transfers.begin(false, op.event.Name, r.size)
+	return r, nil
 }
 
 func (s *Session) openFor(a action, path string) (vfs.File, error) {
@@ -60,10 +65,14 @@ func (s *Session) digestOf(f vfs.File, a crypto.Hash) ([]byte, error) {
 
 // Reader is a file that is read. It is to be closed.
 type Reader struct {
-	op   *operation
-	file vfs.File
-	size int64 // bytes, when it was last looked at
+	op       *operation
+	file     vfs.File
+	size     int64 // bytes, when it was last looked at
+	transfer *transfer
 }
+
+// unknown is the size of what nobody knows the size of.
+const unknown = -1
 
 // Name is what the client called it.
 func (r *Reader) Name() string { return r.op.event.Name }
@@ -72,6 +81,7 @@ func (r *Reader) Name() string { return r.op.event.Name }
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	n, err := r.file.ReadAt(p, off)
 	r.op.event.Bytes += int64(n)
+	r.transfer.moved(n)
 	if err != nil && err != io.EOF {
 		err = r.op.s.told("read", r.Name(), err)
 	}
@@ -107,6 +117,7 @@ func (r *Reader) Digest(a crypto.Hash) ([]byte, error) {
 // nil.
 func (r *Reader) Close(why error) error {
 	r.op.s.open.Add(-1)
+	r.transfer.end()
 	r.op.report(why)
 	return r.op.s.told("close", r.Name(), r.file.Close())
 }

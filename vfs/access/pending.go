@@ -168,6 +168,7 @@ func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	s.drop(w.at)
 	s.drop(to)
 	w.at, w.op.event.Name, w.fresh = to, to.name, false
+	w.transfer.renamed(to.name)
 	s.pending[to] = []*Writer{w}
 	if w.isHeld() && !s.hidden(to.name) {
 		return w.release(w.commit)

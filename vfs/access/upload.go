@@ -24,7 +24,8 @@ type Writer struct {
 	wrote    bool     // there is something to publish
 	fresh    bool     // it would publish nothing but what the name stands for; see pending.go
 	attr     vfs.Attr // mode and times that were set
-	err      error    // the first that left the content in doubt; see doubt
+	transfer *transfer
+	err      error // the first that left the content in doubt; see doubt
 }
 
 // Name is what the client called it, or renamed it to.
@@ -46,6 +47,7 @@ func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
 	w.state = returned
 	w.end = max(w.end, off+int64(n))
 	w.op.event.Bytes += int64(n)
+	w.transfer.moved(n)
 	w.doubt(err)
 	return n, w.op.s.told("write", w.Name(), err)
 }
@@ -91,6 +93,7 @@ func (w *Writer) setAttr(a vfs.Attr) error {
 	if a.HasSize {
 		w.turn(isWritten)
 		w.end, w.wrote, w.fresh = a.Size, true, false
+		w.transfer.sized(a.Size)
 	}
 	if a.HasMode {
 		w.attr.HasMode, w.attr.Mode = true, a.Mode
@@ -157,6 +160,7 @@ func (w *Writer) finish(how func() error) error {
 	if w.state == ended || w.isHeld() {
 		return errEnded
 	}
+	defer w.transfer.end()
 	defer w.op.s.open.Add(-1) // a server that stops waits for it to be published
 	return w.conclude(how)
 }
