@@ -37,10 +37,17 @@ import "golang.org/x/crypto/ssh"
 // Identity is who logged in, and how that was proven.
 type Identity struct {
 	Account     string
-	Method      string // RFC 4252's name of the method, as "publickey", or of several
-	Fingerprint string // of the key, "SHA256:..."; "" for a method without one
-	Certificate string // key ID, serial number and authority; "" for a key alone
-	SFTPOnly    bool   // the key may run no command: internal-sftp is forced
+	Method      string       // RFC 4252's name of the method, as "publickey", or of several
+	Fingerprint string       // of the key, "SHA256:..."; "" for a method without one
+	Certificate *Certificate // nil for a key alone
+	SFTPOnly    bool         // the key may run no command: internal-sftp is forced
+}
+
+// Certificate tells of a user certificate that was used.
+type Certificate struct {
+	KeyID  string // what the authority calls it
+	Serial uint64
+	CA     string // fingerprint of the authority's key, "SHA256:..."
 }
 
 // identityKey is the key of an Identity in [ssh.Permissions.ExtraData].

@@ -182,9 +182,9 @@ func TestCertificateIsNamed(t *testing.T) {
 	key, authority := newKey(t), newKey(t)
 	w := newWorld(t, Options{Accounts: []Account{{Name: "ana"}}, TrustedUserCAKeys: file(t, text(authority.PublicKey()))})
 	o := w.login(t, home, "ana", ssh.PublicKeys(cert(t, key, authority, nil)))
-	want := "laptop serial 7 CA " + ssh.FingerprintSHA256(authority.PublicKey())
-	if o.err != nil || o.id.Certificate != want || o.id.Fingerprint != ssh.FingerprintSHA256(key.PublicKey()) {
-		t.Errorf("got %+v (%v), want the certificate %q", o.id, o.err, want)
+	want := Certificate{"laptop", 7, ssh.FingerprintSHA256(authority.PublicKey())}
+	if o.err != nil || o.id.Certificate == nil || *o.id.Certificate != want || o.id.Fingerprint != ssh.FingerprintSHA256(key.PublicKey()) {
+		t.Errorf("got %+v (%v), want the certificate %v", o.id, o.err, want)
 	}
 }
 

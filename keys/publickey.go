@@ -107,7 +107,7 @@ func identityOfKey(key ssh.PublicKey) Identity {
 	}
 	return Identity{
 		Fingerprint: ssh.FingerprintSHA256(cert.Key),
-		Certificate: fmt.Sprintf("%s serial %d CA %s", cert.KeyId, cert.Serial, ssh.FingerprintSHA256(cert.SignatureKey)),
+		Certificate: &Certificate{cert.KeyId, cert.Serial, ssh.FingerprintSHA256(cert.SignatureKey)},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"shelf/keys"
 	"shelf/vfs"
 )
 
@@ -12,7 +13,8 @@ const (
 	OpLogin   = "login"
 	OpRefusal = "refusal" // a try to log in that failed, or a connection that ended without one; Err says why
 	OpLogout  = "logout"
-	OpExec    = "exec" // a command line was refused; Name has it
+	OpExec    = "exec"    // a command line was refused; Name has it
+	OpChannel = "channel" // a channel or a request for something else than files was refused; Name says what
 )
 
 // Event is something that a client did, or tried to do. Account, ClientVersion,
@@ -24,15 +26,37 @@ type Event struct {
 	Account        string    // of a refusal: the one asked for, if any
 	Method         string    // how it was proven who it is, or was to be, as "publickey"
 	KeyFingerprint string    // "SHA256:..."
-	Certificate    string    // key ID, serial number and authority
-	Source         string    // address and port of the client
-	ClientVersion  string    // its version line (RFC 4253 section 4.2)
+	Certificate    *keys.Certificate
+	Source         string // address and port of the client
+	ClientVersion  string // its version line (RFC 4253 section 4.2)
 	Op             string
 	Name           string
 	Target         string // the new name of a rename
 	Bytes          int64
 	Duration       time.Duration
 	Err            error // nil if it succeeded
+
+	Library  string       // in which library
+	File     *vfs.Content // these are as in [vfs.Event]
+	Replaced *vfs.Content
+	New      bool
+	Durable  bool
+	Omitted  int // of a logout: what was left out, for there was too much of it
+
+	Operator string // who has done it, if no client has: see package audit
+	Note     string // the reason that the operator gave
+	Program  string // version of the server, when it starts
+}
+
+// Result is what has become of it, in a word.
+func (e Event) Result() string {
+	switch {
+	case e.Err == nil:
+		return vfs.ResultOK
+	case e.Op == OpRefusal, e.Op == OpExec, e.Op == OpChannel:
+		return vfs.ResultRefused
+	}
+	return vfs.ResultOf(e.Err)
 }
 
 // event makes an event of this connection.
@@ -58,8 +82,11 @@ func boundedErr(err error) error {
 
 // clipped shortens what comes from the client.
 func (e Event) clipped() Event {
-	for _, text := range []*string{&e.Account, &e.Method, &e.Certificate, &e.ClientVersion, &e.Name, &e.Target} {
+	for _, text := range []*string{&e.Account, &e.Method, &e.ClientVersion, &e.Name, &e.Target} {
 		*text = vfs.Clip(*text)
+	}
+	if c := e.Certificate; c != nil && len(c.KeyID) > len(vfs.Clip(c.KeyID)) {
+		e.Certificate = &keys.Certificate{KeyID: vfs.Clip(c.KeyID), Serial: c.Serial, CA: c.CA}
 	}
 	return e
 }
@@ -68,5 +95,6 @@ func (e Event) clipped() Event {
 func (c *conn) reportFile(v vfs.Event) error {
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
+	e.Library, e.File, e.Replaced, e.New, e.Durable = v.Library, v.File, v.Replaced, v.New, v.Durable
 	return c.config.Report(e)
 }

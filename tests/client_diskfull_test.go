@@ -61,7 +61,7 @@ func TestDiskFullIsRecorded(t *testing.T) {
 			eventually(t, "the upload has ended", func() bool {
 				reasons = nil
 				for _, e := range events(t, s)[before:] {
-					if e["msg"] == "put" {
+					if e["op"] == "put" {
 						reasons = append(reasons, fmt.Sprint(e["reason"]))
 					}
 				}

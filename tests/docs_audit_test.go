@@ -41,13 +41,13 @@ permissions = ["admin"]
 		if err := json.Unmarshal([]byte(line), &event); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		events[event["msg"].(string)] = true
+		events[event["op"].(string)] = true
 		for field := range event {
 			fields[field] = true
 		}
 	}
 	text := readText(t, top+"/docs/audit.md")
-	for title, got := range map[string]map[string]bool{"field | kind": fields, "`msg` | is": events} {
+	for title, got := range map[string]map[string]bool{"field | kind": fields, "`op` | is": events} {
 		if documented := firstColumn(text, title); !maps.Equal(got, documented) {
 			t.Errorf("the log has %v, and the document %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(documented)))
 		}

@@ -235,7 +235,7 @@ func (f settingsFolder) check(t *testing.T, configuration string) []byte {
 func sampleSettings(t *testing.T) (names []string) {
 	t.Helper()
 	table := ""
-	tables, settings := regexp.MustCompile(`^#?\[([a-z_]+)(\.\w+)?\]`), regexp.MustCompile(`^#?([a-z_]+) = `)
+	tables, settings := regexp.MustCompile(`^#?\[([a-z_]+)(\.\w+)?\]`), regexp.MustCompile(`^#?([a-z_0-9]+) = `)
 	for line := range strings.Lines(readText(t, sample)) {
 		if m := tables.FindStringSubmatch(line); m != nil {
 			table = m[1] + "."

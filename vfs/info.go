@@ -1,6 +1,9 @@
 package vfs
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"time"
 )
@@ -29,3 +32,13 @@ type Version struct{ is any }
 
 // VersionOf makes a Version of what a store knows a version by.
 func VersionOf[T comparable](v T) Version { return Version{v} }
+
+// String is a short text that is the same for the same Version, for logs; ""
+// for the zero Version.
+func (v Version) String() string {
+	if v.is == nil {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%T %v", v.is, v.is))
+	return hex.EncodeToString(sum[:8])
+}

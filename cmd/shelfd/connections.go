@@ -45,8 +45,8 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		FIPS:         s.FIPS,
 		Limits:       limits(s, c.descriptors),
 		Session:      services(s, p.libraries.byName),
-		Report:       p.audit.report(s),
-		Ready:        p.audit.ready(s),
+		Report:       p.audit.report,
+		Ready:        p.audit.file.Ready,
 		Log:          p.log,
 	}
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"strconv"
-	"strings"
-	"time"
-	"unicode"
 
+	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
+	"shelf/vfs"
 )
 
 // newLog makes the log. Much of what is logged comes from strangers. They must
@@ -34,51 +32,50 @@ func printable(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() != slog.KindString {
 		return a
 	}
-	s := a.Value.String()
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
-		quoted := strconv.Quote(s)
-		a.Value = slog.StringValue(strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`))
+	if s := a.Value.String(); vfs.Escape(s) != s {
+		a.Value = slog.StringValue(vfs.Escape(s))
 	}
 	return a
 }
 
-// logEvent writes events to the log. One with an error is a warning. The error is
-// that the line was not written.
-func logEvent(log *slog.Logger) func(sshd.Event) error {
-	return func(e sshd.Event) error {
-		level := slog.LevelInfo
-		if e.Err != nil {
-			level = slog.LevelWarn
-		}
-		if !log.Enabled(context.Background(), level) {
-			return nil
-		}
-		line := slog.NewRecord(time.Now(), level, e.Op, 0)
-		line.AddAttrs(eventAttrs(e)...)
-		return log.Handler().Handle(context.Background(), line)
+// logEvent writes an event to the log. One with an error is a warning.
+func logEvent(log *slog.Logger, e sshd.Event) {
+	level := slog.LevelInfo
+	if e.Err != nil {
+		level = slog.LevelWarn
 	}
+	log.LogAttrs(context.Background(), level, e.Op, eventAttrs(audit.LineOf(e))...)
 }
 
-func eventAttrs(e sshd.Event) []slog.Attr {
-	attrs := []slog.Attr{slog.String("conn", e.Conn), slog.String("source", e.Source)}
+// eventAttrs are the fields of a line that are set, but for what the log has of
+// its own. Their names are those of the audit log.
+func eventAttrs(l audit.Line) (attrs []slog.Attr) {
 	for _, a := range []slog.Attr{
-		slog.String("account", e.Account),
-		slog.String("method", e.Method),
-		slog.String("key", e.KeyFingerprint),
-		slog.String("client", e.ClientVersion),
-		slog.String("name", e.Name),
-		slog.String("target", e.Target),
+		slog.String("conn", l.Conn), slog.String("source", l.Source), slog.String("account", l.Account),
+		slog.String("method", l.Method), slog.String("key", l.Key), slog.String("client", l.Client),
+		slog.String("library", l.Library), slog.String("name", l.Name), slog.String("target", l.Target),
+		slog.Int64("bytes", l.Bytes), slog.String("operator", l.Operator), slog.String("note", l.Note),
+		slog.Int("omitted", l.Omitted),
 	} {
-		if a.Value.String() != "" {
+		if !a.Value.Equal(slog.AnyValue("")) && !a.Value.Equal(slog.Int64Value(0)) {
 			attrs = append(attrs, a)
 		}
 	}
-	if e.Bytes > 0 {
-		attrs = append(attrs, slog.Int64("bytes", e.Bytes))
+	if l.Cert != nil {
+		attrs = append(attrs, slog.Group("cert", slog.String("id", l.Cert.ID), slog.Uint64("serial", l.Cert.Serial), slog.String("ca", l.Cert.CA)))
 	}
-	attrs = append(attrs, slog.Duration("duration", e.Duration))
-	if e.Err != nil {
-		attrs = append(attrs, slog.String("reason", e.Err.Error()))
+	if l.Size != nil {
+		attrs = append(attrs, slog.Int64("size", *l.Size))
+	}
+	if l.SHA256 != "" {
+		attrs = append(attrs, slog.String("sha256", l.SHA256))
+	}
+	if l.Duration != nil {
+		attrs = append(attrs, slog.Float64("duration_ms", l.Duration.Float()))
+	}
+	attrs = append(attrs, slog.String("result", l.Result))
+	if l.Reason != "" {
+		attrs = append(attrs, slog.String("reason", l.Reason))
 	}
 	return attrs
 }

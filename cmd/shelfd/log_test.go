@@ -21,7 +21,7 @@ func TestLogCannotBeForged(t *testing.T) {
 	} {
 		for _, format := range []config.LogFormat{{JSON: false}, {JSON: true}} {
 			var log bytes.Buffer
-			logEvent(newLog(&log, format, slog.LevelInfo))(sshd.Event{
+			logEvent(newLog(&log, format, slog.LevelInfo), sshd.Event{
 				Op: "put", Account: evil, Name: evil, Target: evil, ClientVersion: evil, Err: errors.New(evil),
 			})
 			line, ended := strings.CutSuffix(log.String(), "\n")
@@ -37,10 +37,10 @@ func TestLogCannotBeForged(t *testing.T) {
 
 func TestEventIsLogged(t *testing.T) {
 	var log bytes.Buffer
-	report := logEvent(newLog(&log, config.LogFormat{}, slog.LevelInfo))
-	report(sshd.Event{Op: "get", Conn: "C1", Source: "192.0.2.1:5", Account: "ana", Method: "publickey",
+	to := newLog(&log, config.LogFormat{}, slog.LevelInfo)
+	logEvent(to, sshd.Event{Op: "get", Conn: "C1", Source: "192.0.2.1:5", Account: "ana", Method: "publickey",
 		KeyFingerprint: "SHA256:x", ClientVersion: "SSH-2.0-X", Name: "a b", Target: "c", Bytes: 7})
-	report(sshd.Event{Op: "remove", Err: errors.New("not yours")})
+	logEvent(to, sshd.Event{Op: "remove", Err: errors.New("not yours")})
 	first, second, _ := strings.Cut(log.String(), "\n")
 	for _, want := range []string{"level=INFO", "msg=get", "conn=C1", "source=192.0.2.1:5", "account=ana", "method=publickey",
 		"key=SHA256:x", "client=SSH-2.0-X", `name="a b"`, "target=c", "bytes=7"} {

@@ -22,7 +22,7 @@
 //	tabled.go       accounts that had a table
 //	libraries.go    what is served; store.go: from which kind of store
 //	hostkeys.go     the keys that clients know the server by
-//	audit.go        the record of events; log.go: the log, and events in it
+//	auditing.go     the record of events, with package audit; log.go: the log, and events in it
 //	listener.go     where clients connect
 //	connections.go  serving them; services.go: what each account gets
 //	sandbox.go      what the process gives up before it serves, with package confine

@@ -38,7 +38,7 @@ type server struct {
 	accounts    accounts
 	libraries   libraries
 	hostKeys    hostKeys
-	audit       audit
+	audit       auditing
 	listener    listener
 	connections connections
 

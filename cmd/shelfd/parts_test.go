@@ -128,7 +128,7 @@ func TestAuditLogIsReopenedInSpiteOfAMistake(t *testing.T) {
 	if err := all.hangUp(); err == nil || !strings.Contains(err.Error(), `there is no setting "mistake"`) {
 		t.Errorf("got %v", err)
 	}
-	all.audit.report(s)(sshd.Event{Op: "login"})
+	all.audit.report(sshd.Event{Op: "login"})
 	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "login") {
 		t.Errorf("the new file has %q (%v)", text, err)
 	}

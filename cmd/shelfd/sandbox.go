@@ -61,8 +61,12 @@ func reachOf(s config.Settings) confine.Reach {
 	for _, l := range s.AllLibraries() {
 		r.Changed = append(r.Changed, l.Path)
 	}
-	if s.AuditLog != "" {
-		r.Appended = append(r.Appended, filepath.Dir(s.AuditLog))
+	switch folder := filepath.Dir(s.AuditLog); {
+	case s.AuditLog == "":
+	case s.AuditMaxSize.Bytes > 0:
+		r.Rotated = append(r.Rotated, folder)
+	default:
+		r.Appended = append(r.Appended, folder)
 	}
 	r.readAgain(s.File, s.TrustedUserCAKeys, s.RevokedKeys)
 	if s.KeyFiles() == "" {

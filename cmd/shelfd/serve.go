@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shelf/cmd/shelfd/arguments"
+	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
 )
@@ -46,6 +47,8 @@ func serve(ctx context.Context, s config.Settings, stdout, stderr io.Writer) err
 		return err
 	}
 	defer all.close()
+	all.audit.own(audit.OpStart, nil)
+	defer all.audit.own(audit.OpStop, nil)
 	fmt.Fprintln(stdout, announce(s, all.listener.Addr(), all.hostKeys.current.Current))
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -69,7 +72,9 @@ func (s *server) watch(ctx context.Context, hangups <-chan os.Signal) {
 			return
 		case <-hangups:
 		}
-		if err := s.hangUp(); err != nil {
+		err := s.hangUp()
+		s.audit.report(audit.ByOperator(audit.OpReload, "SIGHUP", err))
+		if err != nil {
 			s.log.Error("the configuration was not reloaded; the old one stays", "reason", err)
 			continue
 		}
@@ -80,7 +85,7 @@ func (s *server) watch(ctx context.Context, hangups <-chan os.Signal) {
 // hangUp is what SIGHUP asks for. The audit log is opened anew whatever is
 // wrong with the settings: who renames it must not wait for them.
 func (s *server) hangUp() error {
-	if err := s.audit.file.reopen(); err != nil {
+	if err := s.audit.file.Reopen(); err != nil {
 		return err
 	}
 	return s.reload()

@@ -91,7 +91,7 @@ func (s *Session) publishHeld(at place) {
 }
 
 // errNotRenamed is what the event says of a temporary file that is dropped.
-var errNotRenamed = errors.New("not published: the session ended and had not renamed this temporary file")
+var errNotRenamed = &vfs.Error{Kind: vfs.ErrCut, Why: "not published: the session ended and had not renamed this temporary file"}
 
 // End ends what CLOSE has held. It is to be called when nothing is open any more.
 func (s *Session) End() {

@@ -174,7 +174,7 @@ func (w *Writer) conclude(how func() error) (err error) {
 }
 
 // errOvertaken is what the log says of an upload that is left out.
-var errOvertaken = errors.New("not published: the name was removed, renamed or published anew meanwhile")
+var errOvertaken = &vfs.Error{Kind: vfs.ErrCut, Why: "not published: the name was removed, renamed or published anew meanwhile"}
 
 // leftOut ends an upload that is not to be published. It is false for others.
 func (w *Writer) leftOut() (err error, ok bool) {

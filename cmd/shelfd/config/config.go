@@ -19,6 +19,7 @@
 //	show.go      the settings as a file, without secrets
 //	values.go    durations, sizes and counts
 //	words.go     values that are one of a few words
+//	audit.go     those of the audit log
 //	networks.go  addresses and networks
 //
 // To add a setting, add a field to [Settings], [Library], [Account],
@@ -71,6 +72,11 @@ type Settings struct {
 	RevokedKeys       string         `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
 	AuditLog          string         `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
 	AuditOnFailure    AuditOnFailure `toml:"audit_on_failure" default:"continue" doc:"when audit_log cannot be written: continue, or refuse logins and changes"`
+
+	AuditMode    AuditMode   `toml:"audit_mode" default:"0600" doc:"mode of audit_log when it is made; others than the user of the server may read it, and no more"`
+	AuditMaxSize Size        `toml:"audit_max_size" default:"0" doc:"begin a new audit_log when it has this size, and rename the old one; 0 never does"`
+	AuditKeep    uint16      `toml:"audit_keep" default:"0" doc:"how many old files stay that audit_max_size has renamed; 0 keeps all"`
+	AuditSHA256  AuditSHA256 `toml:"audit_sha256" default:"when known" doc:"the digest of an upload in audit_log: when known from the order of its bytes, or always, reading the file again where it must"`
 
 	FIPS bool `toml:"fips" default:"false" doc:"whether only algorithms that FIPS 140-3 allows are used"`
 

@@ -52,7 +52,7 @@ func tomlName(field reflect.StructField) string {
 }
 
 // bare are the values that TOML has without quotes.
-var bare = regexp.MustCompile(`^([0-9]*|true|false|\[.*\])$`)
+var bare = regexp.MustCompile(`^(|0|[1-9][0-9]*|true|false|\[.*\])$`)
 
 // literal is a value as it is written in the file.
 func literal(text string) string {

@@ -15,7 +15,7 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	full := regexp.MustCompile(`(?m)^#([a-z_]+ = |\[)`).ReplaceAll(text, []byte("$1"))
+	full := regexp.MustCompile(`(?m)^#([a-z_0-9]+ = |\[)`).ReplaceAll(text, []byte("$1"))
 	var s Settings
 	base := Defaults()
 	if err := s.parse("sample", text, &base); err != nil || !reflect.DeepEqual(s, base) {

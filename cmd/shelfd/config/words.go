@@ -98,21 +98,3 @@ func (p *Permission) UnmarshalText(text []byte) (err error) {
 
 // MarshalText implements [encoding.TextMarshaler].
 func (p Permission) MarshalText() ([]byte, error) { return []byte(p.Word), nil }
-
-// AuditOnFailure says what happens when the audit log cannot be written.
-type AuditOnFailure struct{ Word string }
-
-// The words of [AuditOnFailure].
-const (
-	AuditContinue = "continue" // without the line
-	AuditRefuse   = "refuse"   // nobody logs in and nothing is changed
-)
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (a *AuditOnFailure) UnmarshalText(text []byte) (err error) {
-	a.Word, err = oneOf(text, AuditContinue, AuditRefuse)
-	return err
-}
-
-// MarshalText implements [encoding.TextMarshaler].
-func (a AuditOnFailure) MarshalText() ([]byte, error) { return []byte(a.Word), nil }

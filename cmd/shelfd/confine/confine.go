@@ -11,6 +11,7 @@ package confine
 type Reach struct {
 	Changed  []string // folders that it changes
 	Appended []string // folders in which it writes to a file
+	Rotated  []string // the same, and it renames and removes files there
 	Read     []string // folders whose files it reads, whatever replaces them
 	Listed   []string // folders, and those within, whose names it reads
 	Files    []string // files that it reads

@@ -16,6 +16,7 @@ func Files(r Reach, strict bool) error {
 	const (
 		// A torn line is cut back. Who may overwrite a file may as well cut it.
 		appending = ll.AccessFSWriteFile | ll.AccessFSMakeReg | ll.AccessFSTruncate
+		rotating  = appending | ll.AccessFSRemoveFile
 		listing   = ll.AccessFSReadDir
 		reading   = ll.AccessFSReadFile | listing
 		writing   = reading | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSRemoveFile |
@@ -28,6 +29,7 @@ func Files(r Reach, strict bool) error {
 	return config.Restrict(
 		landlock.PathAccess(writing, r.Changed...),
 		landlock.PathAccess(appending, r.Appended...),
+		landlock.PathAccess(rotating, r.Rotated...),
 		landlock.PathAccess(reading, r.Read...).IgnoreIfMissing(),
 		landlock.PathAccess(listing, r.Listed...).IgnoreIfMissing(),
 		landlock.PathAccess(ll.AccessFSReadFile, r.Files...).IgnoreIfMissing(),

@@ -1,0 +1,202 @@
+// Package audit is the log of events: who did what, a line of JSON each, in a file
+// that only grows. docs/audit.md tells of every field.
+//
+//	audit.go     Log: an event becomes a line, written before the client hears OK
+//	line.go      Line: the fields
+//	operator.go  what is done to the server itself, by its operator or by itself
+//	file.go      the file: whole lines, and those that could not be written
+//	rotate.go    a new file when it has grown too large
+//	tail.go      where to go on after a restart
+//	counters.go  how it goes, for metrics and health
+//
+// A client's texts are escaped on the way in, so a line holds no control character.
+package audit
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"shelf/sshd"
+	"shelf/vfs"
+)
+
+// Options is what a [Log] is made from.
+type Options struct {
+	Path string
+	Host string // of each line
+	Log  *slog.Logger
+	Rules
+}
+
+// Rules are the options that may change while the log is open.
+type Rules struct {
+	Mode    fs.FileMode // of a file that is made
+	MaxSize int64       // bytes from which on a new file is begun; 0 is never
+	Keep    int         // how many old files stay; 0 is all
+	Refuse  bool        // what cannot be recorded is refused
+}
+
+// Log is an audit log. It is safe for concurrent use. A nil Log is none.
+type Log struct {
+	o       Options
+	started string // part of every id: this run of the server
+	folder  *os.File
+
+	syncing sync.Mutex // held while the file is synced; taken before mu
+	synced  uint64     // lines up to this one survive a power cut; syncing
+
+	mu         sync.Mutex
+	rules      Rules     // mu
+	file       file      // mu
+	seq        uint64    // of the last line; mu
+	old        []string  // files that were too large, the oldest first; mu
+	nextTry    time.Time // to begin a new file; mu
+	lost       int       // lines that were not written since the last that was; mu
+	complained time.Time // when the server's log was last told; mu
+	count      Counters  // mu
+}
+
+// errUnrecorded is what becomes of an act that has to be recorded and is not.
+var errUnrecorded = errors.New("the audit log cannot be written")
+
+// Report writes the line of an event. With [Rules.Refuse] it fails if the line is
+// not written; what is durable is refused if the line is not, too.
+func (l *Log) Report(e sshd.Event) error {
+	if l == nil {
+		return nil
+	}
+	seq, err := l.write(LineOf(e))
+	if err == nil && e.Durable {
+		err = l.sync(seq)
+	}
+	if err != nil && l.refuses() {
+		return errUnrecorded
+	}
+	return nil
+}
+
+// Refuse tells whether what cannot be recorded is refused.
+func (l *Log) refuses() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rules.Refuse
+}
+
+// Set changes the rules.
+func (l *Log) Set(r Rules) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rules = r
+}
+
+// Ready returns nil if events can be recorded, or need not be.
+func (l *Log) Ready() error {
+	if l == nil || !l.refuses() {
+		return nil
+	}
+	return l.Health()
+}
+
+// Health returns nil if the last line could be written, or lines can be now. It
+// tries, if there are lines missing, so it also ends a failure.
+func (l *Log) Health() error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.recover()
+	if err != nil {
+		l.complain(err)
+	}
+	return err
+}
+
+// write writes a line and returns its number.
+func (l *Log) write(line Line) (seq uint64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = l.recover()
+	if err == nil {
+		err = l.add(line)
+	}
+	if err != nil {
+		l.lost++
+		l.fails(err)
+		return 0, err
+	}
+	return l.seq, nil
+}
+
+// recover writes the line that stands for those that are missing. mu is held.
+func (l *Log) recover() error {
+	if l.lost == 0 {
+		return nil
+	}
+	if err := l.add(Line{Op: OpLost, Result: vfs.ResultFailed, Lines: l.lost, Reason: l.count.LastError}); err != nil {
+		return err
+	}
+	l.o.Log.Warn("the audit log can be written again", "file", l.o.Path, "lost", l.lost)
+	l.lost, l.complained, l.count.Failing = 0, time.Time{}, false
+	return nil
+}
+
+// add gives the line its number and writes it. mu is held.
+func (l *Log) add(line Line) error {
+	line.Time, line.Seq, line.Host = Stamp{time.Now()}, l.seq+1, l.o.Host
+	line.ID = l.idOf(line.Seq)
+	if err := l.file.add(line.encode()); err != nil {
+		return err
+	}
+	l.seq = line.Seq
+	l.count.Lines++
+	l.rotateIfFull()
+	return nil
+}
+
+// sync makes a line survive a power cut. Those who wait meanwhile share the next
+// call: it covers all lines that are written when it begins.
+func (l *Log) sync(seq uint64) error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	if l.synced >= seq {
+		return nil
+	}
+	l.mu.Lock()
+	f, last := l.file.File, l.seq
+	l.mu.Unlock()
+	err := f.Sync()
+	if errors.Is(err, fs.ErrClosed) {
+		err = nil // who closes it has synced it
+	}
+	if err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.fails(err)
+		return err
+	}
+	l.synced = last
+	return nil
+}
+
+// complaints is how often the server's log is told that lines are lost.
+const complaints = time.Minute
+
+// fails counts a failure and complains of it. mu is held.
+func (l *Log) fails(err error) {
+	l.count.Failures++
+	l.count.Failing, l.count.LastFailure, l.count.LastError = l.lost > 0, time.Now(), err.Error()
+	l.complain(err)
+}
+
+// complain tells the server's log, but not of each line. mu is held.
+func (l *Log) complain(err error) {
+	if now := time.Now(); now.Sub(l.complained) >= complaints {
+		l.complained = now
+		l.o.Log.Error("events are not recorded: the audit log cannot be written", "file", l.o.Path, "lost", l.lost, "reason", err)
+	}
+}

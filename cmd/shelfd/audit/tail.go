@@ -1,0 +1,89 @@
+package audit
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// maxLine is longer than any line, in bytes: what clients send is bounded where
+// an event is made.
+const maxLine = 64 << 10
+
+// ending is how a file ends.
+type ending struct {
+	last []byte // the last whole line, without its newline; nil is none
+	torn []byte // what follows it
+}
+
+// tail reads the end of a file.
+func tail(path string) (end ending, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return end, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return end, err
+	}
+	b := make([]byte, min(info.Size(), maxLine))
+	if _, err := f.ReadAt(b, info.Size()-int64(len(b))); err != nil && err != io.EOF {
+		return end, err
+	}
+	whole := bytes.LastIndexByte(b, '\n') + 1
+	if whole == 0 && info.Size() > maxLine {
+		return end, nil // this is no log of ours: nothing is cut off
+	}
+	end.torn = b[whole:]
+	if whole > 0 {
+		b = b[:whole-1]
+		end.last = b[bytes.LastIndexByte(b, '\n')+1:]
+	}
+	return end, nil
+}
+
+// lastSeq is the number of the last line of a log: of its file or, if that has
+// none, of the youngest that was renamed to make room for it.
+func lastSeq(path string) uint64 {
+	for _, file := range append([]string{path}, siblings(path)...) {
+		end, err := tail(file)
+		if err != nil {
+			continue
+		}
+		var line Line
+		if json.Unmarshal(end.last, &line) == nil && line.Seq > 0 {
+			return line.Seq
+		}
+	}
+	return 0
+}
+
+// siblings are the files whose names begin like that of a log, the youngest first.
+func siblings(path string) []string {
+	all, _ := os.ReadDir(filepath.Dir(path))
+	type aged struct {
+		path string
+		age  int64
+	}
+	var found []aged
+	for _, e := range all {
+		name := e.Name()
+		if name == filepath.Base(path) || !e.Type().IsRegular() || len(name) < len(filepath.Base(path)) || name[:len(filepath.Base(path))] != filepath.Base(path) {
+			continue
+		}
+		if info, err := e.Info(); err == nil {
+			found = append(found, aged{filepath.Join(filepath.Dir(path), name), info.ModTime().UnixNano()})
+		}
+	}
+	slices.SortFunc(found, func(a, b aged) int { return cmp.Compare(b.age, a.age) })
+	var paths []string
+	for _, f := range found {
+		paths = append(paths, f.path)
+	}
+	return paths
+}

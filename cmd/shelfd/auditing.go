@@ -1,0 +1,84 @@
+package main
+
+import (
+	"cmp"
+	"log/slog"
+	"os"
+
+	"shelf/cmd/shelfd/audit"
+	"shelf/cmd/shelfd/config"
+	"shelf/sshd"
+)
+
+// auditing is the part that records events: in a file, a line of JSON each, or in
+// the log if there is no such file.
+type auditing struct {
+	log  *slog.Logger
+	file *audit.Log // nil is none
+}
+
+// check tells whether the file could be opened, and makes none.
+func (a *auditing) check(s config.Settings) error {
+	if s.AuditLog == "" {
+		return nil
+	}
+	return unrecorded(s, audit.Check(s.AuditLog))
+}
+
+func (a *auditing) open(s config.Settings) (err error) {
+	if s.AuditLog == "" {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return unrecorded(s, err)
+	}
+	a.file, err = audit.Open(audit.Options{Path: s.AuditLog, Host: host, Log: a.log, Rules: auditRules(s)})
+	return unrecorded(s, err)
+}
+
+func auditRules(s config.Settings) audit.Rules {
+	return audit.Rules{
+		Mode: s.AuditMode.FileMode, MaxSize: s.AuditMaxSize.Bytes, Keep: int(s.AuditKeep),
+		Refuse: s.AuditOnFailure.Word == config.AuditRefuse,
+	}
+}
+
+func unrecorded(s config.Settings, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &problem{s.Where("audit_log"), "Events cannot be recorded", err,
+		"audit_log must name a file in a directory that exists and this user can write."}
+}
+
+// reload cannot change the file; and if the process has given up to rename it, not
+// that either.
+func (a *auditing) reload(was, next config.Settings) (func() error, error) {
+	switch {
+	case was.AuditLog != next.AuditLog:
+		return nil, needsRestart(next, "audit_log", "audit_log is now "+cmp.Or(next.AuditLog, "not set"))
+	case a.file == nil:
+		return nil, nil
+	case was.AuditMaxSize.Bytes == 0 && next.AuditMaxSize.Bytes > 0 && next.Sandbox.Word != config.SandboxOff:
+		return nil, needsRestart(next, "audit_max_size", "audit_max_size is now set")
+	}
+	return func() error { a.file.Set(auditRules(next)); return nil }, nil
+}
+
+func (a *auditing) close() { a.file.Close() }
+
+// own records what the server itself does. The log has it in other words.
+func (a *auditing) own(op string, err error) {
+	a.file.Report(audit.ByServer(op, version(), err))
+}
+
+// report is told of each event. It fails only where an act that is not recorded
+// is to be refused.
+func (a *auditing) report(e sshd.Event) error {
+	if a.file != nil {
+		return a.file.Report(e)
+	}
+	logEvent(a.log, e)
+	return nil
+}
