@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/crypto/ssh"
@@ -42,6 +43,9 @@ func drain(channels <-chan ssh.NewChannel) {
 func (c *conn) openChannel() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.dismissed != nil {
+		return errors.New("the connection is being ended")
+	}
 	if most := c.config.Limits.MaxSessions; c.channels >= most {
 		return fmt.Errorf("too many channels: a connection may have %d at a time (max_sessions)", most)
 	}

@@ -46,16 +46,18 @@ type conn struct {
 
 	owned sync.WaitGroup // all goroutines except the one of run
 
-	mu       sync.Mutex
-	channels int                 // how many are open; mu
-	sessions map[opener]struct{} // mu
+	mu        sync.Mutex
+	info      *ConnInfo             // once it is logged in; mu
+	channels  int                   // how many are open; mu
+	programs  map[*program]struct{} // mu
+	dismissed *Ending               // why the server ends the connection; mu
 }
 
 func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, held *access.Temporaries, p *pass, r *refusals) *conn {
 	c := &conn{
 		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, held: held, pass: p, refusals: r,
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
-		sessions: make(map[opener]struct{}),
+		programs: make(map[*program]struct{}),
 	}
 	c.wire.failing = c.losing
 	c.ctx, c.cancel = context.WithCancel(ctx)
@@ -106,6 +108,7 @@ func (c *conn) serve() {
 	}
 	c.pass.login()
 	c.loggedIn = time.Now()
+	c.introduce()
 	if err := c.config.Report(c.event(OpLogin, c.started, nil)); err != nil {
 		c.abandon(channels, requests, err)
 		return
@@ -116,12 +119,12 @@ func (c *conn) serve() {
 	c.serveChannels(channels)
 }
 
-// idle tells whether no session has a file open.
+// idle tells whether no program has a file open, or is answering a CLOSE.
 func (c *conn) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for s := range c.sessions {
-		if s.OpenHandles() > 0 {
+	for p := range c.programs {
+		if p.files.OpenHandles() > 0 || p.files.Answering() {
 			return false
 		}
 	}

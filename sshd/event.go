@@ -15,6 +15,12 @@ const (
 	OpLogout  = "logout"
 	OpExec    = "exec"    // a command line was refused; Name has it
 	OpChannel = "channel" // a channel or a request for something else than files was refused; Name says what
+
+	// The server ends a connection; Note says why, as the person reads it.
+	OpRevoked = "revoked" // the key or certificate may not log in any more
+	OpExpired = "expired" // the account, key, certificate or session has come to its end
+	OpRemoved = "removed" // the account is gone, or may not log in from there
+	OpKicked  = "kicked"  // an operator has asked for it
 )
 
 // Event is something that a client did, or tried to do. Account, ClientVersion,
@@ -44,7 +50,7 @@ type Event struct {
 	Omitted  int // of a logout: what was left out, for there was too much of it
 
 	Operator string // who has done it, if no client has: see package audit
-	Note     string // the reason that the operator gave
+	Note     string // the reason that the operator gave, or why the server ends a connection
 	Program  string // version of the server, when it starts
 }
 

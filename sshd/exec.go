@@ -9,16 +9,14 @@ import (
 )
 
 // exec runs the command line of an "exec" request and returns its exit status.
-// While it runs it counts as a session of the connection, so that a server that
-// stops waits for it.
+// A server that stops waits for it.
 func (s *session) exec(line string) uint32 {
 	c := s.conn
 	if c.identity.SFTPOnly {
 		return s.refuse(line, errors.New("your key may run no command, only sftp"))
 	}
 	files := access.New(s.ctx, c.options())
-	c.addSession(files)
-	defer c.removeSession(files)
+	defer s.run(files)()
 	defer s.settle()
 	status, err := command.Run(command.Call{
 		Line: line, Access: files,

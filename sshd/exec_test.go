@@ -103,7 +103,7 @@ func TestScpCut(t *testing.T) {
 			t.Fatal(err)
 		}
 		client.Close()
-		eventually(t, "the end of the connection", func() bool { return s.Connections() == 0 })
+		eventually(t, "the end of the connection", func() bool { return s.Count() == 0 })
 		kept, err := filepath.Glob(filepath.Join(folder, ".shelf", "partial-*"))
 		if err != nil || len(kept) != test.kept {
 			t.Errorf("%s: %q, %v", what, kept, err)
@@ -134,7 +134,7 @@ func TestScpEndThenGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		client.Close()
-		eventually(t, "the end of the connection", func() bool { return s.Connections() == 0 })
+		eventually(t, "the end of the connection", func() bool { return s.Count() == 0 })
 		if got, err := os.ReadFile(filepath.Join(folder, "a")); string(got) != "hello" {
 			t.Fatalf("%q, %v", got, err)
 		}

@@ -171,7 +171,7 @@ func TestFailuresArePenalized(t *testing.T) {
 			t.Fatal("logged in")
 		}
 	}
-	eventually(t, "the four are gone", func() bool { return s.Connections() == 0 })
+	eventually(t, "the four are gone", func() bool { return s.Count() == 0 })
 	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestProbes(t *testing.T) {
 				}
 				conn.Close()
 			}
-			eventually(t, "the probes are gone", func() bool { return s.gate.waiting.Waiting() == 0 && s.Connections() == 0 })
+			eventually(t, "the probes are gone", func() bool { return s.gate.waiting.Waiting() == 0 && s.Count() == 0 })
 			if err := s.proxied(t, proxyHeader); err != nil {
 				t.Fatal(err)
 			}

@@ -22,11 +22,11 @@
 //	algorithms.go  all algorithms
 //	login.go       the handshake and the login
 //	tries.go       each try to log in
-//	hostkeys.go    announces host keys and proves them
-//	global.go      requests about the connection as a whole
+//	hostkeys.go    announces host keys and proves them, and refuses other global requests
 //	lost.go        tells a lost connection from the end of a channel
 //	keepalive.go   closes the connection of a client that no longer answers
 //	throttle.go    rate limits
+//	end.go         what is known of it from outside; the server ends it
 //	event.go       what is reported
 //
 // What runs on it:
@@ -150,8 +150,8 @@ func (s *Server) turnAway(nc net.Conn, why error) {
 	nc.Close()
 }
 
-// Connections returns how many connections there are.
-func (s *Server) Connections() int {
+// Count returns how many connections there are, logged in or not.
+func (s *Server) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns)

@@ -57,10 +57,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 	}
 	config := Config{
 		HostKeys: []ssh.Signer{hostKey}, Accounts: accounts, Limits: testLimits(),
-		Session: func(keys.Identity) (Service, error) {
-			return Service{Options: access.Options{Library: library, Permissions: vfs.DefaultPermissions()}}, nil
-		},
-		Report: s.events.add, Log: log,
+		Session: serviceOf(library), Report: s.events.add, Log: log,
 	}
 	if edit != nil {
 		edit(&config)
@@ -70,6 +67,13 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 	}
 	s.run(t)
 	return s
+}
+
+// serviceOf serves a library to everybody.
+func serviceOf(l vfs.Library) func(keys.Identity) (Service, error) {
+	return func(keys.Identity) (Service, error) {
+		return Service{Options: access.Options{Library: l, Permissions: vfs.DefaultPermissions()}}, nil
+	}
 }
 
 func openLibrary(t *testing.T) vfs.Library {
@@ -335,7 +339,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 func TestGoroutinesEndWithTheirClients(t *testing.T) {
 	s := serve(t, nil)
 	s.works(t) // goroutines that start once have started
-	eventually(t, "an idle server", func() bool { return s.Connections() <= 1 })
+	eventually(t, "an idle server", func() bool { return s.Count() <= 1 })
 	idle := goleak.IgnoreCurrent()
 	var all sync.WaitGroup
 	for n := range 40 {

@@ -22,6 +22,7 @@ type session struct {
 	pty     bool            // the client asked for a terminal
 	settle  func()          // takes it out of conn.unsettled; more calls do nothing
 	program sync.WaitGroup  // the goroutine of the program
+	ended   sync.Once       // it has ended, or the server has ended it
 }
 
 // The exit statuses of programs, as shells use them.
@@ -132,11 +133,22 @@ func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 	r.Reply(true, nil)
 	s.program.Go(func() {
 		s.conn.guard(func() {
-			defer s.channel.Close()
-			status := program()
-			s.channel.CloseWrite()
-			s.channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
+			defer s.end(exitFailure, true)
+			s.end(program(), true)
 		})
+	})
+}
+
+// end ends the channel of a program, once. alone is that no other goroutine may be
+// writing to the channel: x/crypto takes its EOF from nobody else.
+func (s *session) end(status uint32, alone bool) {
+	s.ended.Do(func() {
+		defer s.channel.Close()
+		s.farewell()
+		if alone {
+			s.channel.CloseWrite()
+		}
+		s.channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
 	})
 }
 
@@ -152,9 +164,9 @@ func (s *session) sftp() uint32 {
 	c := s.conn
 	o := c.options()
 	o.Temporaries = c.held
-	session := sftp.NewSession(sftp.Options{Options: o, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers, Share: c.pass.share})
-	c.addSession(session)
-	defer c.removeSession(session)
+	files := access.New(c.ctx, o)
+	defer s.run(files)()
+	session := sftp.NewSession(sftp.Options{Access: files, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers, Share: c.pass.share, Log: c.log})
 	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
 		c.log.Debug("sftp session failed", "err", err)
 		return exitFailure
@@ -169,19 +181,24 @@ func (c *conn) options() access.Options {
 	return o
 }
 
-// opener is a session of SFTP or a command.
-type opener interface {
-	OpenHandles() int // may be called from any goroutine
+// program is what runs on a channel: sftp or a command.
+type program struct {
+	*session
+	files *access.Session
 }
 
-func (c *conn) addSession(s opener) {
+// run counts the session as one that runs a program, until done is called.
+func (s *session) run(files *access.Session) (done func()) {
+	c, p := s.conn, &program{s, files}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sessions[s] = struct{}{}
-}
-
-func (c *conn) removeSession(s opener) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.sessions, s)
+	c.programs[p] = struct{}{}
+	if why := c.dismissed; why != nil {
+		files.Stop(why.Reason, why.keeps())
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.programs, p)
+	}
 }

@@ -174,7 +174,7 @@ func TestAnotherAccountEndsTheConnection(t *testing.T) {
 	if c.password("anna", annasPassword) {
 		t.Error("the second account has an answer")
 	}
-	eventually(t, "the connection is gone", func() bool { return s.Connections() == 0 })
+	eventually(t, "the connection is gone", func() bool { return s.Count() == 0 })
 	if _, ok := s.events.find(OpLogin); ok {
 		t.Error("ann is logged in")
 	}
@@ -220,7 +220,7 @@ func TestPenaltyHoldsOnOpenConnections(t *testing.T) {
 			t.Error("a password is judged on a connection from a source that has to wait")
 		}
 	}
-	eventually(t, "they are cut off", func() bool { return s.Connections() == 1 })
+	eventually(t, "they are cut off", func() bool { return s.Count() == 1 })
 	if n := len(s.events.ofOp(OpRefusal)); n != 4 {
 		t.Errorf("%d tries are reported, want 4", n)
 	}
@@ -253,7 +253,7 @@ func TestUntriedAreSummedUp(t *testing.T) {
 	for range many {
 		s.dialTCP(t).Close()
 	}
-	eventually(t, "they are gone", func() bool { return s.gate.waiting.Waiting() == 0 && s.Connections() == 0 })
+	eventually(t, "they are gone", func() bool { return s.gate.waiting.Waiting() == 0 && s.Count() == 0 })
 	alone := len(s.events.ofOp(OpRefusal))
 	eventually(t, "all are told of", func() bool {
 		counted := 0

@@ -34,7 +34,7 @@ func (c *connections) reload(_, next config.Settings) (func() error, error) {
 func (c *connections) close() {}
 
 // count is how many connections there are.
-func (c *connections) count() int { return c.ssh.Connections() }
+func (c *connections) count() int { return c.ssh.Count() }
 
 func (c *connections) config(s config.Settings) sshd.Config {
 	p := c.server

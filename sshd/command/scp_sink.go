@@ -173,6 +173,7 @@ func (c *scpConn) verdict() (ok bool, err error) {
 // could write all of it.
 func (c *scpConn) finish(w *access.Writer, name string, failed error) error {
 	ok, err := c.verdict()
+	defer c.Access.Answer()()
 	switch {
 	case errors.Is(err, errScp), errors.Is(err, errClientGaveUp):
 		w.Abandon("the client did not send what it announced")

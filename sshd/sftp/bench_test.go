@@ -49,7 +49,7 @@ func benchPackets(b *testing.B, pflags uint32, kind byte, rest func(packet []byt
 	b.ReportAllocs()
 	f := &feed{b: b, kind: kind, rest: rest}
 	f.script = [][]byte{packetOf(1, binary.BigEndian.AppendUint32(nil, 3)), packetOf(3, openBody(pflags))}
-	s := server.NewSession(server.Options{Options: access.Options{Library: d, Permissions: vfs.DefaultPermissions()}})
+	s := server.NewSession(server.Options{Access: access.New(context.Background(), access.Options{Library: d, Permissions: vfs.DefaultPermissions()})})
 	if err := s.Serve(context.Background(), f, io.Discard); err != nil {
 		b.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func (s *Session) expandPath(f *frame, r *reply, body []byte) error {
 		return err
 	}
 	expanded := string(path)
-	if home, rest, _ := strings.Cut(expanded, "/"); home == "~" || home == "~"+s.o.Account {
+	if home, rest, _ := strings.Cut(expanded, "/"); home == "~" || home == "~"+s.access.Account() {
 		expanded = "/" + rest
 	}
 	b := appendString(make([]byte, headerLen, headerLen+4+len(expanded)), expanded)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	server "shelf/sshd/sftp"
 	"shelf/vfs"
 	"shelf/vfs/access"
 	"shelf/vfs/vfstest"
@@ -21,7 +20,7 @@ func extended(t *testing.T, p vfs.Permissions) (raw, *vfstest.Memory) {
 	for name, text := range map[string]string{"a": "0123456789", "big": strings.Repeat("x", 600_000)} {
 		store(t, lib, name, []byte(text))
 	}
-	c, in, out := serve(t, server.Options{Options: access.Options{Library: lib, Account: "ada", Permissions: p}})
+	c, in, out := serve(t, options{Options: access.Options{Library: lib, Account: "ada", Permissions: p}})
 	t.Cleanup(c.end)
 	r := raw{t, in, out}
 	_, version := r.ask(1, cat(3))

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	server "shelf/sshd/sftp"
 	"shelf/vfs/access"
 	"shelf/vfs/local"
 )
@@ -72,7 +71,7 @@ func TestRenameOfFailedUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	mine := dial(t, server.Options{Options: access.Options{Library: dir, Permissions: all(), Account: "ada", MaxFileSize: 100}})
+	mine := dial(t, options{Options: access.Options{Library: dir, Permissions: all(), Account: "ada", MaxFileSize: 100}})
 	mine.put("f", "old")
 	p, err := mine.OpenFile("f", os.O_RDWR)
 	mine.ok(err)
@@ -99,7 +98,7 @@ func TestCopyDataOfWhatGrows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	c, in, out := serve(t, server.Options{Options: access.Options{Library: dir, Permissions: all(), Account: "ada", MaxFileSize: 64 << 20}})
+	c, in, out := serve(t, options{Options: access.Options{Library: dir, Permissions: all(), Account: "ada", MaxFileSize: 64 << 20}})
 	defer c.end()
 	r := raw{t, in, out}
 	r.ask(1, cat(3))
@@ -126,7 +125,7 @@ func TestBaseThatShrinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	mine := dial(t, server.Options{Options: access.Options{Library: dir, Permissions: all(), Account: "ada"}})
+	mine := dial(t, options{Options: access.Options{Library: dir, Permissions: all(), Account: "ada"}})
 	q := mine.begin("g", "hello world", os.O_CREATE|os.O_EXCL)
 	p, err := mine.OpenFile("g", os.O_RDWR)
 	mine.ok(err, second2(p.WriteAt([]byte("!"), 11)), q.Truncate(2), q.Close())

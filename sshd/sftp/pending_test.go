@@ -9,7 +9,6 @@ import (
 
 	"github.com/pkg/sftp"
 
-	server "shelf/sshd/sftp"
 	"shelf/vfs"
 	"shelf/vfs/access"
 	"shelf/vfs/local"
@@ -25,8 +24,8 @@ func each(t *testing.T, p vfs.Permissions, run func(t *testing.T, mine, other *c
 	defer dir.Close()
 	for name, lib := range map[string]vfs.Library{"memory": vfstest.NewMemory(), "dir": dir} {
 		t.Run(name, func(t *testing.T) {
-			mine := dial(t, server.Options{Options: access.Options{Library: lib, Permissions: p, Account: "ada"}})
-			other := dial(t, server.Options{Options: access.Options{Library: lib, Permissions: all(), Account: "bob"}})
+			mine := dial(t, options{Options: access.Options{Library: lib, Permissions: p, Account: "ada"}})
+			other := dial(t, options{Options: access.Options{Library: lib, Permissions: all(), Account: "bob"}})
 			run(t, mine, other)
 			mine.end()
 			other.end()
@@ -224,7 +223,7 @@ func TestDraftIsNotReadWithoutPermission(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c := dial(t, server.Options{Options: access.Options{Library: lib, Permissions: vfs.Permissions{Write: true, Overwrite: true}}})
+	c := dial(t, options{Options: access.Options{Library: lib, Permissions: vfs.Permissions{Write: true, Overwrite: true}}})
 	f := c.begin("f", "S", 0) // on top of the secret
 	if err := os.Remove(filepath.Join(dir, "f")); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync/atomic"
 
 	"shelf/sshd/budget"
 	"shelf/vfs"
@@ -26,9 +25,10 @@ import (
 
 // Options is what a [Session] is made from.
 type Options struct {
-	access.Options
-	MaxOpenFiles int      // handles open at once; 0 is DefaultMaxOpenFiles
-	Buffers      *Buffers // shared by the sessions of a server; nil is the session's own
+	Access       *access.Session // who it is for; the session ends it
+	MaxOpenFiles int             // handles open at once; 0 is DefaultMaxOpenFiles
+	Buffers      *Buffers        // shared by the sessions of a server; nil is the session's own
+	Log          *slog.Logger    // nil discards
 
 	Share *budget.Share // of the account, for what is open; nil is no limit
 }
@@ -67,28 +67,22 @@ type Session struct {
 	ctx     context.Context // ends when the client has gone
 	channel io.ReadWriter
 	open    map[string]*handle // by the handle strings of the RequestServer
-	count   atomic.Int32       // len(open), for other goroutines
 	begun   bool               // INIT was seen
 	head    [headerLen]byte    // of the packet that is waited for
 }
 
 // NewSession makes a session; Serve runs it once.
 func NewSession(o Options) *Session {
-	return &Session{o: o.complete(), open: make(map[string]*handle)}
+	return &Session{o: o.complete(), access: o.Access, open: make(map[string]*handle)}
 }
-
-// OpenHandles is the number of files, uploads and listings open now. It may be
-// called from any goroutine: a server that is to stop waits for zero.
-func (s *Session) OpenHandles() int { return int(s.count.Load()) }
 
 // Serve answers the channel's packets in order until the client ends (nil), the
 // channel fails, or a packet makes no sense. Whoever wants it to end early
-// closes the channel; ctx is what the Library is called with. Reasons of
+// closes the channel, and ctx ends then. Reasons of
 // refusals are also written to stderr, a line each. It does not close the
 // channel. Uploads still open end as cut before it returns.
 func (s *Session) Serve(ctx context.Context, channel io.ReadWriter, stderr io.Writer) error {
 	s.channel = channel
-	s.access = access.New(ctx, s.o.Options)
 	s.ctx = ctx
 	s.h = &handlers{access: s.access, reasons: &reasons{w: stderr}}
 	s.names = &nameServer{h: s.h, pool: s.o.Buffers}
@@ -110,7 +104,6 @@ func (s *Session) end() {
 	s.names.stop()
 	s.access.End()
 	s.o.Share.Give(budget.OpenFiles, int64(len(s.open)))
-	s.count.Store(0)
 }
 
 // serveOne takes a packet and answers it.
@@ -120,11 +113,17 @@ func (s *Session) serveOne() error {
 		return err
 	}
 	defer f.release()
+	if err := s.access.Stopped(); err != nil {
+		return err
+	}
 	if f.kind != fxpInit && !s.begun {
 		return &vfs.Error{Kind: vfs.ErrBadMessage, Why: "the first packet is not SSH_FXP_INIT"}
 	}
 	r := reply{pool: s.o.Buffers}
 	defer r.release()
+	if f.kind == fxpClose {
+		defer s.access.Answer()()
+	}
 	if err := s.answer(&f, &r); err != nil {
 		return err
 	}
@@ -132,8 +131,6 @@ func (s *Session) serveOne() error {
 		return err
 	}
 	_, err = s.channel.Write(r.b)
-	// Only now, since a server that stops must not cut off the reply to a CLOSE.
-	s.count.Store(int32(len(s.open)))
 	return err
 }
 
@@ -205,7 +202,6 @@ func (s *Session) opening(f *frame, r *reply) error {
 		opened = true
 		h := s.h.opened
 		s.open[id] = &h
-		s.count.Store(int32(len(s.open)))
 	}
 	return nil
 }

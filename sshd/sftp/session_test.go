@@ -25,10 +25,17 @@ import (
 	"shelf/vfs/vfstest"
 )
 
+// options are what a session of a test is made from.
+type options struct {
+	access.Options
+	MaxOpenFiles int
+}
+
 // client is the other end of a session.
 type client struct {
 	*sftp.Client
 	t       testing.TB
+	access  *access.Session
 	session *server.Session
 	stderr  *lockedBuffer
 	cut     func()     // ends the connection without a word
@@ -60,10 +67,11 @@ type duplex struct {
 }
 
 // serve starts a session and returns the ends of its channel.
-func serve(t testing.TB, o server.Options) (c *client, in io.Reader, out *io.PipeWriter) {
+func serve(t testing.TB, o options) (c *client, in io.Reader, out *io.PipeWriter) {
 	fromClient, toServer := io.Pipe()
 	fromServer, toClient := io.Pipe()
-	c = &client{t: t, session: server.NewSession(o), stderr: new(lockedBuffer), ended: make(chan error, 1)}
+	c = &client{t: t, access: access.New(context.Background(), o.Options), stderr: new(lockedBuffer), ended: make(chan error, 1)}
+	c.session = server.NewSession(server.Options{Access: c.access, MaxOpenFiles: o.MaxOpenFiles, Log: o.Log})
 	c.cut = func() { toServer.CloseWithError(io.EOF) }
 	go func() {
 		err := c.session.Serve(context.Background(), duplex{fromClient, toClient}, c.stderr)
@@ -76,7 +84,7 @@ func serve(t testing.TB, o server.Options) (c *client, in io.Reader, out *io.Pip
 }
 
 // dial starts a session and logs a pkg/sftp client in to it.
-func dial(t testing.TB, o server.Options) *client {
+func dial(t testing.TB, o options) *client {
 	t.Helper()
 	c, in, out := serve(t, o)
 	var err error
@@ -100,7 +108,7 @@ func (c *client) end() {
 // is there: that of one more request comes after it.
 func (c *client) idleHandles() int {
 	c.RealPath(".")
-	return c.session.OpenHandles()
+	return c.access.OpenHandles()
 }
 
 func (c *client) put(name, text string) {
@@ -141,8 +149,8 @@ func openDir(t testing.TB, o local.Options) (*local.Dir, string) {
 	return d, path
 }
 
-func memory(p vfs.Permissions) server.Options {
-	return server.Options{Options: access.Options{Library: vfstest.NewMemory(), Permissions: p, Account: "ada"}}
+func memory(p vfs.Permissions) options {
+	return options{Options: access.Options{Library: vfstest.NewMemory(), Permissions: p, Account: "ada"}}
 }
 
 func all() vfs.Permissions {
@@ -359,7 +367,7 @@ func TestSessionReasons(t *testing.T) {
 	var log bytes.Buffer
 	p := all()
 	p.Delete = false
-	c := dial(t, server.Options{Options: access.Options{Library: d, Permissions: p, Log: slog.New(slog.NewTextHandler(&log, nil))}})
+	c := dial(t, options{Options: access.Options{Library: d, Permissions: p, Log: slog.New(slog.NewTextHandler(&log, nil))}})
 	c.put("f", "x")
 	c.put("taken", "y")
 	if err := os.Mkdir(filepath.Join(path, "folder"), 0o755); err != nil {
@@ -441,8 +449,8 @@ func TestSessionLimits(t *testing.T) {
 	if _, err := c.Open("f"); err == nil || !strings.Contains(err.Error(), "too many open files") {
 		t.Error(err)
 	}
-	if c.session.OpenHandles() != 3 {
-		t.Errorf("%d handles", c.session.OpenHandles())
+	if c.access.OpenHandles() != 3 {
+		t.Errorf("%d handles", c.access.OpenHandles())
 	}
 	open[0].Close()
 	c.has("f", "0123456789")
@@ -666,7 +674,7 @@ func TestSessionAnnounces(t *testing.T) {
 // OPEN's mode, APPEND and handles: what pkg/sftp would lose.
 func TestSessionHandles(t *testing.T) {
 	d, path := openDir(t, local.Options{})
-	c, in, out := serve(t, server.Options{Options: access.Options{Library: d, Permissions: all()}})
+	c, in, out := serve(t, options{Options: access.Options{Library: d, Permissions: all()}})
 	r := raw{t, in, out}
 	r.ask(1, cat(3))
 	ok := func(kind byte, body []byte) {

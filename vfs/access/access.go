@@ -19,6 +19,7 @@
 //	held.go       an upload that CLOSE holds back until RENAME
 //	takeover.go   one that another session of the account holds
 //	replace.go    REMOVE of a file that RENAME is about to replace
+//	stop.go       the session is to end
 //
 // Errors of its methods are for the person at the client: an [*vfs.Error] that
 // names nothing of the host, or [io.EOF]. The cause is in the log.
@@ -72,7 +73,9 @@ type Session struct {
 	ready     func() error
 	log       *slog.Logger
 	transfers *Transfers
-	open      atomic.Int32          // files, uploads and listings, for other goroutines
+	open      atomic.Int32 // files, uploads and listings, for other goroutines
+	answers   atomic.Int32 // see Answer
+	stop      atomic.Pointer[stopped]
 	pending   map[place][]*Writer   // this session's uploads, by name; the newest of each is the last
 	published map[place]vfs.Version // what this session published
 	held      []*Writer             // uploads that wait for a RENAME after CLOSE
@@ -102,6 +105,9 @@ func New(ctx context.Context, o Options) *Session {
 	return s
 }
 
+// Account is whose session it is.
+func (s *Session) Account() string { return s.account }
+
 // OpenHandles is how many files, uploads and listings are open now. It may be
 // called from any goroutine: a server that is to stop waits for zero.
 func (s *Session) OpenHandles() int { return int(s.open.Load()) }
@@ -127,6 +133,9 @@ type place struct {
 // folder stands for nothing: the error is fs.ErrNotExist.
 func (s *Session) resolve(p string) (place, error) {
 	at := place{&s.library, strings.TrimPrefix(clean(p), "/")}
+	if err := s.Stopped(); err != nil {
+		return at, err
+	}
 	if strings.Contains(at.name, "/") {
 		return at, vfs.NotExist()
 	}

@@ -47,6 +47,9 @@ func (l *Listing) Next(to []vfs.Info) (n int, err error) {
 		l.op.recovered(recover(), &err)
 		err = l.op.s.told(l.op.name, "", err)
 	}()
+	if err := l.op.s.Stopped(); err != nil {
+		return 0, err
+	}
 	for n < len(to) {
 		i, err, ok := l.next()
 		if !ok {

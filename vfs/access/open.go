@@ -79,6 +79,9 @@ func (r *Reader) Name() string { return r.op.event.Name }
 
 // ReadAt implements [io.ReaderAt].
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.op.s.Stopped(); err != nil {
+		return 0, err
+	}
 	n, err := r.file.ReadAt(p, off)
 	r.op.event.Bytes += int64(n)
 	r.transfer.moved(n)
@@ -109,6 +112,9 @@ func (r *Reader) Stat() (vfs.Info, error) {
 
 // Digest is that of the version that is read.
 func (r *Reader) Digest(a crypto.Hash) ([]byte, error) {
+	if err := r.op.s.Stopped(); err != nil {
+		return nil, err
+	}
 	sum, err := r.op.s.digestOf(r.file, a)
 	return sum, r.op.s.told("digest", r.Name(), err)
 }

@@ -36,6 +36,9 @@ func (w *Writer) Readable() bool { return w.readable }
 
 // WriteAt implements [io.WriterAt].
 func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
+	if err := w.op.s.Stopped(); err != nil {
+		return 0, err
+	}
 	if w.append {
 		off = w.end
 	}
@@ -54,6 +57,9 @@ func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
 
 // ReadAt implements [io.ReaderAt]: it reads what Commit would publish now.
 func (w *Writer) ReadAt(b []byte, off int64) (int, error) {
+	if err := w.op.s.Stopped(); err != nil {
+		return 0, err
+	}
 	n, err := w.up.ReadAt(b, off)
 	if err != nil && err != io.EOF {
 		err = w.op.s.told("read", w.Name(), err)
@@ -69,6 +75,9 @@ func (w *Writer) Stat() (vfs.Info, error) {
 
 // Digest is that of what Commit would publish now.
 func (w *Writer) Digest(a crypto.Hash) ([]byte, error) {
+	if err := w.op.s.Stopped(); err != nil {
+		return nil, err
+	}
 	sum, err := vfs.ReadDigest(w.op.s.ctx, w.up, a)
 	return sum, w.op.s.told("digest", w.Name(), err)
 }
@@ -196,6 +205,10 @@ func (w *Writer) commit() error {
 	if w.op.s.hidden(w.at.name) {
 		return w.drop() // the library does not know its name
 	}
+	// The client has been told OK of one that is held.
+	if err := w.op.s.Stopped(); err != nil && w.state != held {
+		return errors.Join(err, w.up.Abort())
+	}
 	if below := w.below(); below != nil && !w.wrote {
 		// That one is published later, and with what was set here.
 		return errors.Join(below.setAttr(w.attr), w.up.Abort())
@@ -218,6 +231,9 @@ func (w *Writer) commit() error {
 func (w *Writer) keep() error {
 	if err, ok := w.leftOut(); ok {
 		return err
+	}
+	if w.op.s.forgets() {
+		return errors.Join(w.op.s.Stopped(), w.up.Abort())
 	}
 	if err := w.op.s.leave(w.at, w.up); w.err == nil {
 		return &vfs.Error{Kind: vfs.ErrCut, Err: err}
