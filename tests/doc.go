@@ -24,6 +24,8 @@
 //	                  tests/powercut
 //	linear_*_test.go  what clients are told is checked to be linearizable
 //	stop_test.go      a server that is told to stop
+//	debian_*_test.go  boots a Debian in namespaces, for unit_*_test.go, where
+//	                  systemd runs the server
 //	replace_test.go   a file replaced while it is read, an upload cut short
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which

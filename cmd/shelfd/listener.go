@@ -42,7 +42,8 @@ func (l *listener) open(s config.Settings) (err error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		remedy = "Another program has that port. Stop it, or name another port with " + by + "."
 	case errors.Is(err, syscall.EACCES):
-		remedy = "Ports below 1024 take privileges. Name a higher one with " + by + "."
+		remedy = "Ports below 1024 take a privilege: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit (docs/admin.md).\n" +
+			"  Or name a higher one with " + by + "."
 	}
 	return &problem{s.Where("listen"), "Cannot listen on " + s.Listen, err, remedy}
 }
