@@ -27,6 +27,7 @@ type conn struct {
 	held     *access.Temporaries // by its sftp sessions
 	pass     *pass
 	refusals *refusals
+	panics   *atomic.Int64
 	ctx      context.Context // of all that is done for the client
 	cancel   context.CancelFunc
 	log      *slog.Logger
@@ -44,6 +45,8 @@ type conn struct {
 	unsettled atomic.Int32 // channels with a command, or on which one may start yet
 	lost      atomic.Bool  // the network connection has failed, as x/crypto is told now
 
+	transfers access.Transfers
+
 	owned sync.WaitGroup // all goroutines except the one of run
 
 	mu        sync.Mutex
@@ -53,9 +56,11 @@ type conn struct {
 	dismissed *Ending               // why the server ends the connection; mu
 }
 
-func newConn(ctx context.Context, config Config, nc net.Conn, reads *readBuffers, buffers *sftp.Buffers, held *access.Temporaries, p *pass, r *refusals) *conn {
+func (s *Server) newConn(ctx context.Context, nc net.Conn, p *pass) *conn {
+	config := *s.current.Load()
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, reads)}, buffers: buffers, held: held, pass: p, refusals: r,
+		config: config, wire: &wire{socket: newSocket(nc, &s.reads)}, buffers: &s.buffers, held: s.held, pass: p,
+		refusals: s.refusals, panics: &s.panics, transfers: access.Transfers{Total: &s.traffic},
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		programs: make(map[*program]struct{}),
 	}
@@ -87,6 +92,7 @@ func (c *conn) close() {
 func (c *conn) guard(f func()) {
 	defer func() {
 		if fault := recover(); fault != nil {
+			c.panics.Add(1)
 			c.log.Error("panic; the connection is closed", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			c.close()
 		}

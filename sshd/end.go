@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shelf/keys"
+	"shelf/vfs/access"
 )
 
 // ConnInfo is what is known of a connection that is logged in. Strings of the
@@ -23,6 +24,7 @@ type ConnInfo struct {
 	ClientVersion string            // what the client calls itself
 	Since         time.Time         // when it logged in
 	Open          int               // files, uploads and listings that are open now
+	Transfers     []access.Transfer // files that are read or written now
 }
 
 // Connections lists the connections that are logged in, the oldest first.
@@ -61,6 +63,7 @@ func (c *conn) describe() (info ConnInfo, ok bool) {
 	for p := range c.programs {
 		info.Open += p.files.OpenHandles()
 	}
+	info.Transfers = c.transfers.Now()
 	return info, true
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"shelf/sshd/slots"
@@ -104,6 +105,44 @@ func (g *gate) penalized(address netip.Addr, source netip.Prefix) time.Duration 
 		return 0
 	}
 	return p.until.Sub(g.now())
+}
+
+// Penalized is a source that is turned away.
+type Penalized struct {
+	Source netip.Prefix
+	Until  time.Time
+}
+
+// Penalized lists the sources that are turned away now.
+func (s *Server) Penalized() (all []Penalized) {
+	g := s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for source, p := range g.penalties {
+		if p.counts && p.until.After(g.now()) {
+			all = append(all, Penalized{source, p.until})
+		}
+	}
+	slices.SortFunc(all, func(a, b Penalized) int { return a.Source.Addr().Compare(b.Source.Addr()) })
+	return all
+}
+
+// Forgive forgets the penalties of all sources that have an address in common with
+// a network, and tells which of them were turned away.
+func (s *Server) Forgive(network netip.Prefix) (forgiven []Penalized) {
+	g := s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for source, p := range g.penalties {
+		if !source.Overlaps(network) {
+			continue
+		}
+		if p.counts && p.until.After(g.now()) {
+			forgiven = append(forgiven, Penalized{source, p.until})
+		}
+		delete(g.penalties, source)
+	}
+	return forgiven
 }
 
 // source is the network that counts as one source: PerSourceNetBlockSize of

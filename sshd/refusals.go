@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"shelf/sshd/slots"
 )
 
 // maxUntried is how many connections a second that end without a try to log in
@@ -22,14 +24,15 @@ type refusals struct {
 	log func() *slog.Logger
 
 	mu      sync.Mutex
-	counts  map[string]int // of this second, by reason; mu
-	last    string         // source; mu
-	untried int            // reported one by one; mu
-	pending *time.Timer    // until this second is over; nil if it has not begun; mu
+	counts  map[string]int   // of this second, by reason; mu
+	total   map[string]int64 // since the start, by the word for the reason; mu
+	last    string           // source; mu
+	untried int              // reported one by one; mu
+	pending *time.Timer      // until this second is over; nil if it has not begun; mu
 }
 
 func newRefusals(log func() *slog.Logger) *refusals {
-	return &refusals{log: log, counts: make(map[string]int)}
+	return &refusals{log: log, counts: make(map[string]int), total: make(map[string]int64)}
 }
 
 // add counts one. The innermost error says which kind it is.
@@ -41,7 +44,34 @@ func (r *refusals) add(why error, source net.Addr) {
 	defer r.mu.Unlock()
 	r.begin()
 	r.counts[why.Error()]++
+	r.total[refusalWord(why)]++
 	r.last = source.String()
+}
+
+// refusalWord is a word for each kind of refusal.
+func refusalWord(why error) string {
+	switch {
+	case errors.Is(why, errPenalized):
+		return "penalized"
+	case errors.Is(why, slots.ErrFull):
+		return "max_startups"
+	case errors.Is(why, slots.ErrSource):
+		return "per_source_max_startups"
+	case errors.Is(why, errBusy):
+		return "busy"
+	case errors.Is(why, errUntried):
+		return "untried"
+	}
+	return "other"
+}
+
+// totals are how many were refused since the start, for each reason.
+func (r *refusals) totals() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]int64{"penalized": 0, "max_startups": 0, "per_source_max_startups": 0, "busy": 0, "untried": 0}
+	maps.Copy(all, r.total)
+	return all
 }
 
 // errUntried is the kind of connections that end without a try to log in.

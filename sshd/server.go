@@ -48,6 +48,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"shelf/sshd/budget"
 	"shelf/sshd/sftp"
 	"shelf/vfs/access"
 )
@@ -60,7 +61,9 @@ type Server struct {
 	reads    readBuffers
 	buffers  sftp.Buffers        // of all sftp sessions
 	held     *access.Temporaries // by all sftp sessions
-	owned    sync.WaitGroup      // the goroutines of connections
+	traffic  access.Traffic
+	panics   atomic.Int64
+	owned    sync.WaitGroup // the goroutines of connections
 
 	mu       sync.Mutex
 	stopping bool               // mu
@@ -126,7 +129,7 @@ func (s *Server) stopped(err error) error {
 
 // start serves a connection that has been let in.
 func (s *Server) start(ctx context.Context, nc net.Conn, pass *pass) {
-	c := newConn(ctx, *s.current.Load(), nc, &s.reads, &s.buffers, s.held, pass, s.refusals)
+	c := s.newConn(ctx, nc, pass)
 	if !s.add(c) {
 		c.close()
 		pass.leave()
@@ -155,6 +158,33 @@ func (s *Server) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns)
+}
+
+// Stats is how much of what there is.
+type Stats struct {
+	Startups    int   // connections that are not logged in yet
+	Connections int   // that are logged in
+	Channels    int   // sessions of SFTP, and commands
+	OpenFiles   int   // files, uploads and listings
+	Memory      int64 // that clients make the server hold, in bytes
+	Received    int64 // bytes of content, since the start
+	Sent        int64 // the same
+	Panics      int64 // since the start
+
+	// Refused is how many connections were turned away since the start, or ended
+	// without a try to log in and have no event, by the reason: a word.
+	Refused map[string]int64
+}
+
+// Stats tells how much of what there is now.
+func (s *Server) Stats() Stats {
+	used := func(k budget.Kind) int { return int(s.gate.budget.Used(k)) }
+	return Stats{
+		Startups: s.gate.waiting.Waiting(), Connections: used(budget.Connections), Channels: used(budget.Channels),
+		OpenFiles: used(budget.OpenFiles), Memory: s.gate.budget.Used(budget.Memory),
+		Received: s.traffic.Received.Load(), Sent: s.traffic.Sent.Load(), Panics: s.panics.Load(),
+		Refused: s.refusals.totals(),
+	}
 }
 
 // add counts a connection. It is false if the server is stopping already.

@@ -178,6 +178,7 @@ func (s *session) sftp() uint32 {
 func (c *conn) options() access.Options {
 	o := c.service.Options
 	o.Account, o.Report, o.Ready, o.Log = c.identity.Account, c.reportFile, c.config.Ready, c.log
+	o.Transfers, o.Panics = &c.transfers, c.panics
 	return o
 }
 

@@ -49,6 +49,30 @@ type SpaceInfo struct {
 	Files, FreeFiles        uint64
 }
 
+// Usage is implemented by a [Library] that can tell what it holds.
+type Usage interface {
+	// Usage counts it, which may take long.
+	Usage(ctx context.Context) (UsageInfo, error)
+
+	// Charged is what it holds as its limits are held against it, without counting
+	// anew; ok is false if it has no limits.
+	Charged() (held UsageInfo, ok bool)
+
+	// Partials is how many partials it keeps.
+	Partials(ctx context.Context) (int, error)
+}
+
+// UsageInfo is what a Library holds: files, uploads under way and partials.
+type UsageInfo struct{ Bytes, Files int64 }
+
+// Probe is implemented by a [Library] that may stop working while it is open, as
+// when its disk is gone.
+type Probe interface {
+	// Probe returns nil if uploads can be made now. It changes nothing that anybody
+	// sees.
+	Probe(ctx context.Context) error
+}
+
 // As finds an optional ability, such as [Space], [Keeper] or [Digest], of a
 // Library, File or Upload: its own, or that of what it is wrapped around. A
 // wrapper has a method Unwrap that returns that. One that must see the calls

@@ -139,7 +139,7 @@ func (s *Session) serveOne() error {
 func (s *Session) answer(f *frame, r *reply) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.status(r, f, nil, access.Panicked(s.o.Log, p))
+			s.status(r, f, nil, s.access.Panicked(p))
 			err = nil
 		}
 	}()

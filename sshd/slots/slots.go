@@ -56,8 +56,8 @@ const (
 // in all slots.
 var ErrFull = errors.New("too many connections are waiting to log in")
 
-// errSource refuses a connection because of others from its own network.
-var errSource = errors.New("too many connections from your address are waiting to log in")
+// ErrSource refuses a connection because of others from its own network.
+var ErrSource = errors.New("too many connections from your address are waiting to log in")
 
 // Rules say how many may wait.
 type Rules struct {
@@ -136,7 +136,7 @@ func (t *Table) enter(from netip.Addr, evict func()) (slot, evicted *Slot, err e
 	defer t.mu.Unlock()
 	s := &Slot{table: t, index: -1, evict: evict, entered: t.now()}
 	if !t.place(s, from) {
-		return nil, nil, errSource
+		return nil, nil, ErrSource
 	}
 	if len(t.waiting) >= t.rules.Max {
 		if evicted = t.worst(); evicted == nil || t.weight(s.nets) > t.weight(evicted.nets) {
@@ -174,7 +174,7 @@ func (s *Slot) Move(from netip.Addr) error {
 	}
 	t.remove(s)
 	if !t.place(s, from) {
-		return errSource
+		return ErrSource
 	}
 	if len(t.waiting)+1 >= t.rules.Max {
 		if other := t.worst(); other != nil && t.weight(s.nets) > t.weight(other.nets) {

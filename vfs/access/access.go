@@ -45,7 +45,8 @@ type Options struct {
 	MaxFileSize int64        // bytes; 0 is no cap
 	Temporaries *Temporaries // those of the server; nil refuses hidden names and holds nothing
 
-	Transfers *Transfers // knows what is read and written; nil is that nobody asks
+	Transfers *Transfers    // knows what is read and written; nil is that nobody asks
+	Panics    *atomic.Int64 // counts panics; nil is that nobody asks
 
 	// Report is called as each event ends, one at a time; nil is nobody. An error
 	// is that the event has to be recorded and is not: what was done is then not
@@ -73,6 +74,7 @@ type Session struct {
 	ready     func() error
 	log       *slog.Logger
 	transfers *Transfers
+	panics    *atomic.Int64
 	open      atomic.Int32 // files, uploads and listings, for other goroutines
 	answers   atomic.Int32 // see Answer
 	stop      atomic.Pointer[stopped]
@@ -89,7 +91,7 @@ type Session struct {
 // New makes a Session; ctx is what the Library is called with.
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
-		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers,
+		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics,
 		library: share{Library: o.Library, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 	}

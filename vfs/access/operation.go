@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -49,7 +48,7 @@ func (op *operation) finish(err *error) {
 
 func (op *operation) recovered(p any, err *error) {
 	if p != nil {
-		*err = Panicked(op.s.log, p)
+		*err = op.s.Panicked(p)
 	}
 }
 
@@ -93,9 +92,12 @@ func (s *Session) told(op, name string, err error) error {
 	return &vfs.Error{Kind: e.Kind, Why: e.Why}
 }
 
-// Panicked logs a panic, and is what a client reads of it.
-func Panicked(log *slog.Logger, value any) error {
-	log.Error("panic", "value", fmt.Sprint(value), "stack", string(debug.Stack()))
+// Panicked counts and logs a panic, and is what a client reads of it.
+func (s *Session) Panicked(value any) error {
+	if s.panics != nil {
+		s.panics.Add(1)
+	}
+	s.log.Error("panic", "value", fmt.Sprint(value), "stack", string(debug.Stack()))
 	return errPanic()
 }
 

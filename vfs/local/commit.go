@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"time"
 
 	"shelf/vfs"
 )
@@ -27,7 +28,10 @@ func (u *upload) sync() error {
 	if u.d.o.Durability == NoFsync {
 		return nil
 	}
-	return vfs.SystemError("fsync", u.stage.Sync())
+	begun := time.Now()
+	err := u.stage.Sync()
+	u.d.o.Timed(Syncing, time.Since(begun))
+	return vfs.SystemError("fsync", err)
 }
 
 // Commit implements [vfs.Upload]. The order of the system calls is the promise:
@@ -53,6 +57,8 @@ func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
 		i, err := u.commitAttr(ctx)
 		return i, errors.Join(err, u.Abort())
 	}
+	begun := time.Now()
+	defer func() { u.d.o.Timed(Publishing, time.Since(begun)) }()
 	for _, step := range []func() error{u.content.Fill, u.setAttr, u.beNew, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()

@@ -26,6 +26,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,6 +43,14 @@ const (
 	NoFsync Durability = "none"
 )
 
+// Step is a part of a publication that takes time.
+type Step int
+
+const (
+	Syncing    Step = iota // the content goes to the disk
+	Publishing             // all of it, from CLOSE to the end
+)
+
 // Options configures a local library; the zero value is the default.
 type Options struct {
 	Durability   Durability
@@ -55,6 +64,10 @@ type Options struct {
 	Partials       *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
 	Digests        *Digests      // remembers the digests of files; nil is to compute them each time
 	Log            *slog.Logger  // warnings and faults; nil discards
+
+	// Timed is told how long each step of a publication took, and Publishing for all
+	// of it; nil is nobody.
+	Timed func(step Step, took time.Duration)
 }
 
 // Dir is the Library in a local directory, on Unix.
@@ -85,6 +98,9 @@ func Open(path string, o Options) (*Dir, error) {
 	if o.Partials == nil {
 		rules := DefaultPartialRules()
 		o.Partials = &rules
+	}
+	if o.Timed == nil {
+		o.Timed = func(Step, time.Duration) {}
 	}
 	dir, err := os.OpenFile(path, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

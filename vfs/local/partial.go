@@ -52,6 +52,19 @@ func digest(s string) string {
 	return hex.EncodeToString(sum[:digestLen/2])
 }
 
+// Partials implements [vfs.Usage].
+func (d *Dir) Partials(context.Context) (n int, err error) {
+	for name, err := range folderNames(d.stages.fd()) {
+		if err != nil {
+			return n, vfs.SystemError("list the partials", err)
+		}
+		if isPartial(name) {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // Partial implements [vfs.Resume].
 func (d *Dir) Partial(_ context.Context, owner, name string) (vfs.Info, error) {
 	entry := partialName(owner, name)

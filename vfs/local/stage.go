@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -171,6 +172,15 @@ func (s *stages) probe() error {
 		s.twoSteps = true
 	default:
 		return errors.Join(fmt.Errorf("cannot rename: %w", err), st.discard())
+	}
+	return st.discard()
+}
+
+// Probe implements [vfs.Probe]: it makes a stage, and removes it.
+func (d *Dir) Probe(context.Context) error {
+	st, err := d.stages.create()
+	if err != nil {
+		return err
 	}
 	return st.discard()
 }

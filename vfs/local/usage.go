@@ -191,6 +191,25 @@ func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() err
 	return nil
 }
 
+// Usage implements [vfs.Usage].
+func (d *Dir) Usage(context.Context) (vfs.UsageInfo, error) {
+	u := d.usage
+	u.mu.Lock()
+	pledged := u.pledged
+	u.mu.Unlock()
+	found, err := d.count() // without the lock: uploads need not wait for it
+	found = found.plus(pledged)
+	return vfs.UsageInfo{Bytes: found.bytes, Files: found.files}, err
+}
+
+// Charged implements [vfs.Usage].
+func (d *Dir) Charged() (held vfs.UsageInfo, ok bool) {
+	u := d.usage
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return vfs.UsageInfo{Bytes: u.used.bytes, Files: u.used.files}, u.counts() && !u.counted.IsZero()
+}
+
 // count adds up the library's files and partials. Stages of open uploads are
 // charged as they grow.
 func (d *Dir) count() (all amount, err error) {

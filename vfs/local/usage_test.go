@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -188,5 +190,56 @@ func TestMinFreeSpaceIsKept(t *testing.T) {
 	}
 	if _, err := os.Stat(path + "/first"); err != nil {
 		t.Error(err)
+	}
+}
+
+// What a library holds is counted for who asks, and known without counting if it
+// has limits.
+func TestUsageIsTold(t *testing.T) {
+	d, _ := openDir(t, local.Options{Quota: 100 * block})
+	if _, ok := d.Charged(); ok {
+		t.Error("nothing has been counted yet")
+	}
+	put(t, d, "f", 10*block, create, commit)
+	put(t, d, "g", 1, create, commit)
+	want := vfs.UsageInfo{Bytes: 11 * block, Files: 2}
+	if got, err := d.Usage(t.Context()); got != want || err != nil {
+		t.Errorf("it holds %+v (%v)", got, err)
+	}
+	if got, ok := d.Charged(); got != want || !ok {
+		t.Errorf("it is charged %+v (%v)", got, ok)
+	}
+	unlimited, _ := openDir(t, local.Options{})
+	put(t, unlimited, "f", 10*block, create, commit)
+	if _, ok := unlimited.Charged(); ok {
+		t.Error("without limits nothing is counted")
+	}
+}
+
+// A probe tells whether uploads can be made, and leaves nothing behind.
+func TestProbe(t *testing.T) {
+	d, dir := openDir(t, local.Options{})
+	if err := d.Probe(t.Context()); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, ".shelf"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+	if err := os.Remove(filepath.Join(dir, ".shelf")); err != nil {
+		t.Fatal(err)
+	}
+	if d.Probe(t.Context()) == nil {
+		t.Error("its folder is gone, and it says that uploads can be made")
+	}
+}
+
+// Who watches hears how long publishing took, and how long of that the disk.
+func TestPublishingIsTimed(t *testing.T) {
+	var steps []local.Step
+	d, _ := openDir(t, local.Options{Timed: func(s local.Step, _ time.Duration) { steps = append(steps, s) }})
+	put(t, d, "f", 10, create, commit)
+	if !slices.Equal(steps, []local.Step{local.Syncing, local.Publishing}) {
+		t.Errorf("heard of %v", steps)
 	}
 }
