@@ -37,6 +37,8 @@ type Config struct {
 	// nothing is changed.
 	Ready func() error
 
+	Sums *access.Sums // the SHA-256 in events; nil is that they have none
+
 	Log *slog.Logger // for faults and debugging; may be nil
 }
 

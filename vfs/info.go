@@ -21,8 +21,12 @@ type Info struct {
 func (i Info) IsDir() bool { return i.Mode.IsDir() }
 
 // Change is a file before a change of its name or attributes, and after it. Who
-// knew it by its version knows it by the new one from then on.
-type Change struct{ Before, After Info }
+// knew it by its version knows it by the new one from then on. Of what is published
+// anew there is no Before.
+type Change struct {
+	Before, After Info
+	Replaced      Info // the file that had the name After.Name; the zero Info is none
+}
 
 // Version is the same (==) for two looks at a file that was not changed between
 // them, and never for two files, nor for two contents or sets of attributes of

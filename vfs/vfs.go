@@ -114,14 +114,14 @@ type Upload interface {
 	// publish.
 	Sync() error
 
-	// Commit publishes the upload under its name, whole and durable, ends it,
-	// and describes the version that it made. One that nothing was written to
+	// Commit publishes the upload under its name, whole and durable, ends it, and
+	// describes the version that it made and the one that it replaced. One that nothing was written to
 	// publishes no content, only the mode and times that were set. On an error
 	// the upload is gone, nothing was published and the name is as it was; but
 	// with [ErrUncertain] it may have been published. With
 	// [CreateOptions.NoReplace] the error is [fs.ErrExist] if the name has been
 	// taken meanwhile.
-	Commit(ctx context.Context) (Info, error)
+	Commit(ctx context.Context) (Change, error)
 
 	// Abort ends the upload and leaves nothing of it. After Commit it does
 	// nothing.

@@ -8,13 +8,15 @@ import (
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
+	"shelf/vfs/access"
 )
 
 // auditing is the part that records events: in a file, a line of JSON each, or in
 // the log if there is no such file.
 type auditing struct {
 	log  *slog.Logger
-	file *audit.Log // nil is none
+	file *audit.Log   // nil is none
+	sums *access.Sums // the same
 }
 
 // check tells whether the file could be opened, and makes none.
@@ -33,6 +35,8 @@ func (a *auditing) open(s config.Settings) (err error) {
 	if err != nil {
 		return unrecorded(s, err)
 	}
+	a.sums = access.NewSums()
+	a.sums.SetAlways(s.AuditSHA256.Word == config.AuditSHA256Always)
 	a.file, err = audit.Open(audit.Options{Path: s.AuditLog, Host: host, Log: a.log, Rules: auditRules(s)})
 	return unrecorded(s, err)
 }
@@ -63,7 +67,11 @@ func (a *auditing) reload(was, next config.Settings) (func() error, error) {
 	case was.AuditMaxSize.Bytes == 0 && next.AuditMaxSize.Bytes > 0 && next.Sandbox.Word != config.SandboxOff:
 		return nil, needsRestart(next, "audit_max_size", "audit_max_size is now set")
 	}
-	return func() error { a.file.Set(auditRules(next)); return nil }, nil
+	return func() error {
+		a.file.Set(auditRules(next))
+		a.sums.SetAlways(next.AuditSHA256.Word == config.AuditSHA256Always)
+		return nil
+	}, nil
 }
 
 func (a *auditing) close() { a.file.Close() }

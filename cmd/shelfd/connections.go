@@ -47,6 +47,7 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		Session:      services(s, p.libraries.byName),
 		Report:       p.audit.report,
 		Ready:        p.audit.file.Ready,
+		Sums:         p.audit.sums,
 		Log:          p.log,
 	}
 }

@@ -42,6 +42,7 @@ func service(s config.Settings, a config.Account, open map[string]library) sshd.
 	return sshd.Service{
 		Options: access.Options{
 			Library:     library,
+			LibraryName: name,
 			Permissions: permissions(a.Permissions),
 			MaxFileSize: config.First(a.MaxFileSize, s.AllLibraries()[name].MaxFileSize).Bytes,
 		},

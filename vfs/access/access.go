@@ -14,6 +14,7 @@
 //	states.go     its states: one table
 //	pending.go    a name while this session uploads under it
 //	transfers.go  what is read and written now, for who watches
+//	sums.go       the SHA-256 of what is published
 //	own.go        which files this session has published
 //	temporary.go  the temporary names of clients: one table
 //	held.go       an upload that CLOSE holds back until RENAME
@@ -45,6 +46,9 @@ type Options struct {
 	MaxFileSize int64        // bytes; 0 is no cap
 	Temporaries *Temporaries // those of the server; nil refuses hidden names and holds nothing
 
+	LibraryName string // in events
+	Sums        *Sums  // for events; nil is that they have none
+
 	Transfers *Transfers    // knows what is read and written; nil is that nobody asks
 	Panics    *atomic.Int64 // counts panics; nil is that nobody asks
 
@@ -75,6 +79,7 @@ type Session struct {
 	log       *slog.Logger
 	transfers *Transfers
 	panics    *atomic.Int64
+	sums      *Sums
 	open      atomic.Int32 // files, uploads and listings, for other goroutines
 	answers   atomic.Int32 // see Answer
 	stop      atomic.Pointer[stopped]
@@ -91,8 +96,8 @@ type Session struct {
 // New makes a Session; ctx is what the Library is called with.
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
-		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics,
-		library: share{Library: o.Library, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
+		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums,
+		library: share{Library: o.Library, name: o.LibraryName, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 	}
 	if s.report == nil {
@@ -120,6 +125,7 @@ func (s *Session) Properties() vfs.Properties { return s.library.Properties() }
 // share is a library, and what the account may do in it.
 type share struct {
 	vfs.Library
+	name        string // in events
 	held        permissions
 	maxFileSize int64 // bytes; 0 is no cap
 }

@@ -28,7 +28,7 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	if err == nil {
 		s.beforeRename(to)
 		held := s.isPrivate(from)
-		err = s.move(from, to, replace)
+		err = s.move(op, from, to, replace)
 		op.quiet = held && err == nil // its put tells
 	}
 	return aboutNew(op.event.Target, err)
@@ -55,7 +55,7 @@ func aboutNew(new string, err error) error {
 	return &vfs.Error{Kind: e.Kind, Why: vfs.Printable(new) + ": " + e.Reason(), Err: e.Err}
 }
 
-func (s *Session) move(from, to place, replace bool) error {
+func (s *Session) move(op *operation, from, to place, replace bool) error {
 	if err := s.may(toRename, from); err != nil {
 		return err
 	}
@@ -73,6 +73,9 @@ func (s *Session) move(from, to place, replace bool) error {
 	if err != nil {
 		return err
 	}
+	s.sums.moved(c)
+	op.made(to.in, c)
+	op.event.New = c.Replaced == vfs.Info{}
 	s.drop(to)
 	s.keepOwn(from, to, c)
 	return nil
@@ -101,6 +104,7 @@ func (s *Session) Remove(path string) (err error) {
 	if err := s.may(toRemove, at); err != nil {
 		return err
 	}
+	op.event.Durable = at.in.Properties().Durable
 	op.quiet = s.isPrivate(at) // that nothing was published is what its put tells
 	return s.remove(at)
 }
@@ -171,7 +175,7 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	if err := s.may(toSetAttr, at); err != nil {
 		return err
 	}
-	err = s.setPublished(at, a)
+	err = s.setPublished(op, at, a)
 	switch {
 	case w == nil:
 		return err
@@ -184,7 +188,7 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 }
 
 // setPublished changes the attributes of what is published.
-func (s *Session) setPublished(at place, a vfs.Attr) error {
+func (s *Session) setPublished(op *operation, at place, a vfs.Attr) error {
 	if limit := at.in.maxFileSize; a.HasSize && limit > 0 && a.Size > limit {
 		return vfs.FileTooLarge(limit)
 	}
@@ -192,6 +196,10 @@ func (s *Session) setPublished(at place, a vfs.Attr) error {
 	if err != nil {
 		return err
 	}
+	if !a.HasSize {
+		s.sums.moved(c)
+	}
+	op.made(at.in, c)
 	s.keepOwn(at, at, c)
 	return nil
 }

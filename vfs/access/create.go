@@ -62,6 +62,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	}
 	w := &Writer{op: op, at: at, up: up, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
 	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)
+	w.sum = s.sums.begin()
 	w.transfer = s.transfers.begin(true, op.event.Name, unknown)
 	s.push(w)
 	s.open.Add(1)

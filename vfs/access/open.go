@@ -18,6 +18,7 @@ func (s *Session) Open(path string) (_ *Reader, err error) {
 	r := &Reader{op: op, file: f, size: unknown}
 	if i, err := f.Stat(); err == nil {
 		r.size = i.Size
+		op.event.File = s.sums.content(i)
 	}
 	s.open.Add(1)
 	r.transfer = s.transfers.begin(false, op.event.Name, r.size)
@@ -45,22 +46,45 @@ func (s *Session) openFor(a action, path string) (vfs.File, error) {
 func (s *Session) Digest(path string, algorithm crypto.Hash) (sum []byte, err error) {
 	s.open.Add(1)
 	defer s.open.Add(-1)
+	return s.digest(path, algorithm, func() (sum []byte, i vfs.Info, err error) {
+		f, err := s.openFor(toDigest, path)
+		if err != nil {
+			return nil, i, err
+		}
+		defer f.Close()
+		return s.digestOf(f, algorithm)
+	})
+}
+
+// digest reports a digest, which compute tells with what it is of.
+func (s *Session) digest(path string, a crypto.Hash, compute func() ([]byte, vfs.Info, error)) (sum []byte, err error) {
 	op := s.begin(toDigest, path)
 	defer op.finish(&err)
-	f, err := s.openFor(toDigest, path)
+	if err := s.Stopped(); err != nil {
+		return nil, err
+	}
+	sum, i, err := compute()
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return s.digestOf(f, algorithm)
+	op.event.File = s.sums.content(i)
+	if a == crypto.SHA256 && op.event.File != nil {
+		op.event.File.SHA256 = sum
+	}
+	return sum, nil
 }
 
 // digestOf asks the file, or reads it.
-func (s *Session) digestOf(f vfs.File, a crypto.Hash) ([]byte, error) {
-	if d, ok := vfs.As[vfs.Digest](f); ok {
-		return d.Digest(s.ctx, a)
+func (s *Session) digestOf(f vfs.File, a crypto.Hash) (sum []byte, i vfs.Info, err error) {
+	if i, err = f.Stat(); err != nil {
+		return nil, i, err
 	}
-	return vfs.ReadDigest(s.ctx, f, a)
+	if d, ok := vfs.As[vfs.Digest](f); ok {
+		sum, err = d.Digest(s.ctx, a)
+	} else {
+		sum, err = vfs.ReadDigest(s.ctx, f, a)
+	}
+	return sum, i, err
 }
 
 // Reader is a file that is read. It is to be closed.
@@ -69,6 +93,7 @@ type Reader struct {
 	file     vfs.File
 	size     int64 // bytes, when it was last looked at
 	transfer *transfer
+	digested bool // its digest was asked for
 }
 
 // unknown is the size of what nobody knows the size of.
@@ -112,11 +137,8 @@ func (r *Reader) Stat() (vfs.Info, error) {
 
 // Digest is that of the version that is read.
 func (r *Reader) Digest(a crypto.Hash) ([]byte, error) {
-	if err := r.op.s.Stopped(); err != nil {
-		return nil, err
-	}
-	sum, err := r.op.s.digestOf(r.file, a)
-	return sum, r.op.s.told("digest", r.Name(), err)
+	r.digested = true
+	return r.op.s.digest(r.Name(), a, func() ([]byte, vfs.Info, error) { return r.op.s.digestOf(r.file, a) })
 }
 
 // Close reports what was read; why is the error that stopped the read, or
@@ -124,6 +146,7 @@ func (r *Reader) Digest(a crypto.Hash) ([]byte, error) {
 func (r *Reader) Close(why error) error {
 	r.op.s.open.Add(-1)
 	r.transfer.end()
+	r.op.quiet = r.digested && r.op.event.Bytes == 0 && why == nil // it was opened for that
 	r.op.report(why)
 	return r.op.s.told("close", r.Name(), r.file.Close())
 }

@@ -22,7 +22,7 @@ type operation struct {
 
 func (s *Session) begin(a action, path string) *operation {
 	r := policy[a]
-	e := vfs.Event{Op: r.name, Name: strings.TrimPrefix(clean(path), "/"), Start: time.Now()}
+	e := vfs.Event{Op: r.name, Library: s.library.name, Name: strings.TrimPrefix(clean(path), "/"), Start: time.Now()}
 	return &operation{s: s, name: r.name, event: e, quiet: !r.event}
 }
 
@@ -62,6 +62,13 @@ func (op *operation) report(err error) error {
 	}
 	e.Duration, e.Err = time.Since(e.Start), err
 	return op.s.report(e)
+}
+
+// made notes what an operation has made in a library.
+func (op *operation) made(in *share, c vfs.Change) {
+	sums := op.s.sums
+	op.event.File, op.event.Replaced = sums.content(c.After), sums.content(c.Replaced)
+	op.event.Durable = in.Properties().Durable
 }
 
 // mayBeRecorded refuses to change anything while events cannot be recorded.

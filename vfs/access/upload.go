@@ -25,6 +25,7 @@ type Writer struct {
 	fresh    bool     // it would publish nothing but what the name stands for; see pending.go
 	attr     vfs.Attr // mode and times that were set
 	transfer *transfer
+	sum      *summing
 	err      error // the first that left the content in doubt; see doubt
 }
 
@@ -50,6 +51,7 @@ func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
 	w.state = returned
 	w.end = max(w.end, off+int64(n))
 	w.op.event.Bytes += int64(n)
+	w.sum.wrote(b[:n], off)
 	w.transfer.moved(n)
 	w.doubt(err)
 	return n, w.op.s.told("write", w.Name(), err)
@@ -75,11 +77,12 @@ func (w *Writer) Stat() (vfs.Info, error) {
 
 // Digest is that of what Commit would publish now.
 func (w *Writer) Digest(a crypto.Hash) ([]byte, error) {
-	if err := w.op.s.Stopped(); err != nil {
-		return nil, err
-	}
-	sum, err := vfs.ReadDigest(w.op.s.ctx, w.up, a)
-	return sum, w.op.s.told("digest", w.Name(), err)
+	return w.op.s.digest(w.Name(), a, func() (sum []byte, i vfs.Info, err error) {
+		if i, err = w.up.Stat(); err == nil {
+			sum, err = vfs.ReadDigest(w.op.s.ctx, w.up, a)
+		}
+		return sum, i, err
+	})
 }
 
 // SetAttr sets what the published file is to have; see [vfs.Upload].
@@ -101,6 +104,7 @@ func (w *Writer) setAttr(a vfs.Attr) error {
 	}
 	if a.HasSize {
 		w.turn(isWritten)
+		w.sum.resized(a.Size)
 		w.end, w.wrote, w.fresh = a.Size, true, false
 		w.transfer.sized(a.Size)
 	}
@@ -216,14 +220,27 @@ func (w *Writer) commit() error {
 	if err := w.op.s.mayBeRecorded(); err != nil {
 		return errors.Join(err, w.up.Abort())
 	}
-	i, err := w.up.Commit(w.ctx)
+	err := w.publish()
 	if err == nil || errors.Is(err, vfs.ErrUncertain) {
 		w.overtake() // an older one must not take the place of what may be there
 	}
+	return err
+}
+
+// publish has the library publish it.
+func (w *Writer) publish() error {
+	var sum []byte
+	if w.wrote {
+		sum = w.sum.of(w.up)
+	}
+	c, err := w.up.Commit(w.ctx)
 	if err != nil {
 		return err
 	}
-	w.op.s.own(w.at, i)
+	w.op.s.sums.note(c.After.Version, sum)
+	w.op.made(w.at.in, c)
+	w.op.event.New = w.wrote && c.Replaced == vfs.Info{}
+	w.op.s.own(w.at, c.After)
 	return nil
 }
 

@@ -25,13 +25,17 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) (c vfs.Ch
 	if old == new {
 		return vfs.Change{Before: from.public(), After: from.public()}, nil
 	}
-	if err := d.usage.replacing(d, new, func() error { return d.rename(old, from.id, new, replace) }); err != nil {
-		return c, err
+	rename := func() (err error) { c.Replaced, err = d.rename(old, from.id, new, replace); return err }
+	if err := d.usage.replacing(d, new, rename); err != nil {
+		return vfs.Change{}, err
 	}
 	if err := d.sync(); err != nil {
-		return c, err
+		return vfs.Change{}, err
 	}
-	return d.changed(f, from, new)
+	replaced := c.Replaced
+	c, err = d.changed(f, from, new)
+	c.Replaced = replaced
+	return c, err
 }
 
 // hold opens a file to look at it before and after a change.
@@ -52,45 +56,47 @@ func (d *Dir) changed(f *os.File, before info, name string) (vfs.Change, error) 
 	return vfs.Change{Before: before.public(), After: after.public()}, nil
 }
 
-func (d *Dir) rename(old string, from fileID, new string, replace bool) error {
-	release := d.names.hold(replace)
+// rename tells which file it has replaced.
+func (d *Dir) rename(old string, from fileID, new string, replace bool) (was vfs.Info, err error) {
+	release := d.names.hold(new, replace)
 	to, err := d.checkTarget(new, replace)
-	if err == nil && to == from {
+	if err == nil && to.id == from {
 		release()
 		return d.unlinkTwin(old, new)
 	}
 	defer release()
 	if err != nil {
-		return err
+		return was, err
 	}
-	d.renames.tell(new, to != fileID{})
-	return d.place(d.fd(), old, new, replace)
+	d.renames.tell(new, to.id != fileID{})
+	return to.orNone(), d.place(d.fd(), old, new, replace)
 }
 
 // unlinkTwin renames where both names are the same file, which rename(2) would
 // leave so. It looks again with the lock to itself: by now old may stand for
 // another file, or new for none.
-func (d *Dir) unlinkTwin(old, new string) error {
+func (d *Dir) unlinkTwin(old, new string) (was vfs.Info, err error) {
 	defer d.names.holdAlone()()
 	from, err := d.stat(old)
 	if err != nil {
-		return err
+		return was, err
 	}
 	to, err := d.checkTarget(new, true)
 	if err != nil {
-		return err
+		return was, err
 	}
-	if to == from.id {
-		return vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
+	if to.id == from.id {
+		return was, vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
 	}
-	d.renames.tell(new, to != fileID{})
-	return d.place(d.fd(), old, new, true)
+	d.renames.tell(new, to.id != fileID{})
+	return to.orNone(), d.place(d.fd(), old, new, true)
 }
 
-// publish gives the file entry of the stage folder its name in the library. If
-// only is set it must be what has the name now; else the error is errReplaced.
-func (d *Dir) publish(entry, name string, replace bool, only fileID) error {
-	release := d.names.hold(replace)
+// publish gives the file entry of the stage folder its name in the library, and
+// tells which file had it. If only is set it must be that one; else the error is
+// errReplaced.
+func (d *Dir) publish(entry, name string, replace bool, only fileID) (was vfs.Info, err error) {
+	release := d.names.hold(name, replace)
 	if only != (fileID{}) {
 		release()
 		release = d.names.holdAlone()
@@ -98,12 +104,12 @@ func (d *Dir) publish(entry, name string, replace bool, only fileID) error {
 	defer release()
 	now, err := d.checkTarget(name, replace)
 	if err != nil {
-		return err
+		return was, err
 	}
-	if only != (fileID{}) && now != only {
-		return errReplaced
+	if only != (fileID{}) && now.id != only {
+		return was, errReplaced
 	}
-	return d.place(d.stages.fd(), entry, name, replace)
+	return now.orNone(), d.place(d.stages.fd(), entry, name, replace)
 }
 
 // place moves the file old of a folder on this file system to a name of the
@@ -119,21 +125,21 @@ func (d *Dir) place(folder int, old, new string, replace bool) error {
 // a rename would replace (a link, a FIFO) and which clients cannot see. It looks
 // once: between two looks another upload may publish a file. If there is a file
 // it tells which.
-func (d *Dir) checkTarget(name string, replace bool) (id fileID, err error) {
+func (d *Dir) checkTarget(name string, replace bool) (i info, err error) {
 	i, regular, err := d.statAt(name)
 	if errors.Is(err, unix.ENOENT) {
-		return id, nil
+		return info{}, nil
 	}
 	if err != nil {
-		return id, vfs.SystemError("stat", err)
+		return info{}, vfs.SystemError("stat", err)
 	}
 	if !regular {
-		return id, &vfs.Error{Kind: vfs.ErrName, Why: "the name is taken by something that is not a file of the library"}
+		return info{}, &vfs.Error{Kind: vfs.ErrName, Why: "the name is taken by something that is not a file of the library"}
 	}
 	if !replace {
-		return id, &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+		return info{}, &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
 	}
-	return i.id, nil
+	return i, nil
 }
 
 // Remove implements [vfs.Library].
@@ -142,7 +148,7 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 		return err
 	}
 	remove := func() error {
-		defer d.names.hold(true)()
+		defer d.names.hold(name, true)()
 		return vfs.SystemError("remove", unix.Unlinkat(d.fd(), name, 0))
 	}
 	if err := d.usage.replacing(d, name, remove); err != nil {
@@ -204,7 +210,8 @@ func (d *Dir) resizeOnce(ctx context.Context, name string, a vfs.Attr) (c vfs.Ch
 		u.Abort()
 		return c, err
 	}
-	c.After, err = u.Commit(ctx)
+	made, err := u.Commit(ctx)
+	c.After = made.After
 	return c, err
 }
 

@@ -48,21 +48,21 @@ func (u *upload) sync() error {
 //
 // After an error of fsync(folder) the new file is there, whole, but a power cut
 // may undo that: it is uncertain.
-func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
+func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 	if err := u.usable(); err != nil {
 		u.Abort()
-		return vfs.Info{}, err
+		return vfs.Change{}, err
 	}
 	if !u.content.Changed() {
 		i, err := u.commitAttr(ctx)
-		return i, errors.Join(err, u.Abort())
+		return vfs.Change{After: i}, errors.Join(err, u.Abort())
 	}
 	begun := time.Now()
 	defer func() { u.d.o.Timed(Publishing, time.Since(begun)) }()
 	for _, step := range []func() error{u.content.Fill, u.setAttr, u.beNew, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
-			return vfs.Info{}, err
+			return vfs.Change{}, err
 		}
 	}
 	late := u.d.sync()
@@ -71,7 +71,7 @@ func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
 	if err := errors.Join(u.d.stages.dropOlder(u.attempt), u.stage.settleName(), u.close()); err != nil {
 		u.d.o.Log.Warn("after a file was published", "name", u.name, "err", err)
 	}
-	return i.public(), uncertain(errors.Join(late, err))
+	return vfs.Change{After: i.public(), Replaced: u.replaced}, uncertain(errors.Join(late, err))
 }
 
 // uncertain is the error of a Commit that has renamed and could not sync that.
@@ -105,8 +105,9 @@ func (u *upload) setAttr() error {
 func (u *upload) publish() error {
 	u.stage.release()
 	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
-	err := u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), func() error {
-		return u.d.publish(u.stage.name, u.name, replace, u.only)
+	err := u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), func() (err error) {
+		u.replaced, err = u.d.publish(u.stage.name, u.name, replace, u.only)
+		return err
 	})
 	if err == nil {
 		u.held = amount{}

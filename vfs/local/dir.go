@@ -22,6 +22,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -112,7 +113,7 @@ func Open(path string, o Options) (*Dir, error) {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
-	d.names.twoSteps = d.stages.twoSteps
+	d.names.twoSteps, d.names.seed = d.stages.twoSteps, maphash.MakeSeed()
 	return d, nil
 }
 

@@ -2,6 +2,7 @@ package local
 
 import (
 	"errors"
+	"hash/maphash"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -15,19 +16,27 @@ import (
 // them both names are one file, so that a rename over either would do nothing
 // and say that it is done, and a file published under the old name would be
 // unlinked. All other changes share the lock.
+//
+// Changes of what one name stands for come one after the other, so that each knows
+// which file it replaces. For that the names share some locks.
 type nameLock struct {
 	mu       sync.RWMutex
 	twoSteps bool // set when the library is opened
+
+	seed maphash.Seed
+	of   [64]sync.Mutex // by the hash of a name; taken after mu
 }
 
-// hold locks for one change of names; replace is false for a rename that must
-// not replace. The function that it returns unlocks.
-func (l *nameLock) hold(replace bool) (release func()) {
+// hold locks for one change of what name stands for; replace is false for a rename
+// that must not replace. The function that it returns unlocks.
+func (l *nameLock) hold(name string, replace bool) (release func()) {
 	if l.twoSteps && !replace {
 		return l.holdAlone()
 	}
 	l.mu.RLock()
-	return l.mu.RUnlock
+	one := &l.of[maphash.String(l.seed, name)%uint64(len(l.of))]
+	one.Lock()
+	return func() { one.Unlock(); l.mu.RUnlock() }
 }
 
 // holdAlone locks against every change of names.

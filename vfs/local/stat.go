@@ -47,6 +47,14 @@ func (o *Options) isForeign(i info) bool {
 	return i.links > 1 && i.uid != uint32(os.Geteuid()) && !o.AllowHardLinks
 }
 
+// orNone is what the contract tells of a file, or of none.
+func (i info) orNone() vfs.Info {
+	if i.id == (fileID{}) {
+		return vfs.Info{}
+	}
+	return i.public()
+}
+
 // public is the description that the contract asks for.
 func (i info) public() vfs.Info {
 	return vfs.Info{

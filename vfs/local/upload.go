@@ -24,6 +24,7 @@ type upload struct {
 	held     amount   // what it is charged
 	credit   amount   // what it need not be charged, as replaces is counted
 	replaces fileID   // zero is none
+	replaced vfs.Info // what had the name before; zero is nothing
 	done     bool
 }
 

@@ -66,14 +66,14 @@ func upload(t *testing.T, d *local.Dir, name, text string) vfs.Info {
 	if err == nil {
 		err = u.SetAttr(dated())
 	}
-	var i vfs.Info
+	var c vfs.Change
 	if err == nil {
-		i, err = u.Commit(t.Context())
+		c, err = u.Commit(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return i
+	return c.After
 }
 
 // An account that may only put files in sees its own and may change them. Its file

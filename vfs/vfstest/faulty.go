@@ -218,7 +218,7 @@ func (x *faultyUpload) Sync() error {
 }
 
 // Commit implements [vfs.Upload].
-func (x *faultyUpload) Commit(ctx context.Context) (vfs.Info, error) {
+func (x *faultyUpload) Commit(ctx context.Context) (vfs.Change, error) {
 	err := x.call(Commit)
 	switch {
 	case err == nil:
@@ -228,5 +228,5 @@ func (x *faultyUpload) Commit(ctx context.Context) (vfs.Info, error) {
 	default:
 		x.Upload.Abort()
 	}
-	return vfs.Info{}, err
+	return vfs.Change{}, err
 }

@@ -123,19 +123,28 @@ func (m *Memory) Rename(ctx context.Context, old, new string, replace bool) (c v
 	case old != new && m.files[new] != nil && !replace:
 		return c, exists()
 	}
+	c = vfs.Change{Before: v.info(old), After: v.info(new)}
+	if was := m.files[new]; was != nil && was != v {
+		c.Replaced = was.info(new)
+	}
 	delete(m.files, old)
 	m.files[new] = v
-	return vfs.Change{Before: v.info(old), After: v.info(new)}, nil
+	return c, nil
 }
 
-func (m *Memory) publish(name string, v *version, replace bool) error {
+// publish tells which file it has replaced.
+func (m *Memory) publish(name string, v *version, replace bool) (was vfs.Info, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.files[name] != nil && !replace {
-		return exists()
+	old := m.files[name]
+	if old != nil && !replace {
+		return was, exists()
 	}
 	m.files[name] = v
-	return nil
+	if old != nil {
+		was = old.info(name)
+	}
+	return was, nil
 }
 
 // Remove implements [vfs.Library].
@@ -163,14 +172,17 @@ func (m *Memory) SetAttr(ctx context.Context, name string, a vfs.Attr) (c vfs.Ch
 		changed := *v
 		changed.set(a)
 		c.After = changed.info(name)
-		return c, m.publish(name, &changed, true)
+		_, err := m.publish(name, &changed, true)
+		return c, err
 	}
 	u, err := m.Create(ctx, name, vfs.CreateOptions{})
 	if err == nil {
 		err = u.SetAttr(a)
 	}
 	if err == nil {
-		c.After, err = u.Commit(ctx)
+		var made vfs.Change
+		made, err = u.Commit(ctx)
+		c.After = made.After
 	}
 	return c, err
 }
@@ -388,23 +400,24 @@ func (u *upload) Rename(new string, replace bool) error {
 func (u *upload) Sync() error { return u.err }
 
 // Commit implements [vfs.Upload].
-func (u *upload) Commit(ctx context.Context) (vfs.Info, error) {
+func (u *upload) Commit(ctx context.Context) (c vfs.Change, err error) {
 	if u.err == nil {
 		u.err = ctx.Err()
 	}
 	if u.err != nil {
-		return vfs.Info{}, u.err
+		return c, u.err
 	}
 	u.Abort()
 	v := u.v
 	switch {
 	case !u.same:
-		return v.info(u.name), u.m.publish(u.name, &v, !u.o.NoReplace && !(u.o.Create && u.o.Exclusive))
+		was, err := u.m.publish(u.name, &v, !u.o.NoReplace && !(u.o.Create && u.o.Exclusive))
+		return vfs.Change{After: v.info(u.name), Replaced: was}, err
 	case u.attr.HasMode || u.attr.HasTimes:
-		c, err := u.m.SetAttr(ctx, u.name, u.attr)
-		return c.After, err
+		c, err = u.m.SetAttr(ctx, u.name, u.attr)
+		return vfs.Change{After: c.After}, err
 	}
-	return v.info(u.name), nil
+	return vfs.Change{After: v.info(u.name)}, nil
 }
 
 // Abort implements [vfs.Upload].

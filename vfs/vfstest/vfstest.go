@@ -56,6 +56,7 @@ func test(t *testing.T, open func(t *testing.T) vfs.Library) {
 		{"Digest", testDigest},
 		{"Limits", testLimits},
 		{"Versions", testVersions},
+		{"Replaced", testReplaced},
 		{"Partials", testPartials},
 		{"Partials are private", testPartialsArePrivate},
 		{"Space", testSpace},
@@ -102,12 +103,12 @@ func (s suite) write(u vfs.Upload, off int64, text string) {
 	}
 }
 
-// commit publishes an upload and checks what that says of it.
-func (s suite) commit(u vfs.Upload) vfs.Info {
+// commit publishes an upload and returns what that says of it.
+func (s suite) commit(u vfs.Upload) vfs.Change {
 	s.t.Helper()
-	i, err := u.Commit(s.t.Context())
+	c, err := u.Commit(s.t.Context())
 	s.ok(err)
-	return i
+	return c
 }
 
 // set sets attributes of a file and checks what that says of it.
@@ -620,8 +621,56 @@ func testVersions(t *testing.T, s suite) {
 	s.write(u, 0, "three")
 	s.same(before, "an upload that has not ended")
 	s.ok(u.SetAttr(vfs.Attr{HasMode: true, Mode: 0o640, HasTimes: true, Atime: when, Mtime: when}))
-	if published, now := s.commit(u), s.look("f"); published != now {
+	if published, now := s.commit(u).After, s.look("f"); published != now {
 		t.Errorf("Commit made %+v, and there is %+v", published, now)
+	}
+}
+
+// testReplaced has many publish under one name: each is told which file it has
+// replaced, so that they make a chain.
+func testReplaced(t *testing.T, s suite) {
+	const writers, each = 4, 8
+	var mu sync.Mutex
+	replaced := make(map[vfs.Version]bool)
+	note := func(c vfs.Change, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil || replaced[c.Replaced.Version] {
+			t.Errorf("%+v is replaced twice (%v)", c.Replaced, err)
+		}
+		replaced[c.Replaced.Version] = true
+	}
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for n := range each {
+				name := "f"
+				if n%4 == 3 {
+					name = fmt.Sprint("other", w, n)
+				}
+				u, err := s.Create(t.Context(), name, vfs.CreateOptions{Create: true, Truncate: true})
+				if err == nil {
+					_, err = u.WriteAt(make([]byte, 1+n*writers+w), 0)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				c, err := u.Commit(t.Context())
+				switch {
+				case name == "f":
+					note(c, err)
+				case err != nil || c.Replaced != vfs.Info{}:
+					t.Errorf("a new file has replaced %+v (%v)", c.Replaced, err)
+				default:
+					note(s.Rename(t.Context(), name, "f", true))
+				}
+			}
+		})
+	}
+	group.Wait()
+	if len(replaced) != writers*each || !replaced[vfs.Version{}] || replaced[s.look("f").Version] {
+		t.Errorf("%d of %d versions were replaced: %v", len(replaced), writers*each, replaced)
 	}
 }
 
