@@ -131,7 +131,7 @@ type slowUpload struct {
 	l slowLibrary
 }
 
-func (u slowUpload) Commit(ctx context.Context) (vfs.Info, error) {
+func (u slowUpload) Commit(ctx context.Context) (vfs.Change, error) {
 	u.l.begun <- struct{}{}
 	<-u.l.finish
 	return u.Upload.Commit(ctx)
