@@ -18,7 +18,8 @@ func (c *conn) serveChannels(channels <-chan ssh.NewChannel) {
 	for channel := range channels {
 		switch {
 		case channel.ChannelType() != "session":
-			channel.Reject(ssh.Prohibited, "this is a file service; forwarding is not supported")
+			c.unserved(OpForward, forward(channel.ChannelType(), channel.ExtraData()), errForward)
+			channel.Reject(ssh.Prohibited, errForward.Why)
 		default:
 			if err := c.openChannel(); err != nil {
 				channel.Reject(ssh.ResourceShortage, err.Error())

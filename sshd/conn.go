@@ -42,6 +42,7 @@ type conn struct {
 	service  Service       // what it is served for that
 	client   *ssh.ServerConn
 
+	asked     atomic.Int32 // how often for what there is not here
 	unsettled atomic.Int32 // channels with a command, or on which one may start yet
 	lost      atomic.Bool  // the network connection has failed, as x/crypto is told now
 
@@ -78,7 +79,7 @@ func (c *conn) run() {
 	c.close()
 	c.owned.Wait()
 	if !c.loggedIn.IsZero() {
-		c.guard(func() { c.config.Report(c.event(OpLogout, c.loggedIn, nil)) })
+		c.guard(c.logout)
 	}
 }
 

@@ -2,7 +2,12 @@ package sshd
 
 import (
 	"errors"
+	"net"
+	"strconv"
+	"strings"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
 	"shelf/vfs"
@@ -13,8 +18,14 @@ const (
 	OpLogin   = "login"
 	OpRefusal = "refusal" // a try to log in that failed, or a connection that ended without one; Err says why
 	OpLogout  = "logout"
-	OpExec    = "exec"    // a command line was refused; Name has it
-	OpChannel = "channel" // a channel or a request for something else than files was refused; Name says what
+
+	// What there is not here. Name says what was asked for; see unserved.
+	OpExec      = "exec"      // a command line
+	OpShell     = "shell"     // a shell
+	OpTerminal  = "pty"       // a terminal, which is granted, so that a person is told that there is no shell
+	OpSubsystem = "subsystem" // another subsystem than sftp
+	OpForward   = "forward"   // a connection or socket forwarded, either way
+	OpRequest   = "request"   // any other request
 
 	// The server ends a connection; Note says why, as the person reads it.
 	OpRevoked = "revoked" // the key or certificate may not log in any more
@@ -59,7 +70,7 @@ func (e Event) Result() string {
 	switch {
 	case e.Err == nil:
 		return vfs.ResultOK
-	case e.Op == OpRefusal, e.Op == OpExec, e.Op == OpChannel:
+	case e.Op == OpRefusal, e.Op == OpExec:
 		return vfs.ResultRefused
 	}
 	return vfs.ResultOf(e.Err)
@@ -99,8 +110,60 @@ func (e Event) clipped() Event {
 
 // reportFile reports an event of a session.
 func (c *conn) reportFile(v vfs.Event) error {
+	if v.Unserved && !c.oneMore() {
+		return nil
+	}
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
 	e.Library, e.File, e.Replaced, e.New, e.Durable = v.Library, v.File, v.Replaced, v.New, v.Durable
 	return c.config.Report(e)
+}
+
+// maxUnserved is how many events a connection has of requests for what there is
+// not here.
+const maxUnserved = 100
+
+// oneMore tells whether there may be an event of one more. Of those left out the
+// logout tells the number.
+func (c *conn) oneMore() bool { return c.asked.Add(1) <= maxUnserved }
+
+// unserved reports that a client has asked for what there is not here: who runs
+// the server wants to know who tried to get a shell.
+func (c *conn) unserved(op, name string, why error) {
+	if !c.oneMore() {
+		return
+	}
+	e := c.event(op, time.Now(), why)
+	e.Name = name
+	c.config.Report(e)
+}
+
+// logout is the last event of a connection.
+func (c *conn) logout() {
+	e := c.event(OpLogout, c.loggedIn, nil)
+	e.Omitted = max(0, int(c.asked.Load())-maxUnserved)
+	c.config.Report(e)
+}
+
+// errUnserved is why a request is refused that there is no better reason for.
+var errUnserved = &vfs.Error{Kind: vfs.ErrUnsupported, Why: "this is a file service; that request is not supported"}
+
+// errForward is why nothing is forwarded.
+var errForward = &vfs.Error{Kind: vfs.ErrUnsupported, Why: "this is a file service; forwarding is not supported"}
+
+// forward is what a client wants forwarded, as its channel (RFC 4254 section 7.2;
+// OpenSSH's PROTOCOL, section 2.4) or global request (section 7.1) says.
+func forward(kind string, payload []byte) string {
+	var p struct {
+		Where string
+		Port  uint32
+		Rest  []byte `ssh:"rest"`
+	}
+	switch {
+	case ssh.Unmarshal(payload, &p) != nil:
+		return kind
+	case strings.Contains(kind, "streamlocal"):
+		return kind + " " + p.Where
+	}
+	return kind + " " + net.JoinHostPort(p.Where, strconv.FormatUint(uint64(p.Port), 10))
 }

@@ -32,6 +32,13 @@ func (c *conn) globalRequests(requests <-chan *ssh.Request) {
 			r.Reply(ok, proof)
 			continue
 		}
+		switch r.Type {
+		case "keepalive@openssh.com", "no-more-sessions@openssh.com", hostKeysProven: // ask for nothing that could be had
+		case "tcpip-forward", "streamlocal-forward@openssh.com":
+			c.unserved(OpForward, forward(r.Type, r.Payload), errForward)
+		default:
+			c.unserved(OpRequest, r.Type, errUnserved)
+		}
 		if r.WantReply {
 			r.Reply(false, nil)
 		}

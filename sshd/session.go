@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/sshd/sftp"
+	"shelf/vfs"
 	"shelf/vfs/access"
 )
 
@@ -63,15 +64,25 @@ func (s *session) request(r *ssh.Request) {
 	case "subsystem":
 		s.subsystem(r)
 	case "shell":
-		s.start(r, func() uint32 { return s.apologize("there is no shell", exitFailure) })
+		s.start(r, s.shell)
 	case "exec":
 		line, _ := stringOf(r.Payload)
 		s.start(r, func() uint32 { return s.exec(line) })
 	case "pty-req":
 		s.terminal(r)
+	case "env", "window-change", "signal": // what clients send without being asked to
+		r.Reply(false, nil)
 	default:
+		s.conn.unserved(OpRequest, r.Type, errUnserved)
 		r.Reply(false, nil)
 	}
+}
+
+// shell says that there is none.
+func (s *session) shell() uint32 {
+	const why = "there is no shell"
+	s.conn.unserved(OpShell, "", &vfs.Error{Kind: vfs.ErrUnsupported, Why: why})
+	return s.apologize(why, exitFailure)
 }
 
 // terminal answers pty-req (RFC 4254 section 6.2), which comes before the program.
@@ -86,6 +97,7 @@ func (s *session) terminal(r *ssh.Request) {
 		return
 	}
 	s.pty = true
+	s.conn.unserved(OpTerminal, p.Term, nil)
 	r.Reply(true, nil)
 }
 
@@ -118,6 +130,7 @@ func (s *session) subsystem(r *ssh.Request) {
 	if ok && !s.running {
 		fmt.Fprintf(s.stderr(), "This is a file service; the only subsystem is sftp.\r\n")
 	}
+	s.conn.unserved(OpSubsystem, name, &vfs.Error{Kind: vfs.ErrUnsupported, Why: "the only subsystem is sftp"})
 	r.Reply(false, nil)
 }
 

@@ -1,7 +1,8 @@
 package tests
 
 import (
-	"encoding/json"
+	"crypto/rand"
+	"errors"
 	"io"
 	"maps"
 	"path/filepath"
@@ -11,89 +12,192 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pkg/sftp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/crypto/ssh"
 )
 
-// TestAuditFieldsAreDocumented has each event happen, and compares the names of
-// events and fields in the audit log with those in the tables of the document.
-func TestAuditFieldsAreDocumented(t *testing.T) {
-	s := serveConfigured(t, `
-audit_log = "audit"
-library = "library"
-[accounts.ada]
-authorized_keys_file = "id.pub"
-permissions = ["admin"]
-`)
-	if c, err := s.connectAs("nobody"); err == nil {
-		c.close()
-		t.Error("nobody is let in")
+// schemaOf compiles docs/audit.schema.json.
+func schemaOf(t *testing.T) (s *jsonschema.Schema, fields, ops map[string]bool) {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile(top + "/docs/audit.schema.json")
+	if err != nil {
+		t.Fatal(err)
 	}
-	c := s.dial(t)
-	s.everyEvent(t, c)
-	c.close()
-	eventually(t, "the logout is written", func() bool {
-		return strings.Contains(readText(t, filepath.Join(s.dir, "audit")), "logout")
-	})
+	fields, ops = make(map[string]bool), make(map[string]bool)
+	for field := range s.Properties {
+		fields[field] = true
+	}
+	for _, op := range s.Properties["op"].Enum.Values {
+		ops[op.(string)] = true
+	}
+	return s, fields, ops
+}
 
-	events, fields := make(map[string]bool), make(map[string]bool)
-	for line := range strings.Lines(readText(t, filepath.Join(s.dir, "audit"))) {
-		var event map[string]any
-		if err := json.Unmarshal([]byte(line), &event); err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		events[event["op"].(string)] = true
-		for field := range event {
-			fields[field] = true
-		}
-	}
+// TestAuditIsDocumented compares the tables of docs/audit.md with the schema.
+func TestAuditIsDocumented(t *testing.T) {
+	_, fields, ops := schemaOf(t)
 	text := readText(t, top+"/docs/audit.md")
-	for title, got := range map[string]map[string]bool{"field | kind": fields, "`op` | is": events} {
-		if documented := firstColumn(text, title); !maps.Equal(got, documented) {
-			t.Errorf("the log has %v, and the document %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(documented)))
+	for title, of := range map[string]map[string]bool{"field | kind": fields, "`op` | is": ops} {
+		if documented := firstColumn(text, title); !maps.Equal(of, documented) {
+			t.Errorf("the schema has %v, and the document %v", slices.Sorted(maps.Keys(of)), slices.Sorted(maps.Keys(documented)))
 		}
 	}
 }
 
-// everyEvent does what makes an event, or is refused.
-func (s *server) everyEvent(t *testing.T, c *client) {
+// TestAuditKeepsToItsSchema has each event happen that a client can cause, and
+// holds each line against the schema.
+func TestAuditKeepsToItsSchema(t *testing.T) {
+	dir := t.TempDir()
+	authority := filepath.Join(dir, "ca")
+	if err := makeKey(authority); err != nil {
+		t.Fatal(err)
+	}
+	s, err := startConfigured(dir, `
+audit_log = "audit"
+trusted_user_ca_keys = "ca.pub"
+[libraries.in]
+path = "library"
+[accounts.ada]
+library = "in"
+permissions = ["admin"]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAtEnd(t, s)
+	if c, err := s.connectAs("nobody"); err == nil {
+		c.close()
+		t.Error("nobody is let in")
+	}
+	c := s.dialCertified(t, authority)
+	everyEvent(t, c)
+	c.close()
+	log := filepath.Join(s.dir, "audit")
+	eventually(t, "the logout is written", func() bool { return strings.Contains(readText(t, log), `"logout"`) })
+	s.reload(t, "the configuration was reloaded")
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	schema, _, ops := schemaOf(t)
+	missing := map[string]bool{"replaced": true, "new": true, "cert": true, "sha256": true, "operator": true, "omitted": true}
+	// What takes an operator or a fault is tested where that is.
+	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "lost"} {
+		delete(ops, op)
+	}
+	for line := range strings.Lines(readText(t, log)) {
+		event, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		if err == nil {
+			err = schema.Validate(event)
+		}
+		if err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		delete(ops, event.(map[string]any)["op"].(string))
+		for field := range event.(map[string]any) {
+			delete(missing, field)
+		}
+	}
+	if len(ops) > 0 || len(missing) > 0 {
+		t.Errorf("there is no line of %v, and none with %v", ops, missing)
+	}
+}
+
+// dialCertified logs in with a certificate.
+func (s *server) dialCertified(t *testing.T, authority string) *client {
 	t.Helper()
-	f, err := c.Create("file")
-	if err == nil {
-		_, err = f.Write([]byte("text"))
+	key, err := readIdentity(s.identity)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		err = f.Close()
+	ca, err := readIdentity(authority)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		_, err = c.ReadDir("/")
+	cert := &ssh.Certificate{Key: key.PublicKey(), CertType: ssh.UserCert, KeyId: "ada's laptop", Serial: 7, ValidPrincipals: []string{user}, ValidBefore: ssh.CertTimeInfinity}
+	if err := cert.SignCert(rand.Reader, ca); err != nil {
+		t.Fatal(err)
 	}
+	if key, err = ssh.NewCertSigner(cert, key); err != nil {
+		t.Fatal(err)
+	}
+	all, err := ssh.Dial("tcp", s.addr, &ssh.ClientConfig{User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := sftp.NewClient(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &client{Client: files, ssh: all}
+}
+
+// everyEvent does what makes an event, or is refused.
+func everyEvent(t *testing.T, c *client) {
+	t.Helper()
+	for range 2 { // the second replaces the first
+		f, err := c.Create("file")
+		if err == nil {
+			_, err = f.Write([]byte("text"))
+		}
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := c.ReadDir("/")
 	if err == nil {
 		err = c.Chtimes("file", time.Unix(1, 0), time.Unix(1, 0))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err = c.Open("file"); err != nil {
+	f, err := c.Open("file")
+	if err != nil {
 		t.Fatal(err)
 	}
 	f.Close()
-	for _, command := range []string{"sha256sum file", "rm file"} {
+	for _, r := range []struct{ kind, text string }{
+		{"exec", "sha256sum file"}, {"exec", "rm file"}, {"subsystem", "netconf"}, {"x11-req", ""}, {"pty-req", ""}, {"shell", ""},
+	} {
 		channel, requests, err := c.ssh.OpenChannel("session", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		go ssh.DiscardRequests(requests)
-		if ok, err := channel.SendRequest("exec", true, ssh.Marshal(struct{ Line string }{command})); !ok || err != nil {
-			t.Fatalf("%s is not taken: %v", command, err)
+		payload := ssh.Marshal(struct{ Text string }{r.text})
+		switch r.kind {
+		case "pty-req":
+			payload = ssh.Marshal(struct {
+				Term       string
+				A, B, C, D uint32
+				Modes      string
+			}{Term: "\x1b[2J"})
+		case "shell":
+			payload = nil
 		}
-		io.Copy(io.Discard, channel)
+		ok, err := channel.SendRequest(r.kind, true, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok && r.kind != "pty-req" {
+			io.Copy(io.Discard, channel)
+		}
 		channel.Close()
 	}
-	if err := c.Rename("file", "other"); err != nil {
+	c.ssh.OpenChannel("direct-tcpip", nil)
+	c.Mkdir("d")
+	c.RemoveDirectory("d")
+	c.Symlink("a", "b")
+	c.ReadLink("a")
+	if err := errors.Join(c.Rename("file", "other"), c.Remove("other")); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Remove("other"); err != nil {
-		t.Fatal(err)
+	for range 100 { // more than are recorded
+		c.Mkdir("d")
 	}
 }
 
@@ -102,7 +206,7 @@ func firstColumn(text, title string) map[string]bool {
 	names := make(map[string]bool)
 	_, table, _ := strings.Cut(text, "\n| "+title+" |")
 	table, _, _ = strings.Cut(table, "\n\n")
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)[ `]").FindAllStringSubmatch(table, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_0-9]+)[ `]").FindAllStringSubmatch(table, -1) {
 		names[m[1]] = true
 	}
 	return names

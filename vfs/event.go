@@ -25,6 +25,7 @@ type Event struct {
 	File     *Content // what was read or, by an upload or rename, published; nil if not known
 	Replaced *Content // what had the name before; nil is nothing, or not known
 	New      bool     // nothing had the name before
+	Unserved bool     // there is no such thing in a library, such as a folder
 	Durable  bool     // what was done survives a power cut, and so must its line
 }
 

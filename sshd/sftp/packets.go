@@ -12,10 +12,12 @@ import (
 // unsupported answers what does not exist here, naming the path where there is
 // one.
 func (s *Session) unsupported(f *frame, r *reply) {
-	name := ""
+	var path, target []byte
+	var err error
+	op, name := f.kind.String(), ""
 	switch f.kind {
 	case fxpMkdir, fxpRmdir, fxpSymlink, fxpReadlink:
-		path, _, err := cutString(f.body)
+		path, target, err = cutString(f.body)
 		name = string(path)
 		if f.kind == fxpMkdir && err == nil && access.IsRoot(name) {
 			// Clients that copy a folder make its target first. That it exists is
@@ -24,12 +26,24 @@ func (s *Session) unsupported(f *frame, r *reply) {
 			return
 		}
 	}
-	err := unsupported(f.kind)
+	err = unsupported(f.kind)
 	if f.kind == fxpRmdir {
 		err = s.access.RemoveFolder()
 	}
-	r.status(f.id, s.h.reasons.status(f.kind.String(), name, err))
+	switch f.kind {
+	case fxpMkdir, fxpRmdir, fxpReadlink:
+		s.access.Unserved(op, name, "", err)
+	case fxpSymlink:
+		target, _, _ = cutString(target)
+		s.access.Unserved(op, name, string(target), err)
+	default:
+		s.access.Unserved(opRequest, op, "", err)
+	}
+	r.status(f.id, s.h.reasons.status(op, name, err))
 }
+
+// opRequest is the operation in events of requests that have no name here.
+const opRequest = "request"
 
 // status answers f, on the handle h if there is one, with what err means.
 func (s *Session) status(r *reply, f *frame, h *handle, err error) {
@@ -199,7 +213,9 @@ func (s *Session) extended(f *frame, r *reply) error {
 	case extCheckFile, extCheckFileName:
 		s.checkFile(f, r, string(name), rest)
 	default:
-		s.status(r, f, nil, unsupported(f.kind))
+		err := unsupported(f.kind)
+		s.access.Unserved(opRequest, string(name), "", err)
+		s.status(r, f, nil, err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ package sftp
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
@@ -174,11 +175,11 @@ func (s *Session) answer(f *frame, r *reply) (err error) {
 // opening passes on an OPEN or OPENDIR and remembers what its handle stands for.
 func (s *Session) opening(f *frame, r *reply) error {
 	if len(s.open) >= s.o.MaxOpenFiles {
-		s.status(r, f, nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: fmt.Sprintf("too many open files: this session may have %d (max_open_files)", s.o.MaxOpenFiles)})
+		s.tooMany(f, r, fmt.Sprintf("too many open files: this session may have %d (max_open_files)", s.o.MaxOpenFiles))
 		return nil
 	}
 	if err := s.o.Share.Take(budget.OpenFiles, 1); err != nil {
-		s.status(r, f, nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: err.Error()})
+		s.tooMany(f, r, err.Error())
 		return nil
 	}
 	opened := false
@@ -205,6 +206,24 @@ func (s *Session) opening(f *frame, r *reply) error {
 	}
 	return nil
 }
+
+// tooMany refuses an OPEN or OPENDIR that would be one too many.
+func (s *Session) tooMany(f *frame, r *reply, why string) {
+	err := &vfs.Error{Kind: vfs.ErrTooMany, Why: why}
+	path, rest, _ := cutString(f.body)
+	op := "get"
+	switch {
+	case f.kind == fxpOpendir:
+		op = "list"
+	case len(rest) >= 4 && binary.BigEndian.Uint32(rest)&openWrite != 0:
+		op = "put"
+	}
+	s.access.Unserved(op, string(path), "", err)
+	s.status(r, f, nil, err)
+}
+
+// openWrite is SSH_FXF_WRITE in the flags of an OPEN (draft section 6.3).
+const openWrite = 0x2
 
 // closing passes on a CLOSE, which commits an upload.
 func (s *Session) closing(f *frame, r *reply) error {

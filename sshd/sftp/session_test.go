@@ -585,6 +585,42 @@ func TestMkdirOfTheRoot(t *testing.T) {
 	}
 }
 
+// What there is not in a library is refused, with an event for each.
+func TestUnservedIsReported(t *testing.T) {
+	var events []string
+	o := memory(all())
+	o.MaxOpenFiles = 1
+	o.Report = func(e vfs.Event) error {
+		if e.Unserved {
+			events = append(events, fmt.Sprintf("%s %q %q %s", e.Op, e.Name, e.Target, vfs.ResultOf(e.Err)))
+		}
+		return nil
+	}
+	c := dial(t, o)
+	c.Mkdir("d")
+	c.RemoveDirectory("d")
+	c.Symlink("a", "b")
+	c.ReadLink("b")
+	c.Link("a", "b")
+	if _, err := c.Create("one"); err != nil {
+		t.Fatal(err)
+	}
+	c.Create("two")
+	c.Open("one")
+	c.ReadDir("/")
+	got := strings.Join(events, "\n")
+	if want := `mkdir "d" "" refused
+rmdir "d" "" refused
+symlink "a" "b" refused
+readlink "b" "" refused
+request "hardlink@openssh.com" "" refused
+put "two" "" refused
+get "one" "" refused
+list "" "" refused`; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestSessionPackets(t *testing.T) {
 	o := memory(all())
 	o.MaxOpenFiles = 7

@@ -64,6 +64,13 @@ func (op *operation) report(err error) error {
 	return op.s.report(e)
 }
 
+// Unserved reports a request for what there is not in a library, by its name and
+// that of what it is about.
+func (s *Session) Unserved(op, path, target string, err error) {
+	name := strings.TrimPrefix(clean(path), "/")
+	s.report(vfs.Event{Op: op, Library: s.library.name, Name: name, Target: target, Start: time.Now(), Err: err, Unserved: true})
+}
+
 // made notes what an operation has made in a library.
 func (op *operation) made(in *share, c vfs.Change) {
 	sums := op.s.sums
