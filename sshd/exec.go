@@ -16,6 +16,7 @@ func (s *session) exec(line string) uint32 {
 		return s.refuse(line, errors.New("your key may run no command, only sftp"))
 	}
 	files := access.New(s.ctx, c.options())
+	defer files.End()
 	defer s.run(files)()
 	defer s.settle()
 	status, err := command.Run(command.Call{

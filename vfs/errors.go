@@ -30,6 +30,8 @@ var (
 	// ErrUncertain is a Commit of which nobody knows whether it has published:
 	// the name has the old content or the new, whole.
 	ErrUncertain = errors.New("it is not known whether the file was published")
+	// ErrCrossLibrary is of a rename from one library to another.
+	ErrCrossLibrary = errors.New("a file cannot be renamed into another library; copy it there, and remove it here")
 	// ErrCut is what the client left before it was done.
 	ErrCut = errors.New("cut short: the session ended before CLOSE")
 )

@@ -3,8 +3,6 @@ package command
 import (
 	"errors"
 	"path"
-
-	"shelf/vfs/access"
 )
 
 // expand returns the paths that an argument names: those that match its
@@ -15,10 +13,7 @@ func (p *process) expand(a argument) ([]string, error) {
 		return []string{a.text}, nil
 	}
 	folder, _ := path.Split(a.text)
-	if !access.IsRoot(folder) {
-		return nil, errors.New("no such folder; the library has no folders")
-	}
-	names, err := p.Access.Match(path.Base(a.pattern))
+	names, err := p.Access.Match(folder, path.Base(a.pattern))
 	if err == nil && len(names) == 0 {
 		err = errors.New("no file matches")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 // receive is `scp -t`. It takes records until the client sends no more.
 func (c *scpConn) receive() error {
 	target := c.flags.names[0].text
-	if !access.IsRoot(target) && (c.flags.folder || strings.HasSuffix(target, "/")) {
+	if !c.Access.IsFolder(target) && (c.flags.folder || strings.HasSuffix(target, "/")) {
 		return fmt.Errorf("%s is not a folder; the library has no folders", vfs.Printable(target))
 	}
 	if err := c.accept(); err != nil {
@@ -106,9 +107,11 @@ func (c *scpConn) receiveFile(record string, times *scpTimes) error {
 	if err != nil {
 		return err
 	}
-	if target := c.flags.names[0].text; !access.IsRoot(target) {
-		name = target
+	target := c.flags.names[0].text
+	if c.Access.IsFolder(target) {
+		target = path.Join(target, name)
 	}
+	name = target
 	w, err := c.Access.Create(name, access.Replace(mode))
 	if err != nil {
 		return c.tell(scpError, name, err)

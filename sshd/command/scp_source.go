@@ -8,7 +8,6 @@ import (
 	"path"
 
 	"shelf/vfs"
-	"shelf/vfs/access"
 )
 
 // send is `scp -f`. It sends the files that the arguments name, in order.
@@ -35,8 +34,8 @@ func (c *scpConn) send() error {
 // sendFile sends one file, or tells the client why not. An error ends the
 // transfer.
 func (c *scpConn) sendFile(name string) error {
-	if access.IsRoot(name) {
-		return c.tell(scpError, name, errors.New("the library has no folders; name files, or use *"))
+	if c.Access.IsFolder(name) {
+		return c.tell(scpError, name, errors.New("that is no file; name files in it, or use *"))
 	}
 	r, err := c.Access.Open(name)
 	if err != nil {

@@ -48,7 +48,7 @@ func (s *Session) extensions() [][2]string {
 }
 
 // expandPath answers expand-path@openssh.com, a REALPATH to which "~" and the
-// account's own "~name" are the library. Of others there is no home: their "~"
+// account's own "~name" are the folder that a client starts from. Of others there is no home: their "~"
 // is part of a name.
 func (s *Session) expandPath(f *frame, r *reply, body []byte) error {
 	path, _, err := cutString(body)
@@ -57,7 +57,7 @@ func (s *Session) expandPath(f *frame, r *reply, body []byte) error {
 	}
 	expanded := string(path)
 	if home, rest, _ := strings.Cut(expanded, "/"); home == "~" || home == "~"+s.access.Account() {
-		expanded = "/" + rest
+		expanded = s.access.Start() + "/" + rest
 	}
 	b := appendString(make([]byte, headerLen, headerLen+4+len(expanded)), expanded)
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))

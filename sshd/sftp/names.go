@@ -92,7 +92,8 @@ const resting = -1 << 16
 
 func (w *wire) serve(h *handlers) {
 	defer close(w.done)
-	sftp.NewRequestServer(w, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}).Serve()
+	handlers := sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}
+	sftp.NewRequestServer(w, handlers, sftp.WithStartDirectory(h.access.Start())).Serve()
 }
 
 // Read hands out the request; the end of requests is the end of the channel.

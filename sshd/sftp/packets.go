@@ -19,16 +19,18 @@ func (s *Session) unsupported(f *frame, r *reply) {
 	case fxpMkdir, fxpRmdir, fxpSymlink, fxpReadlink:
 		path, target, err = cutString(f.body)
 		name = string(path)
-		if f.kind == fxpMkdir && err == nil && access.IsRoot(name) {
-			// Clients that copy a folder make its target first. That it exists is
-			// no news to a person, so nothing goes to stderr.
-			r.status(f.id, statusOf(rootExists()))
+		if f.kind == fxpMkdir && err == nil && s.access.IsFolder(name) {
+			// That it exists is no news to a person, so nothing goes to stderr.
+			r.status(f.id, statusOf(s.access.MakeFolder(name)))
 			return
 		}
 	}
 	err = unsupported(f.kind)
-	if f.kind == fxpRmdir {
-		err = s.access.RemoveFolder()
+	switch {
+	case f.kind == fxpRmdir:
+		err = s.access.RemoveFolder(name)
+	case f.kind == fxpMkdir && name != "":
+		err = s.access.MakeFolder(name)
 	}
 	switch f.kind {
 	case fxpMkdir, fxpRmdir, fxpReadlink:
@@ -37,7 +39,7 @@ func (s *Session) unsupported(f *frame, r *reply) {
 		target, _, _ = cutString(target)
 		s.access.Unserved(op, name, string(target), err)
 	default:
-		s.access.Unserved(opRequest, op, "", err)
+		s.access.Unserved(opRequest, "/"+op, "", err)
 	}
 	r.status(f.id, s.h.reasons.status(op, name, err))
 }

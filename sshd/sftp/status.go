@@ -76,17 +76,10 @@ func (s status) Unwrap() error {
 	return sftp.ErrSSHFxFailure
 }
 
-// rootExists is the answer to MKDIR of the library itself.
-func rootExists() error {
-	return &vfs.Error{Kind: fs.ErrExist, Why: "the library exists"}
-}
-
 // unsupported says why an operation does not exist here.
 func unsupported(k kind) error {
 	why := "the server does not know that operation"
 	switch k {
-	case fxpMkdir, fxpRmdir:
-		why = "the library has no folders"
 	case fxpSymlink, fxpReadlink:
 		why = "the library has no links"
 	}

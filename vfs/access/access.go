@@ -3,6 +3,7 @@
 // was done, and knows no protocol.
 //
 //	access.go     Session; where a path leads
+//	share.go      its libraries
 //	policy.go     the policy: one table
 //	operation.go  an operation becomes an Event, and an error what a client reads
 //	stat.go       Stat, Exists, Space
@@ -40,14 +41,22 @@ import (
 
 // Options is what a [Session] is made from.
 type Options struct {
+	Account string // who it is: the owner of partials
+
+	// Shares are the libraries, each by the name of its folder in "/". A single one
+	// by the name "" is "/" itself.
+	Shares map[string]Share
+	Start  string // the folder that paths begin from that do not start with "/"; "" is "/"
+
+	// Library is short for a single library that is open, and is "/".
 	Library     vfs.Library
-	Account     string // who it is: the owner of partials
+	LibraryName string // in events
 	Permissions vfs.Permissions
-	MaxFileSize int64        // bytes; 0 is no cap
+	MaxFileSize int64 // bytes; 0 is no cap
+
 	Temporaries *Temporaries // those of the server; nil refuses hidden names and holds nothing
 
-	LibraryName string // in events
-	Sums        *Sums  // for events; nil is that they have none
+	Sums *Sums // for events; nil is that they have none
 
 	Transfers *Transfers    // knows what is read and written; nil is that nobody asks
 	Panics    *atomic.Int64 // counts panics; nil is that nobody asks
@@ -68,12 +77,14 @@ type Options struct {
 // uploads there is its own. It belongs to one goroutine, and is to be ended with
 // End.
 //
-// Paths are those of SFTP: relative to "/", which is the library, with "." and
-// ".." meaning what they do elsewhere. None leads out.
+// Paths are those of SFTP: relative to "/", which is the library or the folder of
+// the libraries, with "." and ".." meaning what they do elsewhere. None leads out.
 type Session struct {
 	ctx       context.Context // what the library is called with
 	account   string
-	library   share
+	start     string
+	shares    atomic.Pointer[shares]
+	reached   []*share // those whose library the session has open; mu
 	report    func(vfs.Event) error
 	ready     func() error
 	log       *slog.Logger
@@ -97,9 +108,14 @@ type Session struct {
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
 		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums,
-		library: share{Library: o.Library, name: o.LibraryName, held: permissionsOf(o.Permissions), maxFileSize: o.MaxFileSize},
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 	}
+	if o.Library != nil {
+		o.Shares = map[string]Share{"": {Source: Opened(o.Library), Label: o.LibraryName, Permissions: o.Permissions, MaxFileSize: o.MaxFileSize}}
+	}
+	s.start = clean("/", o.Start)
+	s.shares.Store(new(shares))
+	s.Change(o.Shares)
 	if s.report == nil {
 		s.report = func(vfs.Event) error { return nil }
 	}
@@ -119,56 +135,74 @@ func (s *Session) Account() string { return s.account }
 // called from any goroutine: a server that is to stop waits for zero.
 func (s *Session) OpenHandles() int { return int(s.open.Load()) }
 
-// Properties tells what the library promises beyond the contract.
-func (s *Session) Properties() vfs.Properties { return s.library.Properties() }
-
-// share is a library, and what the account may do in it.
-type share struct {
-	vfs.Library
-	name        string // in events
-	held        permissions
-	maxFileSize int64 // bytes; 0 is no cap
-}
-
 // place is where a path leads: a name in a library. The library itself has the
-// name "".
+// name "". The folder of the libraries is in none.
 type place struct {
 	in   *share
 	name string
 }
 
+// path is what the client calls it, without the first "/".
+func (p place) path() string {
+	if p.in == nil {
+		return p.name
+	}
+	return p.in.path(p.name)
+}
+
+// called is what events call it.
+func (p place) called() (library, name string) {
+	if p.in != nil {
+		library = p.in.label
+	}
+	return library, p.name
+}
+
 // resolve finds the library and the name that a path stands for. A path into a
-// folder stands for nothing: the error is fs.ErrNotExist.
+// folder that is no library stands for nothing: the error is fs.ErrNotExist.
 func (s *Session) resolve(p string) (place, error) {
-	at := place{&s.library, strings.TrimPrefix(clean(p), "/")}
+	at := s.locate(p)
 	if err := s.Stopped(); err != nil {
 		return at, err
 	}
-	if strings.Contains(at.name, "/") {
+	if at.in == nil && at.name != "" || strings.Contains(at.name, "/") {
 		return at, vfs.NotExist()
 	}
 	return at, nil
 }
 
-// file is resolve for what must be a file.
+// file is resolve for what must be a file, in a library that is open then.
 func (s *Session) file(p string) (place, error) {
 	at, err := s.resolve(p)
-	if err == nil && at.name == "" {
-		err = denied("that is the library itself")
+	switch {
+	case err != nil:
+		return at, err
+	case at.in == nil:
+		return at, denied("that is the folder of the libraries")
+	case at.name == "":
+		return at, denied("that is the library itself")
 	}
-	return at, err
+	return at, s.reach(at.in)
 }
 
 // clean is a path made absolute, without "." and "..".
-func clean(p string) string {
+func (s *Session) clean(p string) string { return clean(s.start, p) }
+
+func clean(start, p string) string {
 	if !strings.HasPrefix(p, "/") {
-		p = "/" + p
+		p = start + "/" + p
 	}
-	return path.Clean(p)
+	return path.Clean("/" + p)
 }
 
-// IsRoot tells whether a path is that of the library itself.
-func IsRoot(p string) bool { return clean(p) == "/" }
+// Start is the folder that a client starts from, an absolute path.
+func (s *Session) Start() string { return s.start }
+
+// IsFolder tells whether a path is that of a library, or of the folder of all.
+func (s *Session) IsFolder(p string) bool {
+	at := s.locate(p)
+	return at.name == ""
+}
 
 // exists is the answer for a name that is taken.
 func exists() error { return &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"} }

@@ -3,7 +3,6 @@ package access
 import (
 	"errors"
 	"io/fs"
-	"strings"
 
 	"shelf/vfs"
 )
@@ -15,7 +14,7 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op := s.begin(toRename, old)
-	op.event.Target = strings.TrimPrefix(clean(new), "/")
+	op.event.Target = s.target(op.event.Library, new)
 	defer op.finish(&err)
 	if err := s.mayBeRecorded(); err != nil {
 		return err
@@ -34,11 +33,24 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	return aboutNew(op.event.Target, err)
 }
 
+// target is the new name of a rename: in the same library the name alone.
+func (s *Session) target(library, new string) string {
+	at := s.locate(new)
+	if at.in != nil && at.in.label == library {
+		return at.name
+	}
+	return at.path()
+}
+
 // newFile resolves the name of a file that is to be made: what is wrong with a bad
 // name is said, instead of "no such file".
 func (s *Session) newFile(path string) (place, error) {
 	at, err := s.file(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+	case at.in == nil:
+		err = s.chooseOne()
+	default:
 		err = vfs.CheckName(at.name)
 	}
 	return at, err
@@ -58,6 +70,9 @@ func aboutNew(new string, err error) error {
 func (s *Session) move(op *operation, from, to place, replace bool) error {
 	if err := s.may(toRename, from); err != nil {
 		return err
+	}
+	if from.in != to.in {
+		return &vfs.Error{Kind: vfs.ErrCrossLibrary}
 	}
 	replace = (s.replaces(to) || replace) && to.in.allow(toReplace)
 	w := s.uploading(from)
@@ -84,7 +99,7 @@ func (s *Session) move(op *operation, from, to place, replace bool) error {
 // Remove removes a file, or what the account could resume under that name.
 func (s *Session) Remove(path string) (err error) {
 	s.takeOver(path)
-	elsewhere := s.othersHold()
+	elsewhere := s.othersHold(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.carryOut()
@@ -140,13 +155,35 @@ func (s *Session) removePartial(at place, absent error) error {
 	return up.Abort()
 }
 
-// RemoveFolder refuses to remove a folder: there are none. Some clients try that
-// after a Remove was refused, and show this answer.
-func (s *Session) RemoveFolder() error {
-	if err := s.may(toRemoveFolder, place{in: &s.library}); err != nil {
+// RemoveFolder refuses to remove a folder. Some clients try that after a Remove was
+// refused, and show this answer.
+func (s *Session) RemoveFolder(path string) error {
+	at := s.locate(path)
+	if at.in == nil || at.name == "" {
+		return s.noFolder(at)
+	}
+	if err := s.may(toRemoveFolder, at); err != nil {
 		return err
 	}
-	return &vfs.Error{Kind: vfs.ErrUnsupported, Why: "the library has no folders"}
+	return s.noFolder(at)
+}
+
+// MakeFolder refuses to make a folder. Of one that exists it says so: clients that
+// copy a folder make its target first.
+func (s *Session) MakeFolder(path string) error {
+	if s.IsFolder(path) {
+		return &vfs.Error{Kind: fs.ErrExist, Why: "the library exists"}
+	}
+	return s.noFolder(s.locate(path))
+}
+
+// noFolder says why there is no folder to make or to remove.
+func (s *Session) noFolder(at place) error {
+	why := "the library has no folders"
+	if at.in == nil || at.name == "" && at.in.folder != "" {
+		why = "the folders here are libraries, which only the operator makes and removes"
+	}
+	return &vfs.Error{Kind: vfs.ErrUnsupported, Why: why}
 }
 
 // SetAttr changes the attributes of a file, or of the upload that this session
@@ -189,7 +226,7 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 
 // setPublished changes the attributes of what is published.
 func (s *Session) setPublished(op *operation, at place, a vfs.Attr) error {
-	if limit := at.in.maxFileSize; a.HasSize && limit > 0 && a.Size > limit {
+	if limit := at.in.maxFileSize(); a.HasSize && limit > 0 && a.Size > limit {
 		return vfs.FileTooLarge(limit)
 	}
 	c, err := at.in.SetAttr(s.ctx, at.name, a)

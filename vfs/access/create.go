@@ -31,7 +31,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	if err := s.mayBeRecorded(); err != nil {
 		return nil, err
 	}
-	at, err := s.file(path)
+	at, err := s.newFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +60,10 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	if f.Read && !mayRead && i.Size > 0 {
 		return nil, errors.Join(refuse(toReadBack), s.leave(at, up))
 	}
-	w := &Writer{op: op, at: at, up: up, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
+	w := &Writer{op: op, at: at, up: up, replaces: !o.NoReplace, based: i.Size > 0, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
 	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)
 	w.sum = s.sums.begin()
-	w.transfer = s.transfers.begin(true, op.event.Name, unknown)
+	w.transfer = s.transfers.begin(true, op.path, unknown)
 	s.push(w)
 	s.open.Add(1)
 	return w, nil
@@ -85,7 +85,7 @@ func (s *Session) createOptions(at place, f Flags) vfs.CreateOptions {
 		NoReplace: !at.in.allow(toReplace),
 		Mode:      f.Mode,
 		Owner:     s.account,
-		MaxSize:   at.in.maxFileSize,
+		MaxSize:   at.in.maxFileSize(),
 	}
 }
 

@@ -93,13 +93,14 @@ func (s *Session) publishHeld(at place) {
 // errNotRenamed is what the event says of a temporary file that is dropped.
 var errNotRenamed = &vfs.Error{Kind: vfs.ErrCut, Why: "not published: the session ended and had not renamed this temporary file"}
 
-// End ends what CLOSE has held. It is to be called when nothing is open any more.
+// End ends what CLOSE has held, and gives back the libraries. It is to be called when nothing is open any more.
 func (s *Session) End() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.leaveAll()
 	if s.temporaries == nil {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	defer s.temporaries.remove(s)
 	s.publishHeld(place{})
 	for _, w := range slices.Clone(s.held) {

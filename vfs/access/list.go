@@ -19,23 +19,43 @@ func (s *Session) List(path string) (_ *Listing, err error) {
 	defer op.started(&err)
 	at, err := s.resolve(path)
 	switch {
+	case err != nil && at.in != nil, err == nil && at.name != "":
+		return nil, &vfs.Error{Kind: fs.ErrNotExist, Why: "no such folder; the library has none"}
 	case err != nil:
 		return nil, err
-	case at.name != "":
-		return nil, &vfs.Error{Kind: fs.ErrNotExist, Why: "no such folder; the library has none"}
+	case at.in == nil:
+		s.open.Add(1)
+		next, stop := iter.Pull2(s.listFolders())
+		return &Listing{op: op, next: next, stop: stop}, nil
 	}
 	if err := s.may(toList, at); err != nil {
+		return nil, err
+	}
+	if err := s.reach(at.in); err != nil {
 		return nil, err
 	}
 	s.publishHeld(place{})
 	next, stop := iter.Pull2(at.in.List(s.ctx))
 	s.open.Add(1)
-	return &Listing{op: op, next: next, stop: stop}, nil
+	return &Listing{op: op, at: at, next: next, stop: stop}, nil
+}
+
+// listFolders yields the libraries, where "/" is a folder of them.
+func (s *Session) listFolders() iter.Seq2[vfs.Info, error] {
+	names := s.folders()
+	return func(yield func(vfs.Info, error) bool) {
+		for _, name := range names {
+			if !yield(folder(name), nil) {
+				return
+			}
+		}
+	}
 }
 
 // Listing is an open folder, read a batch at a time. It is to be closed.
 type Listing struct {
 	op   *operation
+	at   place
 	next func() (vfs.Info, error, bool)
 	stop func()
 }
@@ -47,7 +67,7 @@ func (l *Listing) Next(to []vfs.Info) (n int, err error) {
 		l.op.recovered(recover(), &err)
 		err = l.op.s.told(l.op.name, "", err)
 	}()
-	if err := l.op.s.Stopped(); err != nil {
+	if err := l.op.s.still(toList, l.at.in); err != nil {
 		return 0, err
 	}
 	for n < len(to) {
@@ -75,12 +95,24 @@ func (l *Listing) Close() error {
 // maxMatches bounds what a pattern may stand for, in names.
 const maxMatches = 1 << 16
 
-// Match lists the names that a pattern of [path.Match] stands for, sorted.
-func (s *Session) Match(pattern string) (names []string, err error) {
-	op := s.begin(toList, "")
+// Match lists the names in a folder that a pattern of [path.Match] stands for,
+// sorted.
+func (s *Session) Match(folder, pattern string) (names []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := s.begin(toList, folder)
 	defer op.finish(&err)
-	at := place{in: &s.library}
+	at, err := s.resolve(folder)
+	switch {
+	case err != nil, at.name != "":
+		return nil, &vfs.Error{Kind: fs.ErrNotExist, Why: "no such folder; the library has no folders"}
+	case at.in == nil:
+		return nil, s.chooseOne()
+	}
 	if err := s.may(toList, at); err != nil {
+		return nil, err
+	}
+	if err := s.reach(at.in); err != nil {
 		return nil, err
 	}
 	for i, err := range at.in.List(s.ctx) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func (m *model) opened(who int) []*modelUpload {
 	return slices.DeleteFunc(slices.Clone(m.uploads[who]), func(u *modelUpload) bool { return u.held })
 }
 
-func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
+func isHidden(name string) bool { return strings.HasPrefix(path.Base(name), ".") }
 
 func (m *model) open(who int, name string, f access.Flags) (ok bool) {
 	top := m.top(who, name)
@@ -161,6 +162,9 @@ func (m *model) hold(who int, u *modelUpload, all, below []*modelUpload) {
 }
 
 func (m *model) rename(who int, old, new string, replace bool) (ok bool) {
+	if path.Dir(old) != path.Dir(new) {
+		return false // another library
+	}
 	top := m.top(who, old)
 	data, there := m.files[old]
 	_, taken := m.files[new]
@@ -224,7 +228,8 @@ func (m *model) setSize(who int, name string, size int) (ok bool) {
 // play drives two sessions and the model with the same steps.
 type play struct {
 	t        testing.TB
-	lib      vfs.Library
+	libs     map[string]vfs.Library // by folder
+	names    []string
 	model    model
 	sessions [2]*access.Session
 	held     *access.Temporaries
@@ -232,8 +237,14 @@ type play struct {
 	said     []string // the steps so far
 }
 
-func newPlay(t testing.TB) *play {
-	p := &play{t: t, held: access.NewTemporaries(), lib: vfstest.NewMemory(), model: model{files: make(map[string]string)}, writers: make(map[*modelUpload]*access.Writer)}
+// newPlay makes a play in a library that is "/", or in two that are folders of it.
+func newPlay(t testing.TB, several bool) *play {
+	p := &play{t: t, held: access.NewTemporaries(), model: model{files: make(map[string]string)}, writers: make(map[*modelUpload]*access.Writer)}
+	p.libs, p.names = map[string]vfs.Library{"": vfstest.NewMemory()}, []string{"a", "b", "a.b", ".#a"}
+	if several {
+		p.libs = map[string]vfs.Library{"in": vfstest.NewMemory(), "out": vfstest.NewMemory()}
+		p.names = []string{"in/a", "in/b", "out/a", "in/.#a"}
+	}
 	for who := range p.sessions {
 		p.begin(who)
 	}
@@ -241,14 +252,16 @@ func newPlay(t testing.TB) *play {
 }
 
 func (p *play) begin(who int) {
-	p.sessions[who] = access.New(context.Background(), access.Options{Library: p.lib, Account: "ada", Permissions: everything(), Temporaries: p.held})
+	all := make(map[string]access.Share)
+	for folder, lib := range p.libs {
+		all[folder] = access.Share{Source: access.Opened(lib), Permissions: everything()}
+	}
+	p.sessions[who] = access.New(context.Background(), access.Options{Shares: all, Account: "ada", Temporaries: p.held})
 }
-
-var modelNames = []string{"a", "b", "a.b", ".#a"}
 
 // step does what three bytes say.
 func (p *play) step(op, x, y byte) {
-	who, name, other := int(x>>7), modelNames[int(x)%4], modelNames[int(y)%4]
+	who, name, other := int(x>>7), p.names[int(x)%4], p.names[int(y)%4]
 	s, m := p.sessions[who], &p.model
 	m.now++
 	var u *modelUpload
@@ -318,12 +331,15 @@ func (p *play) fail(format string, args ...any) {
 func (p *play) check() {
 	p.t.Helper()
 	var listed []string
-	for i, err := range p.lib.List(context.Background()) {
-		if err != nil {
-			p.fail("List: %v", err)
+	for folder, lib := range p.libs {
+		for i, err := range lib.List(context.Background()) {
+			if err != nil {
+				p.fail("List: %v", err)
+			}
+			listed = append(listed, path.Join(folder, i.Name))
 		}
-		listed = append(listed, i.Name)
 	}
+	slices.Sort(listed)
 	if want := slices.Sorted(maps.Keys(p.model.files)); !slices.Equal(listed, want) {
 		p.fail("published are %q, want %q", listed, want)
 	}
@@ -331,7 +347,7 @@ func (p *play) check() {
 		if n := s.OpenHandles(); n != len(p.model.opened(who)) {
 			p.fail("%d has %d open, want %d", who, n, len(p.model.opened(who)))
 		}
-		for _, name := range modelNames {
+		for _, name := range p.names {
 			want, there := p.model.files[name]
 			if top := p.model.top(who, name); top != nil {
 				want, there = top.data, true
@@ -378,7 +394,7 @@ func TestUploadsAgainstModel(t *testing.T) {
 	}
 	for seed := range plays {
 		r := rand.New(rand.NewPCG(uint64(seed), 13))
-		p := newPlay(t)
+		p := newPlay(t, seed%2 == 1)
 		p.said = append(p.said, fmt.Sprintf("seed %d", seed))
 		for range 40 {
 			p.step(byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32()))
@@ -392,7 +408,7 @@ func FuzzUploads(f *testing.F) {
 	f.Add([]byte("\x00\x00\x03\x04\x00\x08\x00\x00\x03\x04\x00\x08\x07\x00\x01\x04\x00\x00\x07\x00\x00"))
 	f.Add([]byte("\x00\x00\x03\x04\x00\x00\x0b\x00\x81\x00\x01\x03\x07\x00\x00\x0e\x01\x00\x07\x00\x00"))
 	f.Fuzz(func(t *testing.T, steps []byte) {
-		p := newPlay(t)
+		p := newPlay(t, len(steps)%2 == 1)
 		for ; len(steps) >= 3; steps = steps[3:] {
 			p.step(steps[0], steps[1], steps[2])
 		}

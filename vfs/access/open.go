@@ -11,35 +11,37 @@ import (
 func (s *Session) Open(path string) (_ *Reader, err error) {
 	op := s.begin(toRead, path)
 	defer op.started(&err)
-	f, err := s.openFor(toRead, path)
+	f, in, err := s.openFor(toRead, path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{op: op, file: f, size: unknown}
+	r := &Reader{op: op, in: in, file: f, size: unknown}
 	if i, err := f.Stat(); err == nil {
 		r.size = i.Size
 		op.event.File = s.sums.content(i)
 	}
 	s.open.Add(1)
-	r.transfer = s.transfers.begin(false, op.event.Name, r.size)
+	r.transfer = s.transfers.begin(false, op.path, r.size)
 	return r, nil
 }
 
-func (s *Session) openFor(a action, path string) (vfs.File, error) {
+func (s *Session) openFor(a action, path string) (f vfs.File, in *share, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.carryOut()
 	at, err := s.file(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.may(a, at); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if w := s.uploading(at); w != nil {
-		return w.up.Open()
+		f, err = w.up.Open()
+	} else {
+		f, err = at.in.Open(s.ctx, at.name)
 	}
-	return at.in.Open(s.ctx, at.name)
+	return f, at.in, err
 }
 
 // Digest is the digest of a file's content, which a client gets no more of.
@@ -47,7 +49,7 @@ func (s *Session) Digest(path string, algorithm crypto.Hash) (sum []byte, err er
 	s.open.Add(1)
 	defer s.open.Add(-1)
 	return s.digest(path, algorithm, func() (sum []byte, i vfs.Info, err error) {
-		f, err := s.openFor(toDigest, path)
+		f, _, err := s.openFor(toDigest, path)
 		if err != nil {
 			return nil, i, err
 		}
@@ -90,6 +92,7 @@ func (s *Session) digestOf(f vfs.File, a crypto.Hash) (sum []byte, i vfs.Info, e
 // Reader is a file that is read. It is to be closed.
 type Reader struct {
 	op       *operation
+	in       *share
 	file     vfs.File
 	size     int64 // bytes, when it was last looked at
 	transfer *transfer
@@ -100,11 +103,11 @@ type Reader struct {
 const unknown = -1
 
 // Name is what the client called it.
-func (r *Reader) Name() string { return r.op.event.Name }
+func (r *Reader) Name() string { return r.op.path }
 
 // ReadAt implements [io.ReaderAt].
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
-	if err := r.op.s.Stopped(); err != nil {
+	if err := r.op.s.still(toRead, r.in); err != nil {
 		return 0, err
 	}
 	n, err := r.file.ReadAt(p, off)
@@ -138,7 +141,12 @@ func (r *Reader) Stat() (vfs.Info, error) {
 // Digest is that of the version that is read.
 func (r *Reader) Digest(a crypto.Hash) ([]byte, error) {
 	r.digested = true
-	return r.op.s.digest(r.Name(), a, func() ([]byte, vfs.Info, error) { return r.op.s.digestOf(r.file, a) })
+	return r.op.s.digest("/"+r.Name(), a, func() ([]byte, vfs.Info, error) {
+		if err := r.op.s.still(toDigest, r.in); err != nil {
+			return nil, vfs.Info{}, err
+		}
+		return r.op.s.digestOf(r.file, a)
+	})
 }
 
 // Close reports what was read; why is the error that stopped the read, or

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"shelf/vfs"
@@ -15,15 +14,17 @@ import (
 type operation struct {
 	s     *Session
 	name  string // what the log calls it
+	path  string // what the client calls the file
 	event vfs.Event
 	quiet bool  // it is not reported
 	aside error // the error in the event when the client is told OK
 }
 
 func (s *Session) begin(a action, path string) *operation {
-	r := policy[a]
-	e := vfs.Event{Op: r.name, Library: s.library.name, Name: strings.TrimPrefix(clean(path), "/"), Start: time.Now()}
-	return &operation{s: s, name: r.name, event: e, quiet: !r.event}
+	r, at := policy[a], s.locate(path)
+	e := vfs.Event{Op: r.name, Start: time.Now()}
+	e.Library, e.Name = at.called()
+	return &operation{s: s, name: r.name, path: at.path(), event: e, quiet: !r.event}
 }
 
 // started is deferred by calls that open something. It reports a refusal; success
@@ -32,7 +33,7 @@ func (op *operation) started(err *error) {
 	op.recovered(recover(), err)
 	if *err != nil {
 		op.report(*err)
-		*err = op.s.told(op.name, op.event.Name, *err)
+		*err = op.s.told(op.name, op.path, *err)
 	}
 }
 
@@ -43,7 +44,7 @@ func (op *operation) finish(err *error) {
 	if unrecorded := op.report(*err); unrecorded != nil && *err == nil {
 		*err = &vfs.Error{Kind: vfs.ErrIO, Why: "it was done, but the server cannot record it"}
 	}
-	*err = op.s.told(op.name, op.event.Name, *err)
+	*err = op.s.told(op.name, op.path, *err)
 }
 
 func (op *operation) recovered(p any, err *error) {
@@ -67,8 +68,8 @@ func (op *operation) report(err error) error {
 // Unserved reports a request for what there is not in a library, by its name and
 // that of what it is about.
 func (s *Session) Unserved(op, path, target string, err error) {
-	name := strings.TrimPrefix(clean(path), "/")
-	s.report(vfs.Event{Op: op, Library: s.library.name, Name: name, Target: target, Start: time.Now(), Err: err, Unserved: true})
+	library, name := s.locate(path).called()
+	s.report(vfs.Event{Op: op, Library: library, Name: name, Target: target, Start: time.Now(), Err: err, Unserved: true})
 }
 
 // made notes what an operation has made in a library.

@@ -167,7 +167,7 @@ func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	s.setStack(w.at, all[:n])
 	s.drop(w.at)
 	s.drop(to)
-	w.at, w.op.event.Name, w.fresh = to, to.name, false
+	w.at, w.op.event.Name, w.op.path, w.fresh = to, to.name, to.path(), false
 	w.transfer.renamed(to.name)
 	s.pending[to] = []*Writer{w}
 	if w.isHeld() && !s.hidden(to.name) {

@@ -94,8 +94,16 @@ var policy = [...]rule{
 
 // allow tells whether the account has a permission for it.
 func (l *share) allow(a action) bool {
-	needs := policy[a].needs
-	return needs == 0 || l.held&needs != 0
+	r, needs := l.rights.Load(), policy[a].needs
+	return !r.gone && (needs == 0 || r.held&needs != 0)
+}
+
+// goneError refuses a library that is not the account's any more, or is nil.
+func (l *share) goneError() error {
+	if l.rights.Load().gone {
+		return denied("this account does not have that library any more")
+	}
+	return nil
 }
 
 // refuse is the refusal of it.
@@ -110,6 +118,9 @@ func refuse(a action) error {
 // where that matters.
 func (s *Session) may(a action, at place) error {
 	excuses := policy[a].excuses
+	if err := at.in.goneError(); err != nil {
+		return err
+	}
 	switch {
 	case at.in.allow(a):
 		return nil
@@ -136,6 +147,17 @@ func (s *Session) may(a action, at place) error {
 func refuseUnless(ok bool, a action) error {
 	if ok {
 		return nil
+	}
+	return refuse(a)
+}
+
+// still refuses to go on with what was allowed once, if it is no longer.
+func (s *Session) still(a action, in *share) error {
+	if err := s.Stopped(); err != nil || in == nil || in.allow(a) {
+		return err
+	}
+	if err := in.goneError(); err != nil {
+		return err
 	}
 	return refuse(a)
 }

@@ -42,7 +42,7 @@ var rules = []struct {
 	}, func(p vfs.Permissions, _ standing) error {
 		return needs(p.List)
 	}},
-	{"match", "list", func(s *access.Session) error { return second(s.Match("*")) }, func(p vfs.Permissions, _ standing) error {
+	{"match", "list", func(s *access.Session) error { return second(s.Match("/", "*")) }, func(p vfs.Permissions, _ standing) error {
 		return needs(p.List)
 	}},
 	// Every file can be seen by who may list or read; what one has uploaded
@@ -137,7 +137,7 @@ var rules = []struct {
 	{"chown", "setstat", func(s *access.Session) error { return s.SetAttr("f", vfs.Attr{HasOwner: true}) }, func(vfs.Permissions, standing) error {
 		return fs.ErrPermission
 	}},
-	{"rmdir", "", func(s *access.Session) error { return s.RemoveFolder() }, func(p vfs.Permissions, _ standing) error {
+	{"rmdir", "", func(s *access.Session) error { return s.RemoveFolder("folder") }, func(p vfs.Permissions, _ standing) error {
 		if !p.Delete {
 			return fs.ErrPermission
 		}

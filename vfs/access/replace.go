@@ -10,7 +10,7 @@ import "strings"
 // connection may hold what is to replace it.
 func (s *Session) announcesReplace(at place, elsewhere bool) bool {
 	deletes := at.in.allow(toRemove)
-	hidden := elsewhere || s.holdsHidden()
+	hidden := elsewhere || s.holdsHidden(at.in.source)
 	if !at.in.allow(toReplace) || !hidden && (deletes || !s.hasUploadFor(at)) {
 		return false
 	}
@@ -37,7 +37,7 @@ func (s *Session) carryOut() {
 	}
 	s.removing = place{}
 	delete(s.replacing, at)
-	op := s.begin(toRemove, at.name)
+	op := s.begin(toRemove, "/"+at.path())
 	var err error
 	defer op.finish(&err)
 	err = s.remove(at)

@@ -19,12 +19,21 @@ func (s *Session) Stat(path string) (_ vfs.Info, err error) {
 	if err != nil {
 		return vfs.Info{}, err
 	}
+	if at.name == "" {
+		if at.in == nil || at.in.folder == "" {
+			return Root(), nil
+		}
+		return folder(at.in.folder), nil
+	}
+	if err := s.reach(at.in); err != nil {
+		return vfs.Info{}, err
+	}
 	return s.stat(at)
 }
 
 func (s *Session) stat(at place) (vfs.Info, error) {
-	if at.name == "" {
-		return Root(), nil
+	if err := at.in.goneError(); err != nil {
+		return vfs.Info{}, err
 	}
 	if w := s.uploading(at); w != nil {
 		i, err := w.up.Stat()
@@ -53,9 +62,12 @@ func (s *Session) partial(at place) (vfs.Info, error) {
 	return lib.Partial(s.ctx, s.account, at.name)
 }
 
-// Root describes the library itself.
-func Root() vfs.Info {
-	return vfs.Info{Name: "/", Mode: fs.ModeDir | 0o755, ModTime: time.Unix(0, 0)}
+// Root describes "/".
+func Root() vfs.Info { return folder("/") }
+
+// folder describes a library.
+func folder(name string) vfs.Info {
+	return vfs.Info{Name: name, Mode: fs.ModeDir | 0o755, ModTime: time.Unix(0, 0)}
 }
 
 // Exists tells whether a path is a file that the account may see.
@@ -70,17 +82,38 @@ func (s *Session) Exists(path string) bool {
 	return err == nil
 }
 
-// KnowsSpace tells whether there is an answer from Space.
+// KnowsSpace tells whether there may be an answer from Space.
 func (s *Session) KnowsSpace() bool {
-	_, ok := vfs.As[vfs.Space](s.library.Library)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	only := (*s.shares.Load())[""]
+	if only == nil {
+		return true // each knows it or not
+	}
+	if s.reach(only) != nil {
+		return false
+	}
+	_, ok := vfs.As[vfs.Space](only.Library)
 	return ok
 }
 
-// Space tells how much room there is.
+// Space tells how much room there is in the library of a path.
 func (s *Session) Space(path string) (_ vfs.SpaceInfo, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	op := s.begin(toSeeSpace, path)
 	defer op.finish(&err)
-	lib, ok := vfs.As[vfs.Space](s.library.Library)
+	if err := s.Stopped(); err != nil {
+		return vfs.SpaceInfo{}, err
+	}
+	at := s.locate(path)
+	if at.in == nil {
+		return vfs.SpaceInfo{}, s.chooseOne()
+	}
+	if err := s.reach(at.in); err != nil {
+		return vfs.SpaceInfo{}, err
+	}
+	lib, ok := vfs.As[vfs.Space](at.in.Library)
 	if !ok {
 		return vfs.SpaceInfo{}, &vfs.Error{Kind: vfs.ErrUnsupported, Why: "this library does not know its space"}
 	}

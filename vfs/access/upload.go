@@ -19,6 +19,8 @@ type Writer struct {
 	stay     func() bool     // see contextFor
 	state    state
 	readable bool
+	replaces bool     // Commit would replace a file
+	based    bool     // it started from what only who may read files can read
 	append   bool     // every write goes to the end
 	end      int64    // where that is
 	wrote    bool     // there is something to publish
@@ -30,14 +32,14 @@ type Writer struct {
 }
 
 // Name is what the client called it, or renamed it to.
-func (w *Writer) Name() string { return w.op.event.Name }
+func (w *Writer) Name() string { return w.op.path }
 
 // Readable tells whether it was opened for reading as well.
 func (w *Writer) Readable() bool { return w.readable }
 
 // WriteAt implements [io.WriterAt].
 func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
-	if err := w.op.s.Stopped(); err != nil {
+	if err := w.still(); err != nil {
 		return 0, err
 	}
 	if w.append {
@@ -59,7 +61,7 @@ func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
 
 // ReadAt implements [io.ReaderAt]: it reads what Commit would publish now.
 func (w *Writer) ReadAt(b []byte, off int64) (int, error) {
-	if err := w.op.s.Stopped(); err != nil {
+	if err := w.stillReadable(); err != nil {
 		return 0, err
 	}
 	n, err := w.up.ReadAt(b, off)
@@ -67,6 +69,31 @@ func (w *Writer) ReadAt(b []byte, off int64) (int, error) {
 		err = w.op.s.told("read", w.Name(), err)
 	}
 	return n, err
+}
+
+// still refuses to go on with an upload that the account may not make any more.
+func (w *Writer) still() error {
+	if w.at.in.allow(toReplace) {
+		return w.op.s.Stopped()
+	}
+	return w.op.s.still(toCreate, w.at.in)
+}
+
+// stillReadable refuses to read what the upload has started from, once the account
+// may not read files any more.
+func (w *Writer) stillReadable() error {
+	if w.based {
+		return w.op.s.still(toReadBack, w.at.in)
+	}
+	return w.op.s.Stopped()
+}
+
+// stillReplaces lets Commit replace no file, once the account may not any more.
+func (w *Writer) stillReplaces() error {
+	if !w.replaces || w.at.in.allow(toReplace) {
+		return nil
+	}
+	return w.up.Rename(w.at.name, false)
 }
 
 // Stat describes what Commit would publish now.
@@ -77,7 +104,10 @@ func (w *Writer) Stat() (vfs.Info, error) {
 
 // Digest is that of what Commit would publish now.
 func (w *Writer) Digest(a crypto.Hash) ([]byte, error) {
-	return w.op.s.digest(w.Name(), a, func() (sum []byte, i vfs.Info, err error) {
+	return w.op.s.digest("/"+w.Name(), a, func() (sum []byte, i vfs.Info, err error) {
+		if err := w.stillReadable(); err != nil {
+			return nil, i, err
+		}
 		if i, err = w.up.Stat(); err == nil {
 			sum, err = vfs.ReadDigest(w.op.s.ctx, w.up, a)
 		}
@@ -210,7 +240,10 @@ func (w *Writer) commit() error {
 		return w.drop() // the library does not know its name
 	}
 	// The client has been told OK of one that is held.
-	if err := w.op.s.Stopped(); err != nil && w.state != held {
+	if err := w.still(); err != nil && w.state != held {
+		return errors.Join(err, w.up.Abort())
+	}
+	if err := w.stillReplaces(); err != nil {
 		return errors.Join(err, w.up.Abort())
 	}
 	if below := w.below(); below != nil && !w.wrote {
