@@ -20,6 +20,7 @@
 //	shelf.go     and by shelf instead of sftp
 //	floor.go     the least that a copy can cost
 //	login.go     logins, idle sessions, a thousand sessions
+//	audit.go     what the audit log costs
 //	files.go     many small files, and long listings
 package main
 
@@ -58,6 +59,7 @@ var measures = []struct {
 	{"crowd", (*bench).crowd},
 	{"small", (*bench).smallFiles},
 	{"list", (*bench).listing},
+	{"audit", (*bench).audited},
 }
 
 func main() {
