@@ -68,7 +68,8 @@ func ResultOf(err error) string {
 // so that a text of a client can forge no line and steer no terminal. If there are
 // any it escapes backslashes too, so that both can be told apart.
 func Escape(text string) string {
-	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+	plain := func(r rune) bool { return r >= ' ' && r <= '~' || unicode.IsPrint(r) && r != unicode.ReplacementChar }
+	if !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
 		return text
 	}
 	quoted := strconv.Quote(text)

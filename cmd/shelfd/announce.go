@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -15,9 +17,9 @@ import (
 	"shelf/cmd/shelfd/config"
 )
 
-// announce is the line that says how to connect. Its commands work when they are
-// pasted into the shell that the server was started from.
-func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer) string {
+// announce writes the line that says how to connect. Its commands work when they
+// are pasted into the shell that the server was started from.
+func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer, out io.Writer) {
 	host, port := connectTo(at)
 	var identity []string
 	if key := identityBeside(s.GivenKeys); key != "" {
@@ -35,8 +37,12 @@ func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer) string {
 		paths = append(paths, l.Path)
 	}
 	slices.Sort(paths)
-	return fmt.Sprintf("Serving %s on %s (%s). Connect with: %s  or: %s",
-		strings.Join(paths, ", "), at, identify(hostKeys, s.FIPS), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p"))
+	key, stock, shelf := identify(hostKeys, s.FIPS), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p")
+	if s.LogFormat.JSON {
+		newLog(out, s.LogFormat, slog.LevelInfo).Info("serving", "listen", at.String(), "libraries", paths, "host_key", key, "connect", stock)
+		return
+	}
+	fmt.Fprintf(out, "Serving %s on %s (%s). Connect with: %s  or: %s\n", strings.Join(paths, ", "), at, key, stock, shelf)
 }
 
 // identify names the host key that most clients show: Ed25519, which the others

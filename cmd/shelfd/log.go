@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"strings"
 
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
@@ -21,6 +23,25 @@ func newLog(w io.Writer, format config.LogFormat, level slog.Leveler) *slog.Logg
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// logged is an error that the log has told.
+type logged struct{ error }
+
+func (e logged) Unwrap() error { return e.error }
+
+// lastWords has the log tell why the server ends, where each line of it is JSON.
+func lastWords(err error, format config.LogFormat, stderr io.Writer) error {
+	if err == nil || !format.JSON {
+		return err
+	}
+	log := newLog(stderr, format, slog.LevelError)
+	if p := (*problem)(nil); errors.As(err, &p) && p.Error() == err.Error() { // and nothing else
+		log.Error(p.what, "where", strings.TrimSuffix(p.where, ": "), "reason", p.err, "remedy", strings.Join(strings.Fields(p.remedy), " "))
+	} else {
+		log.Error("shelfd ends", "reason", err)
+	}
+	return logged{err}
 }
 
 // printable escapes the control characters of an attribute as a Go literal does.

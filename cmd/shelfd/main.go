@@ -70,6 +70,9 @@ func run(ctx context.Context, args []string) (status int) {
 	if err == nil {
 		return 0
 	}
+	if told := (logged{}); errors.As(err, &told) {
+		return exitFailure
+	}
 	fmt.Fprintf(os.Stderr, "shelfd: %v\n", err)
 	var usage arguments.Mistake
 	if errors.As(err, &usage) {

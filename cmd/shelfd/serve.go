@@ -28,10 +28,10 @@ func serveCommand() *cobra.Command {
 		Args: arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := config.Load(c.Flags())
-			if err != nil {
-				return err
+			if err == nil {
+				err = serve(c.Context(), s, c.OutOrStdout(), c.ErrOrStderr())
 			}
-			return serve(c.Context(), s, c.OutOrStdout(), c.ErrOrStderr())
+			return lastWords(err, s.LogFormat, c.ErrOrStderr())
 		},
 	}
 	config.AddFlags(c.Flags())
@@ -49,7 +49,7 @@ func serve(ctx context.Context, s config.Settings, stdout, stderr io.Writer) err
 	defer all.close()
 	all.audit.own(audit.OpStart, nil)
 	defer all.audit.own(audit.OpStop, nil)
-	fmt.Fprintln(stdout, announce(s, all.listener.Addr(), all.hostKeys.current.Current))
+	announce(s, all.listener.Addr(), all.hostKeys.current.Current, stdout)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go all.watch(watching, hangups)

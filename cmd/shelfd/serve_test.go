@@ -244,9 +244,10 @@ func TestAnnounceNamesTheKey(t *testing.T) {
 		"alone.pub":       "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 		"authorized_keys": "Connect with: sftp -P 2222 ana@127.0.0.1  or: shelf -p 2222 ana@127.0.0.1",
 	} {
-		line := announce(config.Settings{User: "ana", Library: "x", GivenKeys: given}, at, []ssh.Signer{key})
-		if !strings.HasSuffix(line, want) {
-			t.Errorf("%s: %q does not end in %q", given, line, want)
+		var line strings.Builder
+		announce(config.Settings{User: "ana", Library: "x", GivenKeys: given}, at, []ssh.Signer{key}, &line)
+		if !strings.HasSuffix(line.String(), want+"\n") {
+			t.Errorf("%s: %q does not end in %q", given, &line, want)
 		}
 	}
 }

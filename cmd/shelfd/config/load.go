@@ -6,14 +6,25 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/pflag"
 )
 
 // Load makes the settings of the defaults, the configuration file, if --config
-// names one, and the flags that were given. Each wins over the one before.
+// names one, and the flags that were given. Each wins over the one before. With an
+// error no setting counts but LogFormat, as far as it can be told: the error may go
+// to the log.
 func Load(given *pflag.FlagSet) (Settings, error) {
+	s, err := load(given)
+	if flag := given.Lookup("log-format"); err != nil && flag != nil && flag.Changed {
+		s.LogFormat.UnmarshalText([]byte(flag.Value.String()))
+	}
+	return s, err
+}
+
+func load(given *pflag.FlagSet) (Settings, error) {
 	s := Defaults()
 	file, err := given.GetString(configFlag)
 	if err != nil {
@@ -45,6 +56,9 @@ func (s Settings) Again() (Settings, error) {
 	return s.again()
 }
 
+// jsonLog finds the format of the log in a file that has a mistake.
+var jsonLog = regexp.MustCompile(`(?m)^\s*log_format\s*=\s*["']json["']`)
+
 // load reads a configuration file over the settings.
 func (s *Settings) load(path string) error {
 	content, err := os.ReadFile(path)
@@ -53,6 +67,7 @@ func (s *Settings) load(path string) error {
 	}
 	var in Settings
 	if err := in.parse(path, content, s); err != nil {
+		s.LogFormat.JSON = jsonLog.Match(content)
 		return err
 	}
 	err = in.eachPath(func(p string) (string, error) { return rebase(p, filepath.Dir(path)) })
