@@ -17,14 +17,15 @@ import (
 // error no setting counts but LogFormat, as far as it can be told: the error may go
 // to the log.
 func Load(given *pflag.FlagSet) (Settings, error) {
-	s, err := load(given)
+	s, err := combine(given)
 	if flag := given.Lookup("log-format"); err != nil && flag != nil && flag.Changed {
 		s.LogFormat.UnmarshalText([]byte(flag.Value.String()))
 	}
 	return s, err
 }
 
-func load(given *pflag.FlagSet) (Settings, error) {
+// combine does it.
+func combine(given *pflag.FlagSet) (Settings, error) {
 	s := Defaults()
 	file, err := given.GetString(configFlag)
 	if err != nil {
