@@ -12,6 +12,8 @@ mount --make-rprivate /
 mkdir -p "$overlay/upper" "$overlay/work" "$root"
 mount -t overlay -o "lowerdir=$base,upperdir=$overlay/upper,workdir=$overlay/work" overlay "$root"
 mount -t proc proc "$root/proc"
+# Most of these settings are those of the machine outside, which systemd would change.
+mount -o bind,ro "$root/proc/sys" "$root/proc/sys"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
