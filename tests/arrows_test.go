@@ -18,7 +18,7 @@ import (
 var arrows = map[string][]string{
 	"cmd/shelfd":             {"cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/tuning", "sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/arguments":   {},
-	"cmd/shelfd/audit":       {"sshd", "vfs"},
+	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "sshd", "vfs", "keys"},
 	"cmd/shelfd/credentials": {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},
 	"cmd/shelfd/tuning":      {},
 	"cmd/shelfd/confine":     {},

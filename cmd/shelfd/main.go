@@ -46,6 +46,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"shelf/cmd/shelfd/arguments"
+	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/credentials"
 )
@@ -96,7 +97,7 @@ func rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(),
-		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), manCommand(), versionCommand())
+		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), manCommand(), versionCommand())
 	return root
 }
 

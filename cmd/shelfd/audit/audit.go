@@ -9,6 +9,11 @@
 //	tail.go      where to go on after a restart
 //	counters.go  how it goes, for metrics and health
 //
+// Who reads a log:
+//
+//	search.go    which lines are wanted
+//	command.go   the command shelfd audit; who.go  shelfd audit who
+//
 // A client's texts are escaped on the way in, so a line holds no control character.
 package audit
 
