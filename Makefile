@@ -3,7 +3,7 @@
 #
 # All else is for those who work on Shelf; CONTRIBUTING.md says more.
 
-.PHONY: build run test check bench fuzz torture clean
+.PHONY: build run test check bench fuzz torture dist clean
 
 PORT     ?= 2222
 FUZZTIME ?= 10s
@@ -67,6 +67,11 @@ fuzz:
 torture:
 	go test $(RACE) -v -timeout 2h ./tests -torture
 
+# What people install, in the folder dist: archives, packages, an image, and their
+# digests. SIGN=~/.ssh/release_key signs these. contrib/release says more.
+dist:
+	go run ./contrib/release $(if $(SIGN),-sign $(SIGN))
+
 # Leaves ./library and .shelf-demo alone: what is in them is yours.
 clean:
-	rm -rf bin
+	rm -rf bin dist

@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"vfs/local":          {"vfs/spool", "vfs"},
 	"vfs/vfstest":        {"vfs"},
 	"keys":               {},
+	"contrib/release":    {}, // packs the built programs
 	"tests":              {}, // judges the built programs
 	"tests/bench":        {}, // and measures them
 	"tests/powercut":     {}, // a file system for them

@@ -24,6 +24,7 @@
 //	                  tests/powercut
 //	linear_*_test.go  what clients are told is checked to be linearizable
 //	stop_test.go      a server that is told to stop
+//	release_test.go   what "make dist" makes: the same each time, signed, and whole
 //	debian_*_test.go  boots a Debian in namespaces, for unit_*_test.go, where
 //	                  systemd runs the server
 //	replace_test.go   a file replaced while it is read, an upload cut short
