@@ -64,7 +64,7 @@ func TestDocumentedDefaults(t *testing.T) {
 			inner, _ := shown[table].(map[string]any)
 			value, ok = inner[name]
 		}
-		if !ok || slices.Contains([]string{"state", "library", "user", "authorized_keys_file"}, s.name) {
+		if !ok || slices.Contains([]string{"state", "admin_socket", "library", "user", "authorized_keys_file"}, s.name) {
 			continue
 		}
 		compared++
@@ -194,7 +194,7 @@ type settingsFolder struct{ dir string }
 func newSettingsFolder(t *testing.T) settingsFolder {
 	t.Helper()
 	at := settingsFolder{t.TempDir()}
-	for _, folder := range []string{"keys", "library", "inbox", "srv/files", "var/log"} {
+	for _, folder := range []string{"keys", "library", "inbox", "srv/files", "var/log", "run/shelf"} {
 		if err := os.MkdirAll(filepath.Join(at.dir, folder), 0o700); err != nil {
 			t.Fatal(err)
 		}

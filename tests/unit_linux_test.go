@@ -109,7 +109,7 @@ func checkUnit(t *testing.T, d *debian) {
 	d.sh(t, "systemctl reload shelfd")
 	d.eventually(t, "it was reloaded", `journalctl -u shelfd | grep 'was reloaded'`)
 	d.sh(t, `echo 'grace = "2x"' | cat - /etc/shelf/shelfd.toml > /tmp/bad; cp /etc/shelf/shelfd.toml /tmp/good; cat /tmp/bad > /etc/shelf/shelfd.toml
-		systemctl reload shelfd || true`)
+		if systemctl reload shelfd; then echo the mistake is no failure of the reload; exit 1; fi`)
 	d.eventually(t, "the mistake is told", `journalctl -u shelfd | grep 'was not reloaded' | grep '2x'`)
 	d.sh(t, upload+"\ncat /tmp/good > /etc/shelf/shelfd.toml")
 	if again := d.sh(t, "systemctl show -P MainPID shelfd"); again != pid {

@@ -45,10 +45,13 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		FIPS:         s.FIPS,
 		Limits:       limits(s, c.descriptors),
 		Session:      services(s, p.libraries.byName),
-		Report:       p.audit.report,
-		Ready:        p.audit.file.Ready,
-		Sums:         p.audit.sums,
-		Log:          p.log,
+		Report: func(e sshd.Event) error {
+			p.admin.observe(e)
+			return p.audit.report(e)
+		},
+		Ready: p.audit.file.Ready,
+		Sums:  p.audit.sums,
+		Log:   p.log,
 	}
 }
 

@@ -10,16 +10,19 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"shelf/cmd/shelfd/config"
 	"shelf/vfs"
+	"shelf/vfs/local"
 )
 
 // libraries is the part that holds what is served.
 type libraries struct {
 	log    *slog.Logger
+	timed  func(local.Step, time.Duration) // is told how long publishing takes
 	byName map[string]library
 }
 
@@ -48,7 +51,7 @@ func checkLibrary(s config.Settings, name string) error {
 
 func (l *libraries) open(s config.Settings) error {
 	l.byName = make(map[string]library)
-	open := openStores(s, l.log)
+	open := openStores(s, l.log, l.timed)
 	for _, name := range s.LibraryNames() {
 		if err := l.openOne(s, name, open); err != nil {
 			l.close()

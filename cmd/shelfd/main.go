@@ -12,7 +12,8 @@
 //	man.go          shelfd man
 //	version.go      shelfd version
 //
-// Those that make credentials are in package credentials.
+// Those that make credentials are in package credentials, and those that ask a
+// running server in package operate.
 //
 // The parts of a server:
 //
@@ -27,6 +28,9 @@
 //	connections.go  serving them; services.go: what each account gets
 //	sandbox.go      what the process gives up before it serves, with package confine
 //	tuning.go       memory and processors, with package tuning
+//	admin.go        the admin socket, metrics, health and the page
+//	operator.go     what operators see, and how they steer; watched.go: of libraries
+//	supervision.go  what the service manager is told
 //	announce.go     the line that says how to connect
 //
 // To add a part, write a type with the four methods of part, and put it into the
@@ -49,6 +53,7 @@ import (
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/credentials"
+	"shelf/cmd/shelfd/operate"
 )
 
 // The exit statuses.
@@ -98,6 +103,7 @@ func rootCommand() *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(),
 		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), manCommand(), versionCommand())
+	root.AddCommand(operate.Commands()...)
 	return root
 }
 

@@ -6,8 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/notify"
 )
 
 // A part is a piece of the server. All parts have the same life. The command
@@ -41,6 +46,12 @@ type server struct {
 	audit       auditing
 	listener    listener
 	connections connections
+	admin       *administration
+
+	reloading  sync.Mutex // held while the settings are read again
+	lastReload atomic.Pointer[admin.Reload]
+	drained
+	manager *notify.Manager
 
 	parts  []part // all, in the order in which they are opened
 	opened []part // those that are open
@@ -49,9 +60,10 @@ type server struct {
 // newServer puts a server together and opens nothing yet. notes gets
 // warnings about things that may be intended.
 func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
-	all := &server{settings: s, log: log}
+	all := &server{settings: s, log: log, drained: drained{c: make(chan struct{})}}
+	all.admin = newAdministration(s, log, &operated{server: all, started: time.Now()})
 	all.accounts = accounts{log: log}
-	all.libraries.log = log
+	all.libraries = libraries{log: log, timed: all.admin.timed}
 	all.audit.log = log
 	all.listener.notes = notes
 	all.connections = connections{server: all, descriptors: descriptors()}
@@ -64,7 +76,9 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 		&all.audit,
 		&all.listener, // late: from here on clients can connect
 		&all.connections,
-		&sandbox{log}, // after all that opens files
+		all.admin,
+		&supervision{server: all}, // connects to the service manager
+		&sandbox{log},             // after all that opens files
 		&runtimeTuning{connections: all.connections.count},
 	}
 	return all

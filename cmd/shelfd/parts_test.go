@@ -125,7 +125,7 @@ func TestAuditLogIsReopenedInSpiteOfAMistake(t *testing.T) {
 	if err := errors.Join(os.Rename(log, log+".1"), os.WriteFile(s.File, []byte("mistake = 1\n"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if err := all.hangUp(); err == nil || !strings.Contains(err.Error(), `there is no setting "mistake"`) {
+	if err := all.hangUp("SIGHUP"); err == nil || !strings.Contains(err.Error(), `there is no setting "mistake"`) {
 		t.Errorf("got %v", err)
 	}
 	all.audit.report(sshd.Event{Op: "login"})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
-	"shelf/sshd"
 )
 
 func serveCommand() *cobra.Command {
@@ -53,7 +51,8 @@ func serve(ctx context.Context, s config.Settings, stdout, stderr io.Writer) err
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go all.watch(watching, hangups)
-	return serveUntil(ctx, all.connections.ssh, all.listener.Listener, s.Grace.Duration, all.log)
+	all.manager.Ready()
+	return serveUntil(ctx, all, s.Grace.Duration)
 }
 
 // catchHangups receives SIGHUP from now on. Without it, SIGHUP would end the
@@ -72,19 +71,36 @@ func (s *server) watch(ctx context.Context, hangups <-chan os.Signal) {
 			return
 		case <-hangups:
 		}
-		err := s.hangUp()
-		s.audit.report(audit.ByOperator(audit.OpReload, "SIGHUP", err))
-		if err != nil {
-			s.log.Error("the configuration was not reloaded; the old one stays", "reason", err)
-			continue
-		}
-		s.log.Info("the configuration was reloaded")
+		s.hangUp("SIGHUP")
 	}
 }
 
-// hangUp is what SIGHUP asks for. The audit log is opened anew whatever is
-// wrong with the settings: who renames it must not wait for them.
-func (s *server) hangUp() error {
+// hangUp is what SIGHUP asks for, or an operator: to read the settings again, and
+// to tell everybody how that went.
+func (s *server) hangUp(by string) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	s.manager.Reloading()
+	defer s.manager.Ready()
+	err := s.again()
+	result := admin.Reload{Time: time.Now()}
+	if err != nil {
+		result.Error = err.Error()
+	}
+	s.lastReload.Store(&result)
+	s.admin.metrics.Reloaded(err)
+	s.audit.report(audit.ByOperator(audit.OpReload, by, err))
+	if err != nil {
+		s.log.Error("the configuration was not reloaded; the old one stays", "reason", err)
+		return err
+	}
+	s.log.Info("the configuration was reloaded")
+	return nil
+}
+
+// again reads the settings again. The audit log is opened anew whatever is wrong
+// with them: who renames it must not wait for them.
+func (s *server) again() error {
 	if err := s.audit.file.Reopen(); err != nil {
 		return err
 	}
@@ -92,22 +108,34 @@ func (s *server) hangUp() error {
 }
 
 // serveUntil serves until ctx ends or the listener fails, then stops within
-// grace. Cutting off transfers that take longer is not an error.
-func serveUntil(ctx context.Context, server *sshd.Server, l net.Listener, grace time.Duration, log *slog.Logger) error {
+// grace. Cutting off transfers that take longer is not an error. When the server is
+// drained it stops, too, and grace only counts once ctx ends.
+func serveUntil(ctx context.Context, s *server, grace time.Duration) error {
 	all, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(all, l) }()
+	go func() { served <- s.connections.ssh.Serve(all, s.listener.Listener) }()
+	limit, over := context.WithCancelCause(all)
+	defer over(nil)
+	cut := func() {
+		time.AfterFunc(grace, func() { over(fmt.Errorf("the grace time of %s is over", grace)) })
+	}
+	stop := func() {
+		s.log.Info("stopping", "grace", grace)
+		s.manager.Stopping()
+		cut()
+	}
 	var failed error
 	select {
 	case failed = <-served:
+		cut()
 	case <-ctx.Done():
-		log.Info("stopping", "grace", grace)
+		stop()
+	case <-s.drained.c:
+		defer context.AfterFunc(ctx, stop)()
 	}
-	limit, cancelLimit := context.WithTimeoutCause(all, grace, fmt.Errorf("the grace time of %s is over", grace))
-	defer cancelLimit()
-	if err := server.Shutdown(limit); err != nil {
-		log.Warn("transfers were cut off", "reason", err)
+	if err := s.connections.ssh.Shutdown(limit); err != nil {
+		s.log.Warn("transfers were cut off", "reason", err)
 	}
 	return failed
 }

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,13 +16,13 @@ import (
 
 // openStores returns what opens a library by its name. Libraries share what is
 // remembered of digests.
-func openStores(s config.Settings, log *slog.Logger) func(name string) (library, error) {
+func openStores(s config.Settings, log *slog.Logger, timed func(local.Step, time.Duration)) func(name string) (library, error) {
 	digests := local.NewDigests(filepath.Join(s.State, "digests"), log)
 	mask := umask()
 	return func(name string) (library, error) {
 		l := s.AllLibraries()[name]
 		o := storeOptions(s, l)
-		o.Digests, o.Log, o.Umask = digests, log, mask
+		o.Digests, o.Log, o.Umask, o.Timed = digests, log, mask, timed
 		dir, err := local.Open(l.Path, o)
 		if err != nil {
 			return nil, err // not dir: a nil *Dir is not a nil library

@@ -176,8 +176,14 @@ func (s *stages) probe() error {
 	return st.discard()
 }
 
-// Probe implements [vfs.Probe]: it makes a stage, and removes it.
+// Probe implements [vfs.Probe]: it looks for room, makes a stage, and removes it.
 func (d *Dir) Probe(context.Context) error {
+	switch room, err := d.room(); {
+	case err != nil:
+		return err
+	case room == 0:
+		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the disk has no room above min_free_space"}
+	}
 	st, err := d.stages.create()
 	if err != nil {
 		return err

@@ -78,6 +78,11 @@ type Settings struct {
 	AuditKeep    uint16      `toml:"audit_keep" default:"0" doc:"how many old files stay that audit_max_size has renamed; 0 keeps all"`
 	AuditSHA256  AuditSHA256 `toml:"audit_sha256" default:"when known" doc:"the digest of an upload in audit_log: when known from the order of its bytes, or always, reading the file again where it must"`
 
+	AdminSocket     string   `toml:"admin_socket" unset:"admin.sock in the state folder" flag:"admin-socket" arg:"file" doc:"answer operators on this file, a unix socket"`
+	AdminListen     string   `toml:"admin_listen" unset:"off" doc:"answer metrics, health and the page on this address:port; without an address on this machine alone"`
+	AdminHosts      []string `toml:"admin_hosts" unset:"none" doc:"names, besides addresses and localhost, by which admin_listen may be asked"`
+	MetricsAccounts uint16   `toml:"metrics_accounts" default:"0" doc:"accounts that have metrics of their own; 0 is none"`
+
 	FIPS bool `toml:"fips" default:"false" doc:"whether only algorithms that FIPS 140-3 allows are used"`
 
 	Sandbox   Sandbox `toml:"sandbox" default:"auto" doc:"Landlock and seccomp: auto uses as much as the system has, require does not serve without, off uses none"`

@@ -46,6 +46,9 @@ func (s *Settings) complete() error {
 			return err
 		}
 	}
+	if s.AdminSocket == "" {
+		s.AdminSocket = filepath.Join(s.State, "admin.sock")
+	}
 	s.GivenKeys = s.AuthorizedKeysFile
 	return s.eachPath(filepath.Abs)
 }

@@ -13,7 +13,7 @@ func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
 			*path, err = change(*path)
 		}
 	}
-	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile, &s.TrustedUserCAKeys, &s.RevokedKeys, &s.AuditLog} {
+	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile, &s.TrustedUserCAKeys, &s.RevokedKeys, &s.AuditLog, &s.AdminSocket} {
 		apply(path)
 	}
 	for name, l := range s.Libraries {

@@ -1,0 +1,82 @@
+// Package operate has the commands that ask a running server, or steer it, over its
+// admin socket.
+//
+//	operate.go  Commands, and what they have in common
+//	client.go   the requests
+//	status.go   shelfd status
+//	who.go      shelfd who
+//	watch.go    shelfd who --watch
+//	kick.go     shelfd kick
+//	bans.go     shelfd bans, shelfd unban
+//	usage.go    shelfd usage
+//	drain.go    shelfd drain
+//	reload.go   shelfd reload
+//	health.go   shelfd health
+//	words.go    sizes and times, as people read them
+//
+// Each prints for people or, with --json, what the server has answered.
+package operate
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"shelf/cmd/shelfd/config"
+)
+
+// Commands are all of them.
+func Commands() []*cobra.Command {
+	return []*cobra.Command{statusCommand(), whoCommand(), kickCommand(), bansCommand(), unbanCommand(),
+		usageCommand(), drainCommand(), reloadCommand(), healthCommand()}
+}
+
+// call is a command that runs.
+type call struct {
+	*cobra.Command
+	*client
+	args []string
+	json bool
+}
+
+// asking makes a command of one that asks the server.
+func asking(c *cobra.Command, run func(*call) error) *cobra.Command {
+	config.AddFlags(c.Flags(), "state", "admin_socket")
+	asJSON := c.Flags().Bool("json", false, "print the answer as JSON")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s, err := config.Load(c.Flags())
+		if err != nil {
+			return err
+		}
+		server := newClient(s.AdminSocket)
+		defer server.close()
+		return run(&call{Command: c, client: server, args: args, json: *asJSON})
+	}
+	return c
+}
+
+// show prints an answer: as JSON, or by the function for people.
+func (c *call) show(answer any, people func(io.Writer)) error {
+	out := c.OutOrStdout()
+	if !c.json {
+		people(out)
+		return nil
+	}
+	text, err := json.MarshalIndent(answer, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s\n", text)
+	return err
+}
+
+// table writes rows in columns.
+func table(out io.Writer, head string, rows func(line func(format string, args ...any))) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, head)
+	rows(func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) })
+	w.Flush()
+}

@@ -1,0 +1,54 @@
+package page
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"shelf/cmd/shelfd/admin"
+	"shelf/vfs"
+)
+
+// shownTransfers is how many transfers the page shows: those that began first.
+const shownTransfers = 100
+
+// view is what the page shows.
+type view struct {
+	Now         time.Time       `json:"now"`
+	Status      admin.Status    `json:"status"`
+	Ready       admin.Readiness `json:"ready"`
+	Connections int             `json:"connections"`
+	Transfers   []transfer      `json:"transfers"`
+	History     series          `json:"history"`
+	Events      []event         `json:"events"`
+}
+
+// transfer is one, with whose it is. Texts of clients are visible.
+type transfer struct {
+	Connection string `json:"connection"`
+	Account    string `json:"account"`
+	admin.Transfer
+}
+
+func (p *Page) view(ctx context.Context) view {
+	all := p.server.Connections()
+	return view{
+		Now: time.Now(), Status: p.server.Status(), Ready: p.server.Readiness(ctx), Connections: len(all),
+		Transfers: transfers(all), History: p.history.series(), Events: p.events.newest(),
+	}
+}
+
+func transfers(all []admin.Connection) []transfer {
+	list := []transfer{}
+	for _, c := range all {
+		for _, t := range c.Transfers {
+			list = append(list, transfer{c.ID, c.Account, t})
+		}
+	}
+	slices.SortFunc(list, func(a, b transfer) int { return a.Since.Compare(b.Since) })
+	list = list[:min(len(list), shownTransfers)]
+	for i := range list {
+		list[i].Account, list[i].Name = vfs.Escape(list[i].Account), vfs.Escape(list[i].Name)
+	}
+	return list
+}

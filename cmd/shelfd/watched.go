@@ -1,0 +1,189 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"shelf/cmd/shelfd/admin"
+	"shelf/cmd/shelfd/config"
+	"shelf/sshd"
+	"shelf/vfs"
+)
+
+// watched is a library as operators see it. What its disk is asked is remembered
+// for a while, and not waited for when the disk does not answer.
+type watched struct {
+	name     string
+	settings config.Library
+	library  vfs.Library
+
+	room  admin.Patient[room]
+	probe admin.Patient[struct{}]
+}
+
+// room is what a library has left.
+type room struct {
+	at       time.Time
+	space    vfs.SpaceInfo
+	partials int
+}
+
+// roomFresh is how old that may be.
+const roomFresh = 5 * time.Second
+
+// watch makes them of the libraries that are open, by name.
+func watch(s config.Settings, open map[string]library) (all []*watched) {
+	for name, l := range open {
+		w := &watched{name: name, settings: s.AllLibraries()[name], library: l}
+		w.room.Fresh = roomFresh
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(a, b *watched) int { return cmp.Compare(a.name, b.name) })
+	return all
+}
+
+// statusOf asks all of them at once.
+func statusOf(all []*watched, last *uploads) []admin.Library {
+	list := make([]admin.Library, len(all))
+	each(all, func(i int, w *watched) { list[i] = w.status() })
+	for i := range list {
+		list[i].LastUpload = last.of(list[i].Name, len(all) == 1)
+	}
+	return list
+}
+
+// each calls f for all of them at once, and waits.
+func each(all []*watched, f func(int, *watched)) {
+	var asked sync.WaitGroup
+	for i, w := range all {
+		asked.Go(func() { f(i, w) })
+	}
+	asked.Wait()
+}
+
+func (w *watched) status() admin.Library {
+	s := admin.Library{Name: w.name, Free: -1}
+	if q := w.settings.Quota; q != nil {
+		s.Quota = q.Bytes
+	}
+	if n := w.settings.MaxFiles; n != nil {
+		s.MaxFiles = int64(*n)
+	}
+	r, err := w.room.Ask(w.look)
+	if err != nil {
+		s.Problem = reasonOf(err)
+	}
+	if !r.at.IsZero() {
+		s.Free, s.Size = int64(r.space.Available*r.space.BlockSize), int64(r.space.Blocks*r.space.BlockSize)
+		s.FreeFiles, s.Partials = int64(r.space.FreeFiles), r.partials
+	}
+	if u, ok := vfs.As[vfs.Usage](w.library); ok {
+		if held, ok := u.Charged(); ok {
+			s.Used = &admin.Held{Bytes: held.Bytes, Files: held.Files}
+		}
+	}
+	return s
+}
+
+// look asks the disk.
+func (w *watched) look() (r room, err error) {
+	r.at = time.Now()
+	if l, ok := vfs.As[vfs.Space](w.library); ok {
+		r.space, err = l.Space(context.Background())
+	}
+	if l, ok := vfs.As[vfs.Usage](w.library); ok {
+		var failed error
+		r.partials, failed = l.Partials(context.Background())
+		err = errors.Join(err, failed)
+	}
+	return r, err
+}
+
+// checksOf asks all libraries whether uploads can be made.
+func checksOf(ctx context.Context, all []*watched) []admin.Check {
+	list := make([]admin.Check, len(all))
+	each(all, func(i int, w *watched) {
+		_, err := w.probe.Ask(func() (struct{}, error) {
+			if p, ok := vfs.As[vfs.Probe](w.library); ok {
+				return struct{}{}, p.Probe(context.WithoutCancel(ctx))
+			}
+			return struct{}{}, nil
+		})
+		list[i] = checkOf("library "+w.name, err)
+	})
+	return list
+}
+
+// reasonOf is what may be told of an error over the web address: no path of the host.
+func reasonOf(err error) string {
+	if known := (*vfs.Error)(nil); errors.As(err, &known) {
+		return known.Reason()
+	}
+	if about := (*fs.PathError)(nil); errors.As(err, &about) {
+		return about.Op + ": " + about.Err.Error()
+	}
+	return err.Error()
+}
+
+// Usage implements [admin.Server].
+func (o *operated) Usage(ctx context.Context) ([]admin.Usage, error) {
+	all := o.admin.view.Load().libraries
+	list := make([]admin.Usage, len(all))
+	each(all, func(i int, w *watched) { list[i] = w.usage(ctx) })
+	return list, nil
+}
+
+// usage counts. It takes as long as that takes.
+func (w *watched) usage(ctx context.Context) admin.Usage {
+	s := w.status()
+	counted := admin.Usage{Library: w.name, Quota: s.Quota, MaxFiles: s.MaxFiles}
+	u, ok := vfs.As[vfs.Usage](w.library)
+	if !ok {
+		counted.Problem = "this kind of library is not counted"
+		return counted
+	}
+	held, err := u.Usage(ctx)
+	if err != nil {
+		counted.Problem = reasonOf(err)
+	}
+	counted.Held = admin.Held{Bytes: held.Bytes, Files: held.Files}
+	return counted
+}
+
+// uploads knows when a file was last published in each library.
+type uploads struct {
+	mu   sync.Mutex
+	last map[string]time.Time // mu
+}
+
+func (u *uploads) event(e sshd.Event) {
+	if e.Op != "put" || e.Err != nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.last == nil {
+		u.last = make(map[string]time.Time)
+	}
+	u.last[e.Library] = time.Now()
+}
+
+// of is the time of a library; nil is none since the start. Events of the only
+// library may not name it.
+func (u *uploads) of(library string, only bool) *time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	at, ok := u.last[library]
+	if !ok && only {
+		at, ok = u.last[""]
+	}
+	if !ok {
+		return nil
+	}
+	return &at
+}
