@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/sshd/budget"
+	"shelf/sshd/window"
 )
 
 // serveChannels serves the channels that the client opens, until the connection
@@ -62,4 +63,42 @@ func (c *conn) closeChannel() {
 	defer c.mu.Unlock()
 	c.channels--
 	c.pass.share.Give(budget.Channels, 1)
+}
+
+// widen has the window of a channel follow what the link to the client needs.
+func (c *conn) widen(channel ssh.Channel) *window.Window {
+	account := c.identity.Account
+	active := windowMemory{c.windows.Active.Of(account), c.pass.share}
+	return window.New(channel, &c.roundTrip, active, c.windows.Resting.Of(account))
+}
+
+// windowMemory is the budget of windows that are in use: a part of the memory that
+// clients can make the server hold. The rest is for what a channel may have without
+// any budget.
+type windowMemory struct {
+	windows window.Budget
+	share   *budget.Share
+}
+
+// Take implements [window.Budget].
+func (m windowMemory) Take(n int64) int64 {
+	n = m.windows.Take(n)
+	got := m.share.Some(budget.Memory, n)
+	m.windows.Give(n - got)
+	return got
+}
+
+// Give implements [window.Budget].
+func (m windowMemory) Give(n int64) {
+	m.windows.Give(n)
+	m.share.Give(budget.Memory, n)
+}
+
+// rest lets others have what the windows of a silent client took.
+func (c *conn) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for p := range c.programs {
+		p.channel.Rest()
+	}
 }

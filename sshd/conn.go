@@ -15,6 +15,7 @@ import (
 
 	"shelf/keys"
 	"shelf/sshd/sftp"
+	"shelf/sshd/window"
 	"shelf/vfs/access"
 )
 
@@ -25,6 +26,7 @@ type conn struct {
 	wire     *wire
 	buffers  *sftp.Buffers       // of its sftp sessions
 	held     *access.Temporaries // by its sftp sessions
+	windows  window.Pools        // of its channels
 	pass     *pass
 	refusals *refusals
 	panics   *atomic.Int64
@@ -44,6 +46,8 @@ type conn struct {
 
 	asked     atomic.Int32 // how often for what there is not here
 	unsettled atomic.Int32 // channels with a command, or on which one may start yet
+	measured  sync.Once    // roundTrip has been asked for
+	roundTrip atomic.Int64 // to the client and back, in nanoseconds; 0 is not known
 	lost      atomic.Bool  // the network connection has failed, as x/crypto is told now
 
 	transfers access.Transfers
@@ -60,7 +64,7 @@ type conn struct {
 func (s *Server) newConn(ctx context.Context, nc net.Conn, p *pass) *conn {
 	config := *s.current.Load()
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, &s.reads)}, buffers: &s.buffers, held: s.held, pass: p,
+		config: config, wire: &wire{socket: newSocket(nc, &s.reads)}, buffers: &s.buffers, held: s.held, windows: s.windows, pass: p,
 		refusals: s.refusals, panics: &s.panics, transfers: access.Transfers{Total: &s.traffic},
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		programs: make(map[*program]struct{}),

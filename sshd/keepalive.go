@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"shelf/sshd/window"
 )
 
 // errFrozen ends a connection whose client does not answer.
@@ -33,6 +35,7 @@ func (c *conn) keepAlive() {
 			seen, silent = now, 0
 			continue
 		}
+		c.rest()
 		if silent++; silent > c.config.Limits.ClientAliveCountMax {
 			c.log.Warn("connection closed", "reason", errFrozen)
 			c.close()
@@ -52,4 +55,27 @@ func (c *conn) ask(asking *atomic.Bool) {
 		defer asking.Store(false)
 		c.client.SendRequest("keepalive@openssh.com", true, nil)
 	})
+}
+
+// roundTrips is how often the round trip to a far client is measured. The shortest
+// counts: what is longer was spent waiting.
+const roundTrips = 3
+
+// measure finds out how long it takes to the client and back, by keepalives. They
+// go all the way, also where the connection comes from a proxy or a jump host, of
+// which alone TCP could tell. A client that does not answer has no round trip.
+func (c *conn) measure() {
+	for range roundTrips {
+		start := time.Now()
+		if _, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+			return
+		}
+		took := int64(time.Since(start))
+		if best := c.roundTrip.Load(); best == 0 || took < best {
+			c.roundTrip.Store(took)
+		}
+		if took <= int64(window.Near) {
+			return
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/sshd/sftp"
+	"shelf/sshd/window"
 	"shelf/vfs"
 	"shelf/vfs/access"
 )
@@ -17,7 +18,7 @@ import (
 // the goroutine that handles its requests; its program has another goroutine.
 type session struct {
 	conn    *conn
-	channel ssh.Channel
+	channel *window.Window
 	ctx     context.Context // ends when the client closes the channel
 	running bool            // the program has been started
 	pty     bool            // the client asked for a terminal
@@ -44,7 +45,8 @@ func (c *conn) serveSession(open ssh.NewChannel) {
 		return
 	}
 	ctx, gone := context.WithCancel(c.ctx)
-	s := &session{conn: c, channel: channel, ctx: ctx, settle: settle}
+	s := &session{conn: c, channel: c.widen(channel), ctx: ctx, settle: settle}
+	defer s.channel.End()
 	defer s.program.Wait()
 	defer gone()
 	defer ssh.DiscardRequests(requests)
@@ -144,6 +146,7 @@ func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 	}
 	s.running = true
 	r.Reply(true, nil)
+	s.conn.measured.Do(func() { s.conn.spawn(s.conn.measure) })
 	s.program.Go(func() {
 		s.conn.guard(func() {
 			defer s.end(exitFailure, true)

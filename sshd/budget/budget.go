@@ -103,20 +103,8 @@ func (b *Budget) Enter(account string, most int64) (*Share, error) {
 // Share is what one connection takes of the budget of its account and of the
 // server. It is safe for concurrent use. A nil Share is no limit at all.
 //
-// # Receive windows
-//
-// What a client may send before it is read (the window of RFC 4254 section 5.2)
-// is Memory. Who opens a window beyond what every channel has takes the bytes
-// first, and opens the window by as much as it got:
-//
-//	n := share.Some(budget.Memory, want) // perhaps less than want, perhaps 0
-//	grow(channel, n)
-//	...
-//	share.Give(budget.Memory, n) // once the channel is closed, or n is read and not granted again
-//
-// Some never refuses: a channel that gets nothing goes on with a small window. A
-// window is the promise to keep so many bytes, so that it counts from the time when
-// it is granted, whether the client sends or not.
+// What a client may send before it is read (the window of RFC 4254 section 5.2) is
+// Memory, as far as it is more than each channel has. Package window takes it.
 type Share struct {
 	b       *Budget
 	name    string

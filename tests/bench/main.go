@@ -18,6 +18,7 @@
 //	client.go    the client in this process
 //	copy.go      get and put of a large file, by one and by eight at once
 //	shelf.go     and by shelf instead of sftp
+//	far.go       both over a long link; relay.go: that link
 //	floor.go     the least that a copy can cost
 //	login.go     logins, idle sessions, a thousand sessions
 //	audit.go     what the audit log costs
@@ -54,6 +55,7 @@ var measures = []struct {
 	{"cipher", (*bench).copiesAtOneCipher},
 	{"eight", (*bench).eightAtOnce},
 	{"client", (*bench).clients},
+	{"far", (*bench).far},
 	{"login", (*bench).logins},
 	{"idle", (*bench).idleSessions},
 	{"crowd", (*bench).crowd},
