@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"vfs/access":         {"vfs"},
 	"vfs/spool":          {"vfs"},
 	"vfs/local":          {"vfs/spool", "vfs"},
+	"vfs/bucket":         {"vfs/spool", "vfs"},
 	"vfs/vfstest":        {"vfs"},
 	"keys":               {},
 	"contrib/release":    {}, // packs the built programs

@@ -10,11 +10,11 @@ import (
 	"io"
 )
 
-// Digest is implemented by a [File] that can tell digests of its content with
-// less work than reading it, as one that remembers them.
+// Digest is implemented by a [File] or [Upload] that can tell digests of its content
+// with less work than reading it, as one that remembers them.
 type Digest interface {
-	// Digest is that of the version which is open. It ends early when ctx
-	// does.
+	// Digest is that of the version which is open, or of what a Commit now would
+	// publish. It ends early when ctx does.
 	Digest(ctx context.Context, algorithm crypto.Hash) ([]byte, error)
 }
 

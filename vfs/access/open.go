@@ -76,8 +76,14 @@ func (s *Session) digest(path string, a crypto.Hash, compute func() ([]byte, vfs
 	return sum, nil
 }
 
+// content is a file, or an upload under way.
+type content interface {
+	io.ReaderAt
+	Stat() (vfs.Info, error)
+}
+
 // digestOf asks the file, or reads it.
-func (s *Session) digestOf(f vfs.File, a crypto.Hash) (sum []byte, i vfs.Info, err error) {
+func (s *Session) digestOf(f content, a crypto.Hash) (sum []byte, i vfs.Info, err error) {
 	if i, err = f.Stat(); err != nil {
 		return nil, i, err
 	}

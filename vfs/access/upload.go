@@ -104,14 +104,11 @@ func (w *Writer) Stat() (vfs.Info, error) {
 
 // Digest is that of what Commit would publish now.
 func (w *Writer) Digest(a crypto.Hash) ([]byte, error) {
-	return w.op.s.digest("/"+w.Name(), a, func() (sum []byte, i vfs.Info, err error) {
+	return w.op.s.digest("/"+w.Name(), a, func() ([]byte, vfs.Info, error) {
 		if err := w.stillReadable(); err != nil {
-			return nil, i, err
+			return nil, vfs.Info{}, err
 		}
-		if i, err = w.up.Stat(); err == nil {
-			sum, err = vfs.ReadDigest(w.op.s.ctx, w.up, a)
-		}
-		return sum, i, err
+		return w.op.s.digestOf(w.up, a)
 	})
 }
 

@@ -98,6 +98,26 @@ func (f *File) Prefix() int64 {
 	return f.written.prefix()
 }
 
+// Written tells whether all bytes from off to end were written.
+func (f *File) Written(off, end int64) bool {
+	for _, written := range f.written.spans(off, end) {
+		if !written {
+			return false
+		}
+	}
+	return true
+}
+
+// Untouched tells whether the bytes from off to end are those of the base.
+func (f *File) Untouched(off, end int64) bool {
+	for _, written := range f.written.spans(off, end) {
+		if written {
+			return false
+		}
+	}
+	return end <= f.baseEnd
+}
+
 // WriteAt writes p at off (bytes), past the end too: what lies between reads as
 // zeros.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {

@@ -11,25 +11,38 @@ import (
 // system can, and gives the file on disk its length. After it the disk holds
 // all that is to be published. A hole past the base stays a hole and reads as
 // zeros.
-func (f *File) Fill() error {
-	if f.base != nil {
-		for span, written := range f.written.spans(0, min(f.size, f.baseEnd)) {
-			if written {
-				continue
-			}
-			if err := f.owner.Copy(span.end - span.off); err != nil {
-				return err
-			}
-			if err := copyRange(f.disk, f.base, span); err != nil {
-				return vfs.SystemError("copy", err)
-			}
-		}
-		f.written.add(0, min(f.size, f.baseEnd))
+func (f *File) Fill() error { return f.FillTo(0, f.size) }
+
+// FillTo is Fill for the bytes from off to end. The file on disk is at least that
+// long then.
+func (f *File) FillTo(off, end int64) error {
+	if err := f.copyBase(off, min(end, f.baseEnd)); err != nil {
+		return err
 	}
-	if f.diskEnd() == f.size {
+	if f.diskEnd() >= end {
 		return nil
 	}
-	return vfs.SystemError("truncate", f.disk.Truncate(f.size))
+	return vfs.SystemError("truncate", f.disk.Truncate(end))
+}
+
+// copyBase copies what was not written of the bytes from off to end.
+func (f *File) copyBase(off, end int64) error {
+	if f.base == nil || off >= end {
+		return nil
+	}
+	for span, written := range f.written.spans(off, end) {
+		if written {
+			continue
+		}
+		if err := f.owner.Copy(span.end - span.off); err != nil {
+			return err
+		}
+		if err := copyRange(f.disk, f.base, span); err != nil {
+			return vfs.SystemError("copy", err)
+		}
+	}
+	f.written.add(off, end)
+	return nil
 }
 
 // settle fills every hole now and forgets where they were.

@@ -1,0 +1,9 @@
+package bucket
+
+import "context"
+
+// Recorded is how many bytes of an upload others can know of.
+func (b *Bucket) Recorded(ctx context.Context, owner, name string) int64 {
+	r := b.readRecord(ctx, owner, name)
+	return r.size()
+}

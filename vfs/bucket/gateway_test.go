@@ -1,0 +1,159 @@
+package bucket_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"shelf/vfs"
+	"shelf/vfs/bucket"
+	"shelf/vfs/vfstest"
+)
+
+// gateway is a store of the tests: versitygw over a folder.
+type gateway struct {
+	folder string // holds the bucket as a folder
+	url    string
+}
+
+const (
+	bucketName = "library"
+	accessKey  = "tests"
+	secretKey  = "not a secret"
+)
+
+// startGateway starts a store; versioned has it keep old versions.
+func startGateway(t *testing.T, versioned bool) *gateway {
+	t.Helper()
+	program, err := exec.LookPath("versitygw")
+	if err != nil {
+		if os.Getenv("CI") != "" || os.Getenv("SHELF_CI") != "" {
+			t.Fatal("versitygw is not installed")
+		}
+		t.Skip("versitygw is not installed: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	g := &gateway{t.TempDir(), "http://" + address}
+	if err := os.Mkdir(filepath.Join(g.folder, bucketName), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--port", address, "--access", accessKey, "--secret", secretKey, "--keep-alive", "--quiet", "posix"}
+	if versioned {
+		args = append(args, "--versioning-dir", t.TempDir())
+	}
+	cmd := exec.Command(program, append(args, g.folder)...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	for range 500 {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			return g
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("the store did not start")
+	return nil
+}
+
+var prefixes atomic.Int32
+
+// options are for a library of its own in the store.
+func (g *gateway) options(t *testing.T) bucket.Options {
+	t.Helper()
+	credentials := filepath.Join(t.TempDir(), "credentials")
+	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", accessKey, secretKey)
+	if err := os.WriteFile(credentials, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spool, err := bucket.OpenSpool(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { spool.Close() })
+	return bucket.Options{
+		Bucket: bucketName, Prefix: fmt.Sprintf("in/%d", prefixes.Add(1)),
+		Connection: bucket.Connection{Endpoint: g.url, PathStyle: true, CredentialsFiles: []string{credentials}},
+		Spool:      spool,
+		Log:        slog.New(slog.NewTextHandler(logTo{t}, nil)),
+	}
+}
+
+// logTo writes the log of a library to that of its test.
+type logTo struct{ t *testing.T }
+
+func (l logTo) Write(p []byte) (int, error) {
+	if l.t.Context().Err() == nil {
+		l.t.Log(strings.TrimSpace(string(p)))
+	}
+	return len(p), nil
+}
+
+// open opens a library as a node.
+func open(t *testing.T, o bucket.Options) *bucket.Bucket {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	b, err := bucket.Open(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func TestBucket(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, false)
+	vfstest.Test(t, func(t *testing.T) vfs.Library { return open(t, g.options(t)) })
+}
+
+func TestVersionedBucket(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, true)
+	g.version(t)
+	vfstest.Test(t, func(t *testing.T) vfs.Library {
+		o := g.options(t)
+		o.Allow = []string{"put-if-absent-after-delete"} // a known fault of this store
+		return open(t, o)
+	})
+}
+
+// version has the bucket keep old versions.
+func (g *gateway) version(t *testing.T) {
+	t.Helper()
+	client := s3.New(s3.Options{
+		BaseEndpoint: &g.url, UsePathStyle: true, Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	})
+	name := bucketName
+	_, err := client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: &name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,237 @@
+package bucket
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"shelf/vfs"
+	"shelf/vfs/spool"
+)
+
+// Partial implements [vfs.Resume].
+func (b *Bucket) Partial(ctx context.Context, owner, name string) (vfs.Info, error) {
+	if owner == "" || vfs.CheckName(name) != nil {
+		return vfs.Info{}, vfs.NotExist()
+	}
+	r := b.readRecord(ctx, owner, name)
+	if r.err != nil {
+		return vfs.Info{}, r.err
+	}
+	if err := b.mayResume(ctx, &r); err != nil {
+		return vfs.Info{}, err
+	}
+	mtime := time.Now().Add(-r.age).Unix()
+	return (&look{name: name, size: r.size(), id: r.etag, attributes: attributes{mode: defaultMode, mtime: mtime}}).info(), nil
+}
+
+// mayResume refuses a record that is too old, that was made under another setting, or
+// whose upload goes on.
+func (b *Bucket) mayResume(ctx context.Context, r *recorded) error {
+	if r.etag == "" || r.size() == 0 || r.PartSize != b.o.PartSize || r.age > b.o.Partials.MaxAge {
+		return vfs.NotExist()
+	}
+	alive, err := b.node.isAlive(ctx, r.Node)
+	if err != nil {
+		return failure("look at a node", err)
+	}
+	if alive {
+		return vfs.NotExist()
+	}
+	return nil
+}
+
+// resume goes on with a partial. Of two that try, one has it: the record is written on
+// the condition that nobody else has. Its parts stay in the store; what follows them
+// is read into the spool.
+func (u *upload) resume(r recorded) error {
+	w := &u.recorder
+	if r.etag == "" {
+		return vfs.NotExist()
+	}
+	if err := u.b.mayResume(u.ctx, &r); err != nil {
+		return err
+	}
+	w.mayRecord(u, r)
+	w.restore(&r.record)
+	r.Node, w.tail = u.b.node.id, r.Tail
+	if err := w.write(u.ctx, u, r.record); err != nil {
+		*w = recorder{held: w.held}
+		if isGone(err) || isUnmet(err) {
+			return vfs.NotExist()
+		}
+		return failure("take a partial", err)
+	}
+	if err := u.makeDisk(); err != nil {
+		return err
+	}
+	if err := u.readTail(&r.record); err != nil {
+		return err
+	}
+	u.id, u.gone, u.next = r.ID, r.parts(), int32(len(r.Parts))+1
+	if len(r.Parts) > 0 {
+		u.parts = u.newParts()
+		u.parts.id, u.parts.etags = r.Upload, slices.Clone(r.Parts)
+	}
+	u.content = spool.Resume(u.disk, u, r.size())
+	return nil
+}
+
+// readTail reads into the spool what follows the parts.
+func (u *upload) readTail(r *record) error {
+	if r.TailSize == 0 {
+		return nil
+	}
+	if !u.b.o.Spool.take(r.TailSize) {
+		return errSpoolFull()
+	}
+	u.charged = r.TailSize
+	var err error
+	for range maxReopens {
+		var n int64
+		if n, err = u.readTailOnce(r); err == nil && n < r.TailSize {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil || verdictOf(err) == refused {
+			break
+		}
+	}
+	return failure("read a partial", err)
+}
+
+func (u *upload) readTailOnce(r *record) (int64, error) {
+	o, err := u.b.store.get(u.ctx, r.Tail, span{}, "", "")
+	if err != nil {
+		return 0, err
+	}
+	defer o.Body.Close()
+	return io.Copy(io.NewOffsetWriter(u.disk, r.parts()), o.Body)
+}
+
+// keepFor is how long Keep may take.
+const keepFor = 2 * time.Minute
+
+// Keep implements [vfs.Keeper]. The parts stay in the store; what follows them is put
+// beside the record. A partial is kept where it can be resumed: nothing is published
+// under the name, no write failed, and its client has not begun anew meanwhile.
+func (u *upload) Keep() error {
+	if u.done {
+		return nil
+	}
+	if u.parts != nil {
+		u.parts.wait()
+	}
+	size := u.content.Prefix()
+	if !u.recorder.on || u.late || u.via != "" || size < u.b.o.Partials.MinSize {
+		return u.Abort()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), keepFor)
+	defer cancel()
+	if _, err := u.b.lookNow(ctx, u.name); !isGone(err) {
+		return errors.Join(failure("look at a file", err), u.Abort())
+	}
+	if err := u.keep(ctx, size); err != nil {
+		u.Abort()
+		if isGone(err) || isUnmet(err) {
+			return nil // its client has begun anew
+		}
+		return failure("keep a partial", err)
+	}
+	u.b.trim(ctx, u.o.Owner, u.recorder.key)
+	return u.end()
+}
+
+// keep writes what follows the parts, and then the record.
+func (u *upload) keep(ctx context.Context, size int64) error {
+	w := &u.recorder
+	n := int32(0)
+	if u.parts != nil {
+		n = u.parts.inOrder()
+	}
+	old := w.tail
+	w.tail = ""
+	r := w.recordOf(u, n)
+	r.Node, r.Hash = "", nil
+	if n == w.hashed && n > 0 {
+		r.Hash = w.state()
+	}
+	if off := u.sizes.end(n); off < size {
+		w.tail = u.b.store.hiddenKey("tail", digest(u.o.Owner), digest(w.name), newID())
+		r.Tail, r.TailSize = w.tail, size-off
+		b, err := bodyOf(u.disk, off, size-off)
+		if err != nil {
+			return err
+		}
+		if _, out := u.b.store.put(ctx, w.tail, b, nil, condition{}); out.err != nil {
+			return out.err
+		}
+	}
+	if err := w.write(ctx, u, r); err != nil {
+		return err
+	}
+	if old != "" {
+		u.b.store.removeHidden(ctx, old)
+	}
+	return nil
+}
+
+// trim removes an account's oldest partials until there are not too many.
+func (b *Bucket) trim(ctx context.Context, owner, mine string) {
+	var all []hidden
+	for h, err := range b.store.listHidden(ctx, "partial", digest(owner)) {
+		if err != nil {
+			b.o.Log.Warn("the partials of an account were not counted", "err", err)
+			return
+		}
+		if h.key != mine {
+			all = append(all, h)
+		}
+	}
+	slices.SortFunc(all, func(a, b hidden) int { return cmp.Compare(b.age, a.age) })
+	for len(all) >= b.o.Partials.PerAccount {
+		if err := b.dropRecordAt(ctx, all[0].key); err != nil {
+			b.o.Log.Warn("an old partial was not removed", "err", err)
+		}
+		all = all[1:]
+	}
+}
+
+// dropRecordAt drops a partial by its key.
+func (b *Bucket) dropRecordAt(ctx context.Context, key string) error {
+	r := b.recordAt(ctx, key)
+	if r.err != nil {
+		return r.err
+	}
+	return b.dropRecord(ctx, r)
+}
+
+// dropRecord drops a partial: the record first, so that nobody goes on with what is
+// removed then. The parts of an upload under way are its own affair.
+func (b *Bucket) dropRecord(ctx context.Context, r recorded) error {
+	if r.etag == "" {
+		return nil
+	}
+	alive, err := b.node.isAlive(ctx, r.Node)
+	if err != nil {
+		return failure("look at a node", err)
+	}
+	out := b.store.remove(ctx, r.key, condition{match: r.etag})
+	switch {
+	case isUnmet(out.err):
+		return b.dropRecordAt(ctx, r.key) // it was written anew meanwhile
+	case isGone(out.err):
+		return nil
+	case out.err != nil:
+		return failure("drop a partial", out.err)
+	}
+	if r.Tail != "" {
+		b.store.removeHidden(ctx, r.Tail)
+	}
+	if r.Upload != "" && !alive {
+		b.store.abortParts(ctx, b.store.fileKey(r.Name), r.Upload)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"shelf/vfs"
+)
+
+// maxConflicts is how often an upload tries to take the place of what others publish
+// at the same time.
+const maxConflicts = 100
+
+// publish makes the upload a file.
+func (u *upload) publish(ctx context.Context, try func(condition) (answer, outcome)) (*look, error) {
+	blind := false
+	for range maxConflicts {
+		c := u.condition()
+		if blind {
+			c = condition{}
+		}
+		a, out := try(c)
+		switch {
+		case out.err == nil:
+			return u.published(ctx, a), nil
+		case isNoUpload(out.err) && !out.unsure:
+			return nil, u.lostParts(out.err)
+		case isUnmet(out.err), isGone(out.err), isNoUpload(out.err):
+		case out.unsure:
+			return u.settle(ctx, out.err)
+		default:
+			return nil, failure("publish", out.err)
+		}
+		now, err := u.lookAgain(ctx)
+		switch {
+		case err != nil && out.unsure:
+			return u.settle(ctx, err)
+		case err != nil:
+			return nil, err
+		case now != nil && now.id == u.id:
+			return u.found(now), nil
+		case out.unsure:
+			// It may have been published and replaced, or removed, since.
+			return nil, uncertain(out.err)
+		case now != nil && !u.replaces():
+			return nil, exists()
+		case u.only && (now == nil || now.id != u.seen.id):
+			return nil, errReplaced
+		}
+		blind = now == nil && c.absent && !u.b.has.overMarkers
+		u.see(now)
+	}
+	return nil, errReplaced
+}
+
+// errReplaced is the end of a change to a file that others replace all the time.
+var errReplaced = &vfs.Error{Kind: vfs.ErrUnavailable, Why: "the file is replaced all the time; try again"}
+
+func isReplaced(err error) bool { return errors.Is(err, error(errReplaced)) }
+
+// condition is that the name stands for what was seen.
+func (u *upload) condition() condition {
+	switch {
+	case u.seen == nil && (u.b.has.absent || !u.replaces()):
+		return condition{absent: true}
+	case u.seen != nil && u.b.has.match:
+		return condition{match: u.seen.etag}
+	}
+	return condition{}
+}
+
+// lookAgain is what has the name; nil is nothing.
+func (u *upload) lookAgain(ctx context.Context) (*look, error) {
+	now, err := u.b.look(ctx, u.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return now, err
+}
+
+// settle finds out whether an upload was published of which the answer was lost.
+func (u *upload) settle(ctx context.Context, cause error) (*look, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), u.b.store.timeout)
+	defer cancel()
+	now, err := u.lookAgain(ctx)
+	if err == nil && now != nil && now.id == u.id {
+		return u.found(now), nil
+	}
+	return nil, uncertain(errors.Join(cause, err))
+}
+
+// uncertain is the error of a Commit whose answer was lost.
+func uncertain(err error) error {
+	const why = "the store did not answer; it is not known whether the file was published"
+	return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: err}
+}
+
+// published is the version that was made. A large one has the time that the store gives
+// it, if none was set.
+func (u *upload) published(ctx context.Context, a answer) *look {
+	if u.parts != nil && !u.attr.HasTimes {
+		if now, err := u.lookAgain(ctx); err == nil && now != nil && now.id == u.id {
+			return u.found(now)
+		}
+	}
+	l := &look{name: u.name, size: u.content.Size(), etag: a.etag, version: a.version, id: u.id}
+	l.attributes = attributes{mode: u.mode, mtime: u.made}.with(u.attr)
+	return l
+}
+
+// found is the version that was made, when it was looked at.
+func (u *upload) found(now *look) *look {
+	now.attributes = attributes{mode: u.mode, mtime: now.mtime}.with(u.attr)
+	return now
+}
+
+// metadata is what a small object says of itself. A large one says its id alone: its
+// metadata is fixed before mode and times are known.
+func (u *upload) metadata() map[string]string {
+	meta := map[string]string{metaID: u.id}
+	if now := (attributes{mode: u.mode}).with(u.attr); now.mode != defaultMode {
+		meta[metaMode] = fmt.Sprintf("%o", now.mode)
+	}
+	meta[metaMtime] = fmt.Sprintf("%d", attributes{mtime: u.made}.with(u.attr).mtime)
+	return meta
+}
+
+// see notes what has the name now.
+func (u *upload) see(now *look) {
+	u.seen = now
+	if now != nil {
+		u.stale = append(u.stale, now.sidecars...)
+	}
+}
+
+// dress puts beside a version what it does not say itself, or what a list would not
+// tell; and removes what lay beside the version before.
+func (u *upload) dress(ctx context.Context, l *look) error {
+	defer u.b.store.removeHidden(ctx, u.stale...)
+	if l.mode == defaultMode && !u.attr.HasTimes {
+		return nil
+	}
+	l.serial = 1
+	if err := u.b.dressVersion(ctx, l); err != nil {
+		const why = "the file was published, but its mode and times may not be those that were set"
+		return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: err}
+	}
+	return nil
+}
