@@ -46,19 +46,23 @@ type Options struct {
 	RevokedKeys       string     // file of keys that nobody may use; "" is none
 	UsedCodes         *UsedCodes // what to remember of one-time codes; nil is to begin, and forget with the process
 	Log               *slog.Logger
+
+	// Hashing waits until a password that came from a source may be hashed, or ctx
+	// ends; then end is called. It should let [MaxHashing] be hashed at a time, and be
+	// fair to sources. nil never waits.
+	Hashing func(ctx context.Context, source string) (end func(), err error)
 }
 
 // Accounts are all who may log in. It is safe for concurrent use.
 type Accounts struct {
-	o       Options
-	names   []string // of byName, sorted
-	byName  map[string]Account
-	hashes  []string // of the accounts that have a password
-	secret  [32]byte // decides which account stands in for one that does not exist
-	hashing chan struct{}
-	first   prompts // of those who begin with keyboard-interactive
-	now     func() time.Time
-	sleep   func(context.Context, time.Duration) error
+	o      Options
+	names  []string // of byName, sorted
+	byName map[string]Account
+	hashes []string // of the accounts that have a password
+	secret [32]byte // decides which account stands in for one that does not exist
+	first  prompts  // of those who begin with keyboard-interactive
+	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error
 
 	passwords *backoff // those tried, by account
 
@@ -114,12 +118,15 @@ func NewAccounts(o Options) (*Accounts, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Hashing == nil {
+		o.Hashing = func(context.Context, string) (func(), error) { return func() {}, nil }
+	}
 	if o.UsedCodes == nil {
 		o.UsedCodes = NewUsedCodes()
 	}
 	a := &Accounts{
 		o: o, byName: make(map[string]Account, len(o.Accounts)), now: time.Now, sleep: sleep,
-		passwords: newBackoff(passwordSteps()), hashing: make(chan struct{}, maxHashing), dropped: make(map[string]*AuthorizedKeys),
+		passwords: newBackoff(passwordSteps()), dropped: make(map[string]*AuthorizedKeys),
 	}
 	rand.Read(a.secret[:])
 	var faults error

@@ -35,7 +35,7 @@ func (s step) interactive(conn ssh.ConnMetadata, challenge ssh.KeyboardInteracti
 		return nil, err
 	}
 	if asked.password && who.PasswordHash != "" || len(s.proven) == 0 {
-		right, err := s.tryPassword(conn.User(), who, []byte(given))
+		right, err := s.tryPassword(conn, who, []byte(given))
 		if err != nil {
 			return nil, err
 		}

@@ -3,14 +3,15 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/crypto/ssh"
 )
 
-// maxHashing is how many passwords are hashed at a time. Each takes memory, and
-// any stranger can cause it.
-const maxHashing = 4
+// MaxHashing is how many passwords should be hashed at a time: see [Options]. Each
+// takes 19 MiB, and any stranger can cause it.
+const MaxHashing = 4
 
 // maxPassword is the longest password, in bytes.
 const maxPassword = 1024
@@ -57,7 +58,7 @@ func (a Account) checkSecrets() error {
 // password checks a password (RFC 4252 section 8).
 func (s step) password(conn ssh.ConnMetadata, text []byte) (*ssh.Permissions, error) {
 	who, wrong := s.begin(conn.User(), password)
-	right, err := s.tryPassword(conn.User(), who, text)
+	right, err := s.tryPassword(conn, who, text)
 	switch {
 	case err != nil:
 		return nil, err
@@ -72,12 +73,17 @@ func (s step) password(conn ssh.ConnMetadata, text []byte) (*ssh.Permissions, er
 // tryPassword tells whether a password is right, after the time that the account
 // asked for has to wait because of wrong ones. An account that does not exist has
 // to wait as well.
-func (s step) tryPassword(user string, who subject, text []byte) (right bool, err error) {
-	a := s.accounts
+func (s step) tryPassword(conn ssh.ConnMetadata, who subject, text []byte) (right bool, err error) {
+	a, user := s.accounts, conn.User()
 	if err := a.sleep(s.ctx, a.passwords.delay(a.now(), user)); err != nil {
 		return false, err
 	}
-	if right = a.checkPassword(who, text); !right {
+	end, err := a.o.Hashing(s.ctx, sourceOf(conn.RemoteAddr()))
+	if err != nil {
+		return false, err
+	}
+	right = a.checkPassword(who, text)
+	if end(); !right {
 		a.passwords.wrong(a.now(), user)
 	}
 	return right, nil
@@ -96,8 +102,17 @@ func (a *Accounts) checkPassword(who subject, text []byte) bool {
 	if len(text) > maxPassword {
 		return false
 	}
-	a.hashing <- struct{}{}
-	defer func() { <-a.hashing }()
 	right, err := argon2id.ComparePasswordAndHash(string(text), hash)
 	return right && err == nil && has
+}
+
+// sourceOf is the name of a source: an IPv4 address, or an IPv6 network of 64 bits.
+func sourceOf(from net.Addr) string {
+	address, _ := AddressOf(from)
+	bits := 32
+	if address.Is6() {
+		bits = 64
+	}
+	source, _ := address.Prefix(bits)
+	return source.String()
 }

@@ -3,6 +3,7 @@ package sshd
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -101,4 +102,58 @@ func (c *conn) rest() {
 	for p := range c.programs {
 		p.channel.Rest()
 	}
+}
+
+// programPoll is how often is looked whether a channel without a program has got
+// data.
+const programPoll = time.Second
+
+// awaitProgram ends a channel on which the client starts nothing within the login
+// grace time, or that gets data before: nobody would ever read it. Clients start
+// something at once.
+func (s *session) awaitProgram() {
+	tick := time.NewTicker(programPoll)
+	defer tick.Stop()
+	wait, opened := s.conn.config.Limits.LoginGraceTime, time.Now()
+	for early := false; ; {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		switch {
+		case s.running.Load():
+			return
+		case wait > 0 && time.Since(opened) > wait:
+			s.expel(fmt.Sprintf("nothing was started on this channel for %v", wait))
+			return
+		case early && s.queue.HasData():
+			s.expel("data came before a command or subsystem was started")
+			return
+		}
+		early = s.queue.HasData() // the request before it may be about to be answered
+	}
+}
+
+// expel ends a channel that has no program.
+func (s *session) expel(why string) {
+	s.conn.log.Debug("a channel is closed", "reason", why)
+	s.tell("This is a file service; " + why + ".\r\n")
+	s.channel.Close()
+}
+
+// tell prints to the person. A client that does not read must not keep the channel
+// from being served, so this waits only a moment. It tells one thing alone.
+func (s *session) tell(text string) {
+	s.told.Do(func() {
+		done := make(chan struct{})
+		s.conn.spawn(func() {
+			defer close(done)
+			fmt.Fprint(s.stderr(), text)
+		})
+		select {
+		case <-done:
+		case <-time.After(time.Second):
+		}
+	})
 }

@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/time/rate"
 
 	"shelf/keys"
+	"shelf/sshd/backlog"
 	"shelf/sshd/sftp"
 	"shelf/sshd/window"
 	"shelf/vfs/access"
@@ -43,12 +45,17 @@ type conn struct {
 	identity keys.Identity // proven
 	service  Service       // what it is served for that
 	client   *ssh.ServerConn
+	backlog  *backlog.Backlog
 
-	asked     atomic.Int32 // how often for what there is not here
-	unsettled atomic.Int32 // channels with a command, or on which one may start yet
-	measured  sync.Once    // roundTrip has been asked for
-	roundTrip atomic.Int64 // to the client and back, in nanoseconds; 0 is not known
-	lost      atomic.Bool  // the network connection has failed, as x/crypto is told now
+	asked     atomic.Int32  // how often for what there is not here
+	unsettled atomic.Int32  // channels with a command, or on which one may start yet
+	failures  *rate.Limiter // what failed, as events
+	omitted   atomic.Int64  // of these, for there were too many
+	steady    *backlog.Steady
+	leaving   atomic.Pointer[context.CancelFunc] // ends what is judged for the login; nil before
+	lost      atomic.Bool                        // the network connection has failed, as x/crypto is told now
+	measured  sync.Once                          // roundTrip has been asked for
+	roundTrip atomic.Int64                       // to the client and back, in nanoseconds; 0 is not known
 
 	transfers access.Transfers
 
@@ -67,10 +74,11 @@ func (s *Server) newConn(ctx context.Context, nc net.Conn, p *pass) *conn {
 		config: config, wire: &wire{socket: newSocket(nc, &s.reads)}, buffers: &s.buffers, held: s.held, windows: s.windows, pass: p,
 		refusals: s.refusals, panics: &s.panics, transfers: access.Transfers{Total: &s.traffic},
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
-		programs: make(map[*program]struct{}),
+		programs: make(map[*program]struct{}), failures: rate.NewLimiter(failuresPerSecond, failuresAtFirst),
 	}
 	c.wire.failing = c.losing
 	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.steady = backlog.NewSteady(c.ctx, &c.wire.sent)
 	c.log = config.Log.With("conn", c.id)
 	return c
 }
@@ -124,6 +132,8 @@ func (c *conn) serve() {
 		c.abandon(channels, requests, err)
 		return
 	}
+	c.backlog = backlog.New(c.ctx, c.pass.share, channels, requests, c.wire.sinceWrite)
+	c.wire.backlog.Store(c.backlog)
 	c.spawn(func() { c.globalRequests(requests) })
 	c.spawn(c.keepAlive)
 	c.spawn(c.announceHostKeys)

@@ -94,11 +94,40 @@ func boundedErr(err error) error {
 	if err == nil || len(err.Error()) <= maxReason {
 		return err
 	}
-	return errors.New(vfs.ClipTo(err.Error(), maxReason))
+	return &clippedErr{vfs.ClipTo(err.Error(), maxReason), err}
+}
+
+// clippedErr is an error with less of a text.
+type clippedErr struct {
+	text string
+	err  error
+}
+
+func (e *clippedErr) Error() string { return e.text }
+func (e *clippedErr) Unwrap() error { return e.err }
+
+// What failed is reported, but not without end: a client could fill the disk with
+// requests that it may not make. What was done is always reported.
+const (
+	failuresPerSecond = 1   // of a connection
+	failuresAtFirst   = 200 // of these at once
+	failuresOfAll     = 100 // a second, of all connections
+	failuresAtOnce    = 2000
+)
+
+// report reports an event of this connection. If it is of something that failed, and
+// there were too many of those, it is only counted; the logout says how many.
+func (c *conn) report(e Event) error {
+	if e.Err != nil && !errors.Is(e.Err, vfs.ErrUncertain) && !(c.failures.Allow() && c.pass.gate.failures.Allow()) {
+		c.omitted.Add(1)
+		return nil
+	}
+	return c.config.Report(e)
 }
 
 // clipped shortens what comes from the client.
 func (e Event) clipped() Event {
+	e.Err = boundedErr(e.Err)
 	for _, text := range []*string{&e.Account, &e.Method, &e.ClientVersion, &e.Name, &e.Target} {
 		*text = vfs.Clip(*text)
 	}
@@ -116,7 +145,7 @@ func (c *conn) reportFile(v vfs.Event) error {
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
 	e.Library, e.File, e.Replaced, e.New, e.Durable = v.Library, v.File, v.Replaced, v.New, v.Durable
-	return c.config.Report(e)
+	return c.report(e)
 }
 
 // maxUnserved is how many events a connection has of requests for what there is
@@ -141,7 +170,7 @@ func (c *conn) unserved(op, name string, why error) {
 // logout is the last event of a connection.
 func (c *conn) logout() {
 	e := c.event(OpLogout, c.loggedIn, nil)
-	e.Omitted = max(0, int(c.asked.Load())-maxUnserved)
+	e.Omitted = max(0, int(c.asked.Load())-maxUnserved) + int(c.omitted.Load())
 	c.config.Report(e)
 }
 

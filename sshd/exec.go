@@ -21,8 +21,8 @@ func (s *session) exec(line string) uint32 {
 	defer s.settle()
 	status, err := command.Run(command.Call{
 		Line: line, Access: files,
-		Channel: throttle(s.ctx, s.channel, c.service), Stderr: s.stderr(),
-		Lost: c.lost.Load,
+		Channel: throttle(s.ctx, c.steady.Channel(s.channel), c.service), Stderr: s.stderr(),
+		Lost: c.lost.Load, Share: c.pass.share,
 	})
 	if err != nil {
 		return s.refuse(line, err)
@@ -35,6 +35,6 @@ func (s *session) exec(line string) uint32 {
 func (s *session) refuse(line string, why error) uint32 {
 	e := s.conn.event(OpExec, time.Now(), why)
 	e.Name = line
-	s.conn.config.Report(e)
+	s.conn.report(e)
 	return s.apologize(why.Error(), exitNotFound)
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"shelf/keys"
 	"shelf/sshd/budget"
 	"shelf/sshd/slots"
@@ -17,9 +19,11 @@ import (
 // must not keep the others out. Who may wait to log in is decided by slots, who may
 // be logged in by the budget.
 type gate struct {
-	now     func() time.Time
-	waiting *slots.Table
-	budget  *budget.Budget
+	now      func() time.Time
+	waiting  *slots.Table
+	budget   *budget.Budget
+	digests  *budget.Turns // of accounts
+	failures *rate.Limiter // what failed, as events; see mayReport
 
 	mu        sync.Mutex
 	limits    Limits // mu
@@ -29,7 +33,8 @@ type gate struct {
 func newGate(l Limits) *gate {
 	return &gate{
 		now: time.Now, limits: l, waiting: slots.New(l.slots(), runtime.NumCPU()),
-		budget: budget.New(l.budget()), penalties: make(map[netip.Prefix]penalty),
+		budget: budget.New(l.budget()), digests: budget.NewTurns(max(1, runtime.NumCPU()-1)),
+		failures: rate.NewLimiter(failuresOfAll, failuresAtOnce), penalties: make(map[netip.Prefix]penalty),
 	}
 }
 

@@ -34,11 +34,14 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	if !c.pass.exchange() {
 		return nil, nil, errBusy
 	}
-	ctx, cancel := c.ctx, context.CancelFunc(func() {})
-	if !until.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, until)
-	}
+	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
+	c.leaving.Store(&cancel)
+	if !until.IsZero() {
+		var over context.CancelFunc
+		ctx, over = context.WithDeadline(ctx, until)
+		defer over()
+	}
 	config := c.config.sshConfig(ctx, c.hello, c.admit)
 	c.watchTries(config)
 	c.wire.framed = slices.Equal(config.Ciphers, aeadAES())

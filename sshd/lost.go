@@ -14,7 +14,12 @@ const lossPause = 2 * time.Second
 // other (package command). So what x/crypto hears is held back while a command
 // runs or may start: an io.EOF before it is the client's own end, and lost says
 // which came first.
+//
+// Before login nobody waits any more for what is being judged.
 func (c *conn) losing() {
+	if leave := c.leaving.Load(); leave != nil {
+		(*leave)()
+	}
 	for end := time.Now().Add(lossPause); c.unsettled.Load() > 0 && c.ctx.Err() == nil && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
 	}

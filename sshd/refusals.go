@@ -77,6 +77,10 @@ func (r *refusals) totals() map[string]int64 {
 // errUntried is the kind of connections that end without a try to log in.
 var errUntried = errors.New("the connection ended before a try to log in")
 
+// errUnreported is the kind of tries to log in that have no event of their own, for
+// there were too many.
+var errUnreported = errors.New("a try to log in failed")
+
 // report tells whether one that ended without a try to log in may have an event
 // of its own, or else counts it.
 func (r *refusals) report(source net.Addr) bool {

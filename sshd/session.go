@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 
+	"shelf/sshd/backlog"
 	"shelf/sshd/sftp"
 	"shelf/sshd/window"
 	"shelf/vfs"
@@ -20,7 +22,9 @@ type session struct {
 	conn    *conn
 	channel *window.Window
 	ctx     context.Context // ends when the client closes the channel
-	running bool            // the program has been started
+	queue   *backlog.Queue  // what the client has sent on it
+	running atomic.Bool     // the program has been started
+	told    sync.Once       // why no program runs
 	pty     bool            // the client asked for a terminal
 	settle  func()          // takes it out of conn.unsettled; more calls do nothing
 	program sync.WaitGroup  // the goroutine of the program
@@ -47,6 +51,10 @@ func (c *conn) serveSession(open ssh.NewChannel) {
 	ctx, gone := context.WithCancel(c.ctx)
 	s := &session{conn: c, channel: c.widen(channel), ctx: ctx, settle: settle}
 	defer s.channel.End()
+	queue, done := c.backlog.Add(channel, requests)
+	defer done()
+	s.queue = queue
+	c.spawn(s.awaitProgram)
 	defer s.program.Wait()
 	defer gone()
 	defer ssh.DiscardRequests(requests)
@@ -94,7 +102,7 @@ func (s *session) terminal(r *ssh.Request) {
 		Columns, Rows, Width, Height uint32
 		Modes                        string
 	}
-	if s.running || ssh.Unmarshal(r.Payload, &p) != nil {
+	if s.running.Load() || ssh.Unmarshal(r.Payload, &p) != nil {
 		r.Reply(false, nil)
 		return
 	}
@@ -129,8 +137,8 @@ func (s *session) subsystem(r *ssh.Request) {
 		s.start(r, s.sftp)
 		return
 	}
-	if ok && !s.running {
-		fmt.Fprintf(s.stderr(), "This is a file service; the only subsystem is sftp.\r\n")
+	if ok && !s.running.Load() {
+		s.tell("This is a file service; the only subsystem is sftp.\r\n")
 	}
 	s.conn.unserved(OpSubsystem, name, &vfs.Error{Kind: vfs.ErrUnsupported, Why: "the only subsystem is sftp"})
 	r.Reply(false, nil)
@@ -140,11 +148,10 @@ func (s *session) subsystem(r *ssh.Request) {
 // channel. A channel runs only one program (RFC 4254 section 6.5). Without an exit
 // status, scp takes the transfer for failed.
 func (s *session) start(r *ssh.Request, program func() (status uint32)) {
-	if s.running {
+	if s.running.Swap(true) {
 		r.Reply(false, nil)
 		return
 	}
-	s.running = true
 	r.Reply(true, nil)
 	s.conn.measured.Do(func() { s.conn.spawn(s.conn.measure) })
 	s.program.Go(func() {
@@ -152,6 +159,7 @@ func (s *session) start(r *ssh.Request, program func() (status uint32)) {
 			defer s.end(exitFailure, true)
 			s.end(program(), true)
 		})
+		io.Copy(io.Discard, s.channel) // what a client may send until it has closed the channel too
 	})
 }
 
@@ -179,11 +187,11 @@ func (s *session) apologize(what string, status uint32) uint32 {
 func (s *session) sftp() uint32 {
 	c := s.conn
 	o := c.options()
-	o.Temporaries = c.held
+	o.Temporaries, o.Asking = c.held, s.ctx
 	files := access.New(c.ctx, o)
 	defer s.run(files)()
 	session := sftp.NewSession(sftp.Options{Access: files, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers, Share: c.pass.share, Log: c.log})
-	if err := session.Serve(c.ctx, throttle(c.ctx, s.channel, c.service), s.channel.Stderr()); err != nil {
+	if err := session.Serve(c.ctx, throttle(c.ctx, c.steady.Channel(s.channel), c.service), s.channel.Stderr()); err != nil {
 		c.log.Debug("sftp session failed", "err", err)
 		return exitFailure
 	}
@@ -193,6 +201,7 @@ func (s *session) sftp() uint32 {
 // options are the service, with who it is for and who is told.
 func (c *conn) options() access.Options {
 	o := c.service.Options
+	o.Turns = c.pass.gate.digests.Take
 	o.Account, o.Report, o.Ready, o.Log = c.identity.Account, c.reportFile, c.config.Ready, c.log
 	o.Transfers, o.Panics = &c.transfers, c.panics
 	return o

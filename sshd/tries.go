@@ -109,6 +109,10 @@ func (c *conn) logAttempt(client ssh.ConnMetadata, method string, err error) {
 	}
 	e := c.event(OpRefusal, time.Now(), boundedErr(fmt.Errorf("login failed: %w", err)))
 	e.Account, e.Method = c.tries.asked, method
+	if !c.pass.gate.failures.Allow() {
+		c.refusals.add(errUnreported, c.wire.RemoteAddr())
+		return
+	}
 	c.config.Report(e)
 }
 

@@ -3,12 +3,15 @@ package sshd
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"shelf/sshd/backlog"
 )
 
 // serverVersion is our version line (RFC 4253 section 4.2). It has no version
@@ -46,7 +49,20 @@ type wire struct {
 	greeted  bool         // x/crypto has written its version line, which was not sent
 	received atomic.Int64 // the number of reads that returned bytes, for keepAlive
 	failing  func()       // called when a read fails, before x/crypto is told
+
+	bytes   atomic.Int64                    // that were received
+	sent    atomic.Int64                    // that x/crypto wrote
+	waits   atomic.Int64                    // how many bytes were received when the write under way began, and one; 0 is none
+	backlog atomic.Pointer[backlog.Backlog] // once logged in
 }
+
+// maxBeforeLogin is how much a client may send before it is logged in, in bytes. It
+// is more than a dozen keys with their certificates. Without a bound x/crypto would
+// read ahead 4 MiB of each stranger whose password is being checked.
+const maxBeforeLogin = 64 << 10
+
+// errTalkative ends a connection that sends too much before login.
+var errTalkative = fmt.Errorf("the client sent more than %d bytes before it was logged in", maxBeforeLogin)
 
 // greet sends our version line, since many clients wait for it, and reads the
 // client's version line and KEXINIT. The deadline of the connection is until.
@@ -126,14 +142,20 @@ func (w *wire) fill(n int) error {
 func (w *wire) Read(p []byte) (int, error) {
 	if len(w.ahead) > 0 {
 		n := copy(p, w.ahead)
+		w.bytes.Add(int64(n))
 		if w.ahead = w.ahead[n:]; len(w.ahead) == 0 {
 			w.ahead = nil
 		}
 		return n, nil
 	}
-	n, err := w.socket.Read(p)
+	var n int
+	err := w.mayRead()
+	if err == nil {
+		n, err = w.socket.Read(p)
+	}
 	if n > 0 {
 		w.received.Add(1)
+		w.bytes.Add(int64(n))
 	}
 	if err != nil {
 		w.failing()
@@ -141,11 +163,37 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// mayRead waits until more may be read from the network.
+func (w *wire) mayRead() error {
+	if len(w.socket.unread) > 0 {
+		return nil
+	}
+	if u := w.backlog.Load(); u != nil {
+		return u.Await(w.bytes.Load())
+	}
+	if w.bytes.Load() > maxBeforeLogin {
+		return errTalkative
+	}
+	return nil
+}
+
+// sinceWrite is how much was received, in bytes, since a write began that still
+// waits for the client to read.
+func (w *wire) sinceWrite() int64 {
+	if began := w.waits.Load(); began > 0 {
+		return w.bytes.Load() - (began - 1)
+	}
+	return 0
+}
+
 // Write drops the first thing that x/crypto writes, its version line: greet has
 // sent the same line already.
 func (w *wire) Write(p []byte) (int, error) {
 	if w.greeted {
+		w.waits.Store(w.bytes.Load() + 1)
 		n, err := w.socket.Write(p)
+		w.waits.Store(0)
+		w.sent.Add(int64(n))
 		if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 			// The client has gone. What it sent before may still be read: so x/crypto
 			// hears of it from Read, after that.

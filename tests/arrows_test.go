@@ -16,7 +16,7 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/metrics", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/tuning", "sshd", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/metrics", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/admin":       {},
 	"cmd/shelfd/arguments":   {},
 	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "sshd", "vfs", "keys"},
@@ -34,12 +34,13 @@ var arrows = map[string][]string{
 	"cmd/shelf/sftp":     {},
 	"cmd/shelf/transfer": {"cmd/shelf/sftp"},
 	"cmd/shelf/ui":       {},
-	"sshd":               {"sshd/budget", "sshd/slots", "sshd/window", "sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
+	"sshd":               {"sshd/backlog", "sshd/budget", "sshd/slots", "sshd/window", "sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
+	"sshd/backlog":       {"sshd/budget"},
 	"sshd/budget":        {},
 	"sshd/slots":         {},
 	"sshd/window":        {},
 	"sshd/sftp":          {"sshd/budget", "vfs/access", "vfs"},
-	"sshd/command":       {"vfs/access", "vfs"},
+	"sshd/command":       {"sshd/budget", "vfs/access", "vfs"},
 	"vfs":                {},
 	"vfs/access":         {"vfs"},
 	"vfs/spool":          {"vfs"},

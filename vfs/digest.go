@@ -7,6 +7,7 @@ import (
 	_ "crypto/sha1" // crypto.SHA1
 	_ "crypto/sha256"
 	_ "crypto/sha512"
+	"hash"
 	"io"
 )
 
@@ -30,20 +31,27 @@ func Algorithms() []Algorithm {
 	return []Algorithm{{"md5", crypto.MD5}, {"sha1", crypto.SHA1}, {"sha256", crypto.SHA256}, {"sha512", crypto.SHA512}}
 }
 
-// digestChunk is how much is read at a time, in bytes.
-const digestChunk = 256 << 10
+const (
+	// digestChunk is how much is read at a time, in bytes.
+	digestChunk = 256 << 10
 
-// ReadDigest computes the digest of all that r has. Between chunks it looks
-// whether anyone still waits for it; then the error is of the kind [ErrCut].
+	// digestTurn is how much is read in one turn, in bytes: a file of terabytes
+	// keeps nobody waiting.
+	digestTurn = 16 << 20
+)
+
+// ReadDigest computes the digest of all that r has, by the [Turns] of ctx. Between
+// chunks it looks whether anyone still waits for it; then the error is of the kind
+// [ErrCut].
 func ReadDigest(ctx context.Context, r io.ReaderAt, a crypto.Hash) ([]byte, error) {
-	sum, buffer := a.New(), make([]byte, digestChunk)
-	for off := int64(0); ; {
-		if ctx.Err() != nil {
-			return nil, &Error{Kind: ErrCut, Why: "the client is gone"}
+	sum, buffer, turns := a.New(), make([]byte, digestChunk), TurnsOf(ctx)
+	for off := int64(0); ; off += digestTurn {
+		end, err := turns.Take(ctx, turns.Name)
+		if err != nil {
+			return nil, errGone()
 		}
-		n, err := r.ReadAt(buffer, off)
-		sum.Write(buffer[:n])
-		off += int64(n)
+		err = digestPiece(ctx, sum, r, off, buffer)
+		end()
 		if err == io.EOF {
 			return sum.Sum(nil), nil
 		}
@@ -52,3 +60,20 @@ func ReadDigest(ctx context.Context, r io.ReaderAt, a crypto.Hash) ([]byte, erro
 		}
 	}
 }
+
+// digestPiece reads what is done in one turn. The error is io.EOF at the end of r.
+func digestPiece(ctx context.Context, sum hash.Hash, r io.ReaderAt, from int64, buffer []byte) error {
+	for off := from; off < from+digestTurn; off += digestChunk {
+		if ctx.Err() != nil {
+			return errGone()
+		}
+		n, err := r.ReadAt(buffer, off)
+		sum.Write(buffer[:n])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func errGone() error { return &Error{Kind: ErrCut, Why: "the client is gone"} }

@@ -6,6 +6,7 @@
 //	info.go         what is told of a file; versions
 //	ability.go      what some stores do and promise beyond that, and how to ask
 //	digest.go       digests: which there are, and the ability to tell them
+//	turns.go        whose turn it is to make one
 //	name.go         which names a file may have
 //	errors.go       one error type with a reason for the person at the client
 //	permissions.go  what an account may do; package access is who asks

@@ -12,12 +12,14 @@ import (
 
 	"shelf/cmd/shelfd/config"
 	"shelf/keys"
+	"shelf/sshd/budget"
 )
 
 // accounts is the part that knows who may log in.
 type accounts struct {
-	used *keys.UsedCodes
-	log  *slog.Logger
+	used    *keys.UsedCodes
+	hashing *budget.Turns // of passwords, by source
+	log     *slog.Logger
 
 	current   *keys.Accounts
 	entrances []keys.Entrance // what check found
@@ -80,7 +82,7 @@ func (a *accounts) build(s config.Settings) (*keys.Accounts, error) {
 	}
 	o := keys.Options{
 		NotByFile: gone,
-		KeyFiles:  s.KeyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: a.used, Log: a.log,
+		KeyFiles:  s.KeyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: a.used, Log: a.log, Hashing: a.hashing.Take,
 	}
 	var mistakes error
 	all := s.AllAccounts()

@@ -13,6 +13,8 @@ import (
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/notify"
+	"shelf/keys"
+	"shelf/sshd/budget"
 )
 
 // A part is a piece of the server. All parts have the same life. The command
@@ -62,7 +64,7 @@ type server struct {
 func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 	all := &server{settings: s, log: log, drained: drained{c: make(chan struct{})}}
 	all.admin = newAdministration(s, log, &operated{server: all, started: time.Now()})
-	all.accounts = accounts{log: log}
+	all.accounts = accounts{log: log, hashing: budget.NewTurns(keys.MaxHashing)}
 	all.libraries = libraries{log: log, timed: all.admin.timed}
 	all.audit.log = log
 	all.listener.notes = notes

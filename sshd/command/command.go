@@ -21,6 +21,7 @@ import (
 	"io"
 	"strings"
 
+	"shelf/sshd/budget"
 	"shelf/vfs"
 	"shelf/vfs/access"
 )
@@ -42,6 +43,8 @@ type Call struct {
 	// connection was lost. Otherwise the client has ended it. nil is that nobody
 	// knows; then it counts as lost.
 	Lost func() bool
+
+	Share *budget.Share // of the account; nil is no limit
 }
 
 // Run runs a command line and returns the exit status. An error means that
@@ -50,6 +53,11 @@ func Run(c Call) (status uint32, err error) {
 	if c.Line == shellQuestion {
 		return answerShellQuestion(c.Channel), nil
 	}
+	p := &process{Call: c}
+	defer p.forget(0)
+	if err := p.keep(lineCost * int64(len(c.Line))); err != nil {
+		return 0, err
+	}
 	arguments, err := split(c.Line)
 	if err != nil {
 		return 0, err
@@ -57,7 +65,8 @@ func Run(c Call) (status uint32, err error) {
 	if len(arguments) > 0 {
 		for _, row := range commands() {
 			if row.name == arguments[0].text {
-				return row.run(&process{Call: c, name: row.name, arguments: arguments[1:]}), nil
+				p.name, p.arguments = row.name, arguments[1:]
+				return row.run(p), nil
 			}
 		}
 	}
@@ -96,6 +105,26 @@ type process struct {
 	Call
 	name      string
 	arguments []argument
+	kept      int64 // bytes of the account's memory
+}
+
+// lineCost is the memory that a byte of a command line can take once it is split: each
+// second one can be an argument.
+const lineCost = 64
+
+// keep takes memory, in bytes.
+func (p *process) keep(n int64) error {
+	err := p.Share.Take(budget.Memory, n)
+	if err == nil {
+		p.kept += n
+	}
+	return err
+}
+
+// forget gives memory back, all but the first bytes that were kept.
+func (p *process) forget(all int64) {
+	p.Share.Give(budget.Memory, p.kept-all)
+	p.kept = all
 }
 
 // fail prints why the command can't do anything, and returns the exit status.

@@ -56,30 +56,46 @@ func unknownFlag(flag string) error {
 	return fmt.Errorf("the flag %s is not supported here", vfs.Printable(flag))
 }
 
-// digestFiles prints a line for each file as soon as it is read.
+// digestFiles prints a line for each file as soon as it is read. It stops when the
+// client is gone: it may have asked for thousands of patterns.
 func (p *process) digestFiles(algorithm crypto.Hash, mark byte, files []argument) (status uint32) {
 	out := bufio.NewWriter(p.Channel)
 	status = exitOK
 	for _, a := range files {
-		names, err := p.expand(a)
-		if err != nil {
-			p.complain(a.text, err)
+		if p.digestArgument(algorithm, mark, a, out) != nil {
 			status = exitFailure
 		}
-		for _, name := range names {
-			sum, err := p.Access.Digest(name, algorithm)
-			if err == nil {
-				out.WriteString(digestLine(sum, mark, name))
-				err = out.Flush()
-			} else {
-				p.complain(name, err)
-			}
-			if err != nil {
-				status = exitFailure
-			}
+		if p.Access.Gone() {
+			break
 		}
 	}
 	return status
+}
+
+// digestArgument prints the lines of the files that an argument names. The error is
+// the last of those that it has printed.
+func (p *process) digestArgument(algorithm crypto.Hash, mark byte, a argument, out *bufio.Writer) (failed error) {
+	defer p.forget(p.kept)
+	names, failed := p.expand(a)
+	if failed != nil {
+		p.complain(a.text, failed)
+	}
+	for _, name := range names {
+		if p.Access.Gone() {
+			return failed
+		}
+		sum, err := p.Access.Digest(name, algorithm)
+		if err != nil {
+			p.complain(name, err)
+			failed = err
+			continue
+		}
+		out.WriteString(digestLine(sum, mark, name))
+		if err := out.Flush(); err != nil {
+			return err
+		}
+	}
+	return failed
 }
 
 // digestStdin prints the digest of an empty stdin: rclone runs md5sum without a

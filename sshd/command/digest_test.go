@@ -1,6 +1,14 @@
 package command
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"shelf/sshd/budget"
+	"shelf/vfs/access"
+
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,5 +95,68 @@ func TestDigestsNeedRead(t *testing.T) {
 	}
 	if e := l.event(t, "digest"); e.Name != "a" || e.Err == nil {
 		t.Errorf("reported as %+v", e)
+	}
+}
+
+// TestPatternsEndWithTheClient asks for the digests of thousands of patterns, and
+// leaves.
+func TestPatternsEndWithTheClient(t *testing.T) {
+	l, folder := newLibrary(t, vfs.DefaultPermissions())
+	write(t, folder, "a", "hello")
+	ctx, leave := context.WithCancel(t.Context())
+	var stdout, stderr bytes.Buffer
+	files := access.New(ctx, l.options)
+	leave()
+	status, err := Run(Call{
+		Line: "md5sum" + strings.Repeat(" a* b*", 5000), Access: files,
+		Channel: struct {
+			io.Reader
+			io.Writer
+		}{&stdout, &stdout}, Stderr: &stderr,
+	})
+	if err != nil || status != exitFailure && stdout.Len() > 0 {
+		t.Errorf("%v, status %d", err, status)
+	}
+	if len(l.events) > 3 {
+		t.Errorf("it went on for %d events", len(l.events))
+	}
+}
+
+// TestCommandsTakeMemory has a command and its patterns take more than the account
+// has left.
+func TestCommandsTakeMemory(t *testing.T) {
+	l, folder := newLibrary(t, vfs.DefaultPermissions())
+	for n := range 100 {
+		write(t, folder, fmt.Sprint("file", n), "hello")
+	}
+	var limits budget.Limits
+	for k := range limits.Of {
+		limits.Of[k] = budget.Limit{Account: 2048, All: 1 << 20, Setting: "account_limits.memory"}
+	}
+	share, err := budget.New(limits).Enter("ada", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(line string) string {
+		var stdout, stderr bytes.Buffer
+		_, err := Run(Call{Line: line, Access: access.New(t.Context(), l.options), Share: share, Stderr: &stderr, Channel: struct {
+			io.Reader
+			io.Writer
+		}{&stdout, &stdout}})
+		if err != nil {
+			return err.Error()
+		}
+		return stderr.String()
+	}
+	for _, line := range []string{"md5sum file*", "md5sum" + strings.Repeat(" x", 100)} {
+		if told := run(line); !strings.Contains(told, "(account_limits.memory)") {
+			t.Errorf("%.20s: %s", line, told)
+		}
+	}
+	if told := run("md5sum file1 file2"); told != "" {
+		t.Errorf("a small one: %s", told)
+	}
+	if share.Take(budget.Memory, 2048) != nil {
+		t.Error("something was not given back")
 	}
 }

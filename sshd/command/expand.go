@@ -13,7 +13,7 @@ func (p *process) expand(a argument) ([]string, error) {
 		return []string{a.text}, nil
 	}
 	folder, _ := path.Split(a.text)
-	names, err := p.Access.Match(folder, path.Base(a.pattern))
+	names, err := p.Access.Match(folder, path.Base(a.pattern), p.keep)
 	if err == nil && len(names) == 0 {
 		err = errors.New("no file matches")
 	}

@@ -137,6 +137,9 @@ func readFrame(r io.Reader, head []byte, pool *Buffers) (frame, error) {
 	}
 	f := frame{kind: kind(head[4]), id: binary.BigEndian.Uint32(head[5:]), from: r, rest: int(length) - (headerLen - 4)}
 	n := f.rest
+	if f.kind != fxpWrite && headerLen+n > pieceBuffer {
+		return frame{}, &vfs.Error{Kind: vfs.ErrBadMessage, Why: fmt.Sprintf("a request of %d bytes; only WRITE may be longer than %d", length, pieceBuffer)}
+	}
 	if f.kind == fxpWrite && n > writeHead {
 		n = writeHead
 		f.buffer = pool.get(pieceBuffer)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 
+	"shelf/sshd/budget"
 	"shelf/vfs"
 	"shelf/vfs/access"
 )
@@ -92,6 +93,14 @@ func (s *Session) read(f *frame, r *reply) {
 	if h.get != nil && off <= math.MaxInt64 && n > smallRead {
 		// At the end Within is 0; reading one byte then answers EOF.
 		n = max(1, h.get.Within(int64(off), n))
+	}
+	if n > smallRead {
+		// A client that does not read its replies would have one in each session.
+		if s.o.Share.Take(budget.Memory, largeBuffer) != nil {
+			n = smallRead
+		} else {
+			r.taken = largeBuffer
+		}
 	}
 	data := r.data(f.id, n)
 	n, err = h.readAt(data, off)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"shelf/sshd/budget"
 	"shelf/vfs"
 )
 
@@ -20,9 +21,14 @@ func (s *Session) readdir(f *frame, r *reply) {
 		err = &vfs.Error{Kind: vfs.ErrBadHandle, Why: "that handle is not an open folder"}
 	}
 	var files [readdirBatch]vfs.Info
-	n := 0
+	n, most := 0, readdirBatch
+	if s.o.Share.Take(budget.Memory, largeBuffer) == nil {
+		r.taken = largeBuffer
+	} else {
+		most = readdirBatch / 4 // these fit into a piece
+	}
 	if err == nil {
-		n, err = h.list.Next(files[:])
+		n, err = h.list.Next(files[:most])
 	}
 	if err != nil && (err != io.EOF || n == 0) {
 		r.status(f.id, s.h.reasons.status("list", "", err))

@@ -13,7 +13,8 @@ import (
 // is taken when the size is known.
 type reply struct {
 	buffer
-	pool *Buffers
+	pool  *Buffers
+	taken int64 // bytes of the account's memory
 }
 
 // start makes room for a packet of n bytes after the id and writes its head.

@@ -121,7 +121,12 @@ func (s *Session) serveOne() error {
 		return &vfs.Error{Kind: vfs.ErrBadMessage, Why: "the first packet is not SSH_FXP_INIT"}
 	}
 	r := reply{pool: s.o.Buffers}
-	defer r.release()
+	defer func() {
+		r.release()
+		if r.taken > 0 {
+			s.o.Share.Give(budget.Memory, r.taken)
+		}
+	}()
 	if f.kind == fxpClose {
 		defer s.access.Answer()()
 	}

@@ -61,6 +61,13 @@ type Options struct {
 	Transfers *Transfers    // knows what is read and written; nil is that nobody asks
 	Panics    *atomic.Int64 // counts panics; nil is that nobody asks
 
+	// Turns are those of digests, by account; nil is that nobody waits.
+	Turns func(ctx context.Context, account string) (end func(), err error)
+
+	// Asking ends when the client does not wait for a digest any more; nil is only
+	// when the session ends.
+	Asking context.Context
+
 	// Report is called as each event ends, one at a time; nil is nobody. An error
 	// is that the event has to be recorded and is not: what was done is then not
 	// acknowledged.
@@ -81,6 +88,7 @@ type Options struct {
 // the libraries, with "." and ".." meaning what they do elsewhere. None leads out.
 type Session struct {
 	ctx       context.Context // what the library is called with
+	asking    context.Context // what digests are made with
 	account   string
 	start     string
 	shares    atomic.Pointer[shares]
@@ -110,6 +118,11 @@ func New(ctx context.Context, o Options) *Session {
 		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums,
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 	}
+	s.asking = ctx
+	if o.Asking != nil {
+		s.asking = o.Asking
+	}
+	s.asking = vfs.WithTurns(s.asking, vfs.Turns{Name: o.Account, Take: o.Turns})
 	if o.Library != nil {
 		o.Shares = map[string]Share{"": {Source: Opened(o.Library), Label: o.LibraryName, Permissions: o.Permissions, MaxFileSize: o.MaxFileSize}}
 	}
@@ -134,6 +147,9 @@ func (s *Session) Account() string { return s.account }
 // OpenHandles is how many files, uploads and listings are open now. It may be
 // called from any goroutine: a server that is to stop waits for zero.
 func (s *Session) OpenHandles() int { return int(s.open.Load()) }
+
+// Gone tells whether nobody waits any more for what the session does.
+func (s *Session) Gone() bool { return s.ctx.Err() != nil }
 
 // place is where a path leads: a name in a library. The library itself has the
 // name "". The folder of the libraries is in none.

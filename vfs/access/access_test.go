@@ -42,7 +42,7 @@ func TestAccessPermissions(t *testing.T) {
 		take func(*vfs.Permissions)
 		do   func(*access.Session) error
 	}{
-		{"list", func(p *vfs.Permissions) { p.List = false }, func(a *access.Session) error { return second(a.Match("/", "*")) }},
+		{"list", func(p *vfs.Permissions) { p.List = false }, func(a *access.Session) error { return second(a.Match("/", "*", nil)) }},
 		{"get", func(p *vfs.Permissions) { p.Read = false }, func(a *access.Session) error {
 			r, err := a.Open("a.txt")
 			if err == nil {
@@ -90,7 +90,7 @@ func TestAccessPaths(t *testing.T) {
 		"*.txt": {"a.txt", "b.txt"}, "?.txt": {"a.txt", "b.txt"}, "[^a].txt": {"b.txt"}, "*": {"a.txt", "b.txt", "c[1].bin"},
 		`c\[*`: {"c[1].bin"}, "c[1].bin": nil, "x*": nil, "[": nil, "*/*": nil,
 	} {
-		if got, err := a.Match("/", pattern); err != nil || !slices.Equal(got, want) {
+		if got, err := a.Match("/", pattern, nil); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, %v", pattern, got, err)
 		}
 	}
@@ -256,5 +256,20 @@ func TestUnrecorded(t *testing.T) {
 	ready, report = nil, full
 	if err := s.Rename("a", "b", false); !errors.Is(err, vfs.ErrIO) {
 		t.Error("a rename without its line is acknowledged", err)
+	}
+}
+
+// TestSetAttrByNameIsBoundByMaxFileSize sets a size by name, past the limit of the
+// account and up to it.
+func TestSetAttrByNameIsBoundByMaxFileSize(t *testing.T) {
+	a, _, _ := open(t, everything())
+	if err := a.SetAttr("a.txt", vfs.Attr{HasSize: true, Size: 101}); !errors.Is(err, vfs.ErrTooLarge) {
+		t.Errorf("past the limit: %v", err)
+	}
+	if i, err := a.Stat("a.txt"); err != nil || i.Size != 10 {
+		t.Errorf("after a refusal it has %d bytes, %v", i.Size, err)
+	}
+	if err := a.SetAttr("a.txt", vfs.Attr{HasSize: true, Size: 100}); err != nil {
+		t.Errorf("up to the limit: %v", err)
 	}
 }

@@ -95,13 +95,20 @@ func (l *Listing) Close() error {
 // maxMatches bounds what a pattern may stand for, in names.
 const maxMatches = 1 << 16
 
+// nameCost is the memory that a name takes beside its bytes.
+const nameCost = 16
+
 // Match lists the names in a folder that a pattern of [path.Match] stands for,
-// sorted.
-func (s *Session) Match(folder, pattern string) (names []string, err error) {
+// sorted. keep is asked before each is kept, with the memory for it in bytes, and its
+// error ends the search; nil is to keep all.
+func (s *Session) Match(folder, pattern string, keep func(bytes int64) error) (names []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op := s.begin(toList, folder)
 	defer op.finish(&err)
+	if keep == nil {
+		keep = func(int64) error { return nil }
+	}
 	at, err := s.resolve(folder)
 	switch {
 	case err != nil, at.name != "":
@@ -121,6 +128,9 @@ func (s *Session) Match(folder, pattern string) (names []string, err error) {
 		}
 		if ok, err := path.Match(pattern, i.Name); err != nil || !ok {
 			continue
+		}
+		if err := keep(int64(len(i.Name) + nameCost)); err != nil {
+			return nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: err.Error()}
 		}
 		if names = append(names, i.Name); len(names) > maxMatches {
 			return nil, &vfs.Error{Kind: vfs.ErrTooMany, Why: "the pattern matches too many files; ask for fewer at a time"}

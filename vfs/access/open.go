@@ -88,9 +88,9 @@ func (s *Session) digestOf(f content, a crypto.Hash) (sum []byte, i vfs.Info, er
 		return nil, i, err
 	}
 	if d, ok := vfs.As[vfs.Digest](f); ok {
-		sum, err = d.Digest(s.ctx, a)
+		sum, err = d.Digest(s.asking, a)
 	} else {
-		sum, err = vfs.ReadDigest(s.ctx, f, a)
+		sum, err = vfs.ReadDigest(s.asking, f, a)
 	}
 	return sum, i, err
 }

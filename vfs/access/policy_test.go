@@ -42,7 +42,7 @@ var rules = []struct {
 	}, func(p vfs.Permissions, _ standing) error {
 		return needs(p.List)
 	}},
-	{"match", "list", func(s *access.Session) error { return second(s.Match("/", "*")) }, func(p vfs.Permissions, _ standing) error {
+	{"match", "list", func(s *access.Session) error { return second(s.Match("/", "*", nil)) }, func(p vfs.Permissions, _ standing) error {
 		return needs(p.List)
 	}},
 	// Every file can be seen by who may list or read; what one has uploaded

@@ -92,7 +92,7 @@ func TestFolders(t *testing.T) {
 		{func() error { return s.MakeFolder("new") }, vfs.ErrUnsupported, "only the operator"},
 		{func() error { return s.MakeFolder("in/new") }, vfs.ErrUnsupported, "no folders"},
 		{func() error { return s.RemoveFolder("in") }, vfs.ErrUnsupported, "only the operator"},
-		{func() error { _, err := s.Match("/", "*"); return err }, fs.ErrPermission, "choose one of"},
+		{func() error { _, err := s.Match("/", "*", nil); return err }, fs.ErrPermission, "choose one of"},
 		{func() error { _, err := s.Space("/"); return err }, fs.ErrPermission, "choose one of"},
 	} {
 		if err := c.do(); !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"log/slog"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -23,15 +22,21 @@ import (
 // since the clock of a file system has ticks. So nothing is remembered of a
 // file that was changed just now.
 type Digests struct {
-	log   *slog.Logger
-	now   func() time.Time
-	slots chan struct{} // as many as may be computed at a time
+	log *slog.Logger
+	now func() time.Time
 
 	mu    sync.Mutex
 	file  *digestFile                 // mu
 	known map[digestKey]string        // mu
 	order []digestKey                 // of known, the oldest first; mu
-	busy  map[digestKey]chan struct{} // being computed, closed when done; mu
+	busy  map[digesting]chan struct{} // closed when done; mu
+}
+
+// digesting is a digest that is being computed for an account. Others do not wait for
+// it: that account may have to wait long for its turns.
+type digesting struct {
+	digestKey
+	account string
 }
 
 // digestKey is one digest of one version of a file.
@@ -52,8 +57,8 @@ const settled = 2 * time.Second
 // to remember. What it cannot read or write there is logged and does no harm.
 func NewDigests(path string, log *slog.Logger) *Digests {
 	return &Digests{
-		log: log, now: time.Now, slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		file: &digestFile{path: path}, busy: make(map[digestKey]chan struct{}),
+		log: log, now: time.Now,
+		file: &digestFile{path: path}, busy: make(map[digesting]chan struct{}),
 	}
 }
 
@@ -64,12 +69,13 @@ func (d *Digests) of(ctx context.Context, f *os.File, a crypto.Hash) ([]byte, er
 		if err != nil {
 			return nil, err
 		}
-		sum, wait, done := d.take(key)
+		at := digesting{key, vfs.TurnsOf(ctx).Name}
+		sum, wait, done := d.take(at)
 		switch {
 		case sum != nil:
 			return sum, nil
 		case done != nil:
-			defer d.release(key, done)
+			defer d.release(at, done)
 			return d.compute(ctx, f, key)
 		}
 		select {
@@ -82,15 +88,15 @@ func (d *Digests) of(ctx context.Context, f *os.File, a crypto.Hash) ([]byte, er
 	}
 }
 
-// take is a digest that is known; or what to wait for, when another computes
-// it; or, for who is to compute it, what to release.
-func (d *Digests) take(key digestKey) (sum []byte, wait <-chan struct{}, done chan struct{}) {
+// take is a digest that is known; or what to wait for, when it is computed for the same
+// account; or, for who is to compute it, what to release.
+func (d *Digests) take(key digesting) (sum []byte, wait <-chan struct{}, done chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known == nil {
 		d.load()
 	}
-	if sum, ok := d.known[key]; ok {
+	if sum, ok := d.known[key.digestKey]; ok {
 		return []byte(sum), nil, nil
 	}
 	if wait, ok := d.busy[key]; ok {
@@ -101,7 +107,7 @@ func (d *Digests) take(key digestKey) (sum []byte, wait <-chan struct{}, done ch
 	return nil, nil, done
 }
 
-func (d *Digests) release(key digestKey, done chan struct{}) {
+func (d *Digests) release(key digesting, done chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.busy, key)
@@ -111,11 +117,6 @@ func (d *Digests) release(key digestKey, done chan struct{}) {
 // compute reads the file, and remembers the digest if what was read is for sure
 // what the key stands for.
 func (d *Digests) compute(ctx context.Context, f *os.File, key digestKey) ([]byte, error) {
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	case <-ctx.Done():
-	}
 	seeWrites(f)
 	sum, err := vfs.ReadDigest(ctx, f, key.algorithm)
 	if err != nil {

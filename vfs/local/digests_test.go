@@ -246,8 +246,8 @@ func TestDigestsForManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if len(d.busy) != 0 || len(d.slots) != 0 {
-		t.Errorf("%d are busy, %d slots taken", len(d.busy), len(d.slots))
+	if len(d.busy) != 0 {
+		t.Errorf("%d are busy", len(d.busy))
 	}
 }
 
@@ -256,9 +256,11 @@ func TestDigestsForManyAtOnce(t *testing.T) {
 func TestDigestsWhileAFileIsRead(t *testing.T) {
 	dir := t.TempDir()
 	d, _ := digests(t, filepath.Join(dir, "digests"))
-	for range cap(d.slots) {
-		d.slots <- struct{}{} // reading begins when these are taken back
-	}
+	turn := make(chan struct{}) // reading begins when this is closed
+	ctx := vfs.WithTurns(t.Context(), vfs.Turns{Name: "ada", Take: func(context.Context, string) (func(), error) {
+		<-turn
+		return func() {}, nil
+	}})
 	f := openFile(t, filepath.Join(dir, "f"), "hello")
 	key, err := keyOf(f, crypto.MD5)
 	if err != nil {
@@ -266,24 +268,26 @@ func TestDigestsWhileAFileIsRead(t *testing.T) {
 	}
 	read := make(chan error)
 	go func() {
-		_, err := d.of(t.Context(), f, crypto.MD5)
+		_, err := d.of(ctx, f, crypto.MD5)
 		read <- err
 	}()
 	var wait <-chan struct{}
 	for wait == nil {
 		time.Sleep(time.Millisecond)
 		d.mu.Lock()
-		wait = d.busy[key]
+		wait = d.busy[digesting{key, "ada"}]
 		d.mu.Unlock()
 	}
-	if sum, other, done := d.take(key); sum != nil || other != wait || done != nil {
+	if sum, other, done := d.take(digesting{key, "ada"}); sum != nil || other != wait || done != nil {
 		t.Error("another would read it, too")
 	}
+	d.is(t, f, "hello") // another account does not wait for the turns of this one
+	clear(d.known)
 	awaitTick(t, dir)
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("HELLO"), 0); err != nil {
 		t.Fatal(err)
 	}
-	<-d.slots
+	close(turn)
 	if err := <-read; err != nil || len(d.known) != 0 {
 		t.Errorf("%v; %d are remembered", err, len(d.known))
 	}
@@ -304,10 +308,10 @@ func TestDigestsEndWithTheClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.busy[key] = make(chan struct{}) // another, who never ends
+	d.busy[digesting{key, ""}] = make(chan struct{}) // another, who never ends
 	if _, err := d.of(gone, f, crypto.MD5); !errors.Is(err, vfs.ErrCut) {
 		t.Errorf("while it waits: %v", err)
 	}
-	delete(d.busy, key)
+	delete(d.busy, digesting{key, ""})
 	d.is(t, f, "hello")
 }
