@@ -19,6 +19,8 @@
 //	                  our client at a terminal, cut off, and on another server
 //	shelf_proxy_test.go  the long or breaking link that it is led over
 //	many_test.go      fifty clients at once
+//	operate_test.go page_test.go
+//	                  what operators see and how they steer; the page, in a browser
 //	planted_test.go   what lies in a library and is not of it
 //	powercut_*_test.go   the power is cut while clients work, on the file system of
 //	                  tests/powercut

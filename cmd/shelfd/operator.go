@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -117,8 +116,8 @@ func problemsOf(s admin.Status) []string {
 		}
 	}
 	if s.Reload != nil && s.Reload.Error != "" {
-		first, _, _ := strings.Cut(s.Reload.Error, "\n")
-		all = append(all, "the last reload failed, and the settings before it are in effect: "+first)
+		// What is wrong may show a line of the configuration, and this goes to the page.
+		all = append(all, "the last reload failed, and the settings before it are in effect")
 	}
 	for _, l := range s.Limits {
 		if l.Limit > 0 && l.Use >= l.Limit && l.Setting != "" {

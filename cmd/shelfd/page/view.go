@@ -31,9 +31,13 @@ type transfer struct {
 }
 
 func (p *Page) view(ctx context.Context) view {
-	all := p.server.Connections()
+	all, status := p.server.Connections(), p.server.Status()
+	if status.Reload != nil {
+		// What is wrong may show a line of the configuration.
+		status.Reload = &admin.Reload{Time: status.Reload.Time}
+	}
 	return view{
-		Now: time.Now(), Status: p.server.Status(), Ready: p.server.Readiness(ctx), Connections: len(all),
+		Now: time.Now(), Status: status, Ready: p.server.Readiness(ctx), Connections: len(all),
 		Transfers: transfers(all), History: p.history.series(), Events: p.events.newest(),
 	}
 }
