@@ -9,6 +9,7 @@
 //	main.go         the command line and exit statuses
 //	serve.go        shelfd serve
 //	check.go        shelfd check
+//	explain.go      shelfd explain
 //	man.go          shelfd man
 //	version.go      shelfd version
 //
@@ -102,7 +103,7 @@ func rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(),
-		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), manCommand(), versionCommand())
+		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), explainCommand(), manCommand(), versionCommand())
 	root.AddCommand(operate.Commands()...)
 	return root
 }

@@ -4,7 +4,7 @@
 //
 //	access.go     Session; where a path leads
 //	share.go      its libraries
-//	policy.go     the policy: one table
+//	policy.go     the policy: one table; explain.go: for who asks
 //	operation.go  an operation becomes an Event, and an error what a client reads
 //	stat.go       Stat, Exists, Space
 //	list.go       List, Match

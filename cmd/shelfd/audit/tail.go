@@ -63,6 +63,9 @@ func lastSeq(path string) uint64 {
 	return 0
 }
 
+// Files are the file of a log and those that were renamed to make room for it.
+func Files(path string) []string { return append([]string{path}, siblings(path)...) }
+
 // siblings are the files whose names begin like that of a log, the youngest first.
 func siblings(path string) []string {
 	all, _ := os.ReadDir(filepath.Dir(path))

@@ -109,6 +109,11 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 // maxBad is how many lines that are none are named.
 const maxBad = 5
 
+// Show prints what fits in a table, and notes what is no line of a log.
+func Show(files []string, q Query, out, notes io.Writer) error {
+	return who(files, q, false, out, notes)
+}
+
 // who prints what fits.
 func who(files []string, q Query, raw bool, out, notes io.Writer) error {
 	t := newTable(out)
