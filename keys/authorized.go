@@ -180,6 +180,7 @@ func parseAuthorizedKeys(content []byte) (keys []authorizedKey, faults []error) 
 		if fault != nil {
 			faults = append(faults, fmt.Errorf("line %d: %w", number, fault))
 		} else {
+			key.number = number
 			keys = append(keys, key)
 		}
 		return nil

@@ -7,6 +7,7 @@
 //	accounts.go     Accounts: all accounts, and a stand-in for unknown names
 //	keyfiles.go     files that make accounts by their names
 //	entrance.go     how each account could log in
+//	explain.go      what would be decided on a login, step by step
 //	methods.go      the methods that an account must succeed with, in order
 //	login.go        one login, step by step
 //	publickey.go    the verdict on a key
@@ -25,8 +26,7 @@
 //	revoked.go      which keys may not be used any more
 //	hostkey.go      the host key: made at the first start, then loaded
 //	hostkeys.go     all host keys: their certificates, and the next keys
-//	generate.go     making a key
-//	folder.go       making the state folder, and syncing it
+//	generate.go     making a key, and the folder for it
 //	secure.go       reading files that others must not be able to change
 //
 // Nothing here knows about libraries, or what an account may do in one.

@@ -24,6 +24,7 @@ type authorizedKey struct {
 	authority  bool      // certificates that the key has signed log in, not the key
 	principals []string  // one of which they must be for; nil is the account's name
 	forcedSFTP bool      // it runs SFTP, and no command
+	number     int       // of the line in its file; 0 is of none
 }
 
 // internalSFTP is the one command that can be forced: sshd's name for the SFTP

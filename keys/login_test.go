@@ -22,7 +22,14 @@ func TestVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := func(signers ...ssh.Signer) []ssh.AuthMethod { return []ssh.AuthMethod{ssh.PublicKeys(signers...)} }
+	offered := make(map[*ssh.AuthMethod]ssh.Signer) // where that is all
+	keys := func(signers ...ssh.Signer) []ssh.AuthMethod {
+		all := []ssh.AuthMethod{ssh.PublicKeys(signers...)}
+		if _, lies := signers[0].(forger); len(signers) == 1 && !lies {
+			offered[&all[0]] = signers[0]
+		}
+		return all
+	}
 	certified := func(edit func(*ssh.Certificate)) []ssh.AuthMethod { return keys(cert(t, key, authority, edit)) }
 	type account = Account
 	for name, test := range map[string]struct {
@@ -173,6 +180,9 @@ func TestVerdicts(t *testing.T) {
 			}
 			if o.err == nil && (o.id.Account != "ana" || o.id.Method == "") {
 				t.Errorf("logged in as %+v", o.id)
+			}
+			if key := offered[&test.auth[0]]; key != nil && test.want != "ssh: " { // nor is more wanted than a key
+				wantExplained(t, w, or(test.from, home), or(test.user, "ana"), key.PublicKey(), o.err == nil)
 			}
 		})
 	}
