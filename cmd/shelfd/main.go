@@ -10,8 +10,7 @@
 //	serve.go        shelfd serve
 //	check.go        shelfd check
 //	explain.go      shelfd explain
-//	man.go          shelfd man
-//	version.go      shelfd version
+//	about.go        shelfd man, shelfd version
 //
 // Those that make credentials are in package credentials, and those that ask a
 // running server in package operate.
