@@ -8,10 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -129,57 +127,6 @@ func TestPutLeavesStageOfAnother(t *testing.T) {
 		}
 		if len(l.opens) == 0 {
 			t.Error("nothing was opened")
-		}
-	}
-}
-
-// A download that takes parts of two versions, over two channels, is no file.
-func TestGetOfTwoVersions(t *testing.T) {
-	const size = 16 << 20
-	for _, digests := range []bool{true, false} {
-		var opens atomic.Int64
-		both := make(chan struct{})
-		s := newServer(t, nil)
-		if digests {
-			sums := make(chan string, 2)
-			sums <- hexSum("")
-			sums <- hexSum(strings.Repeat("A", size))
-			s.exec = func(c ssh.Channel) {
-				io.WriteString(c, <-sums+"  -\n")
-				exits(c, 0)
-			}
-		}
-		s.sftp = func(c ssh.Channel) {
-			version := "A"
-			read := plain(size, func(r request, _ uint64, n uint32, out io.Writer) {
-				if digests {
-					<-both
-				}
-				out.Write(newPacket(int(n)).string(strings.Repeat(version, int(n))).seal(fxpData, r.id))
-			})
-			answering(func(r request, out io.Writer) {
-				switch r.kind {
-				case fxpOpen:
-					if opens.Add(1) == 2 {
-						version = "B"
-						close(both)
-					}
-				case fxpRealpath:
-					time.Sleep(32 * time.Millisecond) // it is far away
-				}
-				read(r, out)
-			})(c)
-		}
-		dir := t.TempDir()
-		status, _, errs := s.run(t, "", s.addr, "get", "f", "to", dir)
-		got, err := os.ReadFile(filepath.Join(dir, "f"))
-		if digests {
-			want(t, status, exitSome, errs, "its SHA-256 is not that of the file")
-			if err == nil {
-				t.Error("the file is there")
-			}
-		} else if want(t, status, 0, errs); strings.Count(string(got), "A") != size || opens.Load() != 1 {
-			t.Errorf("%d bytes are there, over %d channels", len(got), opens.Load())
 		}
 	}
 }

@@ -23,8 +23,9 @@ import (
 // straight into the buffer of the caller. And no server can make us keep more
 // than we asked for, or wait for ever.
 type channel struct {
-	session    *ssh.Session
+	ssh        ssh.Channel
 	in         io.Writer
+	wide       bool // the window was opened for a link that is long
 	extensions map[string]string
 	reasons    *reasons
 	conn       *conn
@@ -67,11 +68,12 @@ func openChannel(ctx context.Context, l *conn) (*channel, error) {
 		defer time.AfterFunc(l.timeout, func() { l.silent() }).Stop()
 	}
 	return orDone(ctx, func() (*channel, error) {
-		s, err := l.NewSession()
+		s, requests, err := l.OpenChannel("session", nil)
 		if err != nil {
 			return nil, l.explain(err)
 		}
-		c := &channel{session: s, conn: l, pending: make(map[uint32]*call), done: make(chan struct{})}
+		go ssh.DiscardRequests(requests)
+		c := &channel{ssh: s, in: s, conn: l, pending: make(map[uint32]*call), done: make(chan struct{})}
 		if err := c.start(ctx); err != nil {
 			s.Close()
 			return nil, l.explain(err)
@@ -107,16 +109,17 @@ func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
 }
 
 func (c *channel) start(ctx context.Context) error {
-	in, inErr := c.session.StdinPipe()
-	out, outErr := c.session.StdoutPipe()
-	said, saidErr := c.session.StderrPipe()
-	if err := errors.Join(inErr, outErr, saidErr, c.session.RequestSubsystem("sftp")); err != nil {
+	ok, err := c.ssh.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
+	if err != nil {
 		return err
 	}
-	c.in, c.reasons = in, readReasons(said)
+	if !ok {
+		return errors.New("the server has no sftp subsystem")
+	}
+	c.reasons = readReasons(c.ssh.Stderr())
 	version := &call{done: make(chan struct{}, 1)}
 	c.pending[versionID] = version
-	go c.receive(out)
+	go c.receive(c.ssh)
 	go c.watch()
 	// INIT has the version where other packets have the id.
 	if err := c.write(newPacket(0).seal(fxpInit, 3)); err != nil {
@@ -143,7 +146,7 @@ func (c *channel) readExtensions(version *call) error {
 }
 
 // Close ends the session. Uploads that are open on it are not published.
-func (c *channel) Close() error { return c.session.Close() }
+func (c *channel) Close() error { return c.ssh.Close() }
 
 // send sends a request. If the reply is data it goes into the buffer.
 func (c *channel) send(kind byte, p packet, into []byte) (*call, error) {
@@ -225,7 +228,7 @@ func (c *channel) receive(out io.Reader) {
 	for {
 		if err := c.receiveOne(in); err != nil {
 			c.fail(err)
-			c.session.Close()
+			c.Close()
 			return
 		}
 	}

@@ -9,7 +9,8 @@
 //	requests.go  each request as a method
 //	status.go    STATUS replies as errors; reasons.go: why, in the server's words
 //	upload.go    the bytes of one file to the server
-//	download.go  the bytes of one file from the server, over several sessions
+//	download.go  the bytes of one file from the server
+//	window.go    how much the server may send before it must wait
 //	digest.go    SHA-256 digests made by the server
 //	listing.go   which files there are, remembered for a while
 //	replace.go   to give a file the name of another one

@@ -5,48 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// Download reads one file of the server over one or more channels.
-//
-// x/crypto fixes the window of a channel at 2 MiB, so with a round trip of 100 ms
-// a channel carries 20 MiB/s at most. On a long link a file therefore gets several
-// channels, and their replies are put in order here.
+// Download reads one file of the server over a channel of its own.
 type Download struct {
 	Attrs // when the file was opened
 
 	client *Client
-	path   string
-	lanes  []lane
-	more   chan lane      // lanes that were opened meanwhile
-	open   sync.WaitGroup // the goroutines that open them
-	stop   func()         // stops those
-	limit  *rate.Limiter  // nil is no limit
-	fixed  bool           // fail if the file has changed at the end
-}
-
-// lane is a channel with the file open on it.
-type lane struct {
-	*channel
+	ch     *channel
 	handle string
-}
-
-// askStat sends FSTAT, and does not wait for the reply.
-func (l lane) askStat() (*call, error) {
-	return l.send(fxpFstat, newPacket(len(l.handle)+4).string(l.handle), nil)
+	limit  *rate.Limiter // nil is no limit
+	fixed  bool          // fail if the file has changed at the end
 }
 
 // OpenDownload opens a file for reading.
 func (c *Client) OpenDownload(ctx context.Context, path string, limit *rate.Limiter) (*Download, error) {
-	l, file, err := c.openLane(ctx, c.pool.take, path)
+	ch, err := c.pool.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &Download{Attrs: file, client: c, path: path, lanes: []lane{l}, more: make(chan lane, MostChannels), stop: func() {}, limit: limit, fixed: true}
+	ch.widen(c.rtt)
+	handle, err := ch.open(ctx, path, openRead)
+	if err != nil {
+		err = ch.explain(ctx, err)
+		c.pool.give(ch, ctx.Err() == nil && !ch.ended())
+		return nil, err
+	}
+	file, err := ch.fstat(ctx, handle)
+	if err != nil {
+		c.pool.give(ch, false)
+		return nil, err
+	}
+	d := &Download{Attrs: file, client: c, ch: ch, handle: handle, limit: limit, fixed: true}
 	if err := checkSource(file); err != nil {
 		return nil, d.End(err)
 	}
@@ -66,81 +59,22 @@ func checkSource(file Attrs) error {
 	return nil
 }
 
-func (c *Client) openLane(ctx context.Context, take func(context.Context) (*channel, error), path string) (lane, Attrs, error) {
-	ch, err := take(ctx)
-	if err != nil {
-		return lane{}, Attrs{}, err
-	}
-	handle, err := ch.open(ctx, path, openRead)
-	if err != nil {
-		err = ch.explain(ctx, err)
-		c.pool.give(ch, ctx.Err() == nil && !ch.ended())
-		return lane{}, Attrs{}, err
-	}
-	file, err := ch.fstat(ctx, handle)
-	if err != nil {
-		c.pool.give(ch, false)
-	}
-	return lane{ch, handle}, file, err
-}
-
-// Worth tells how many lanes are worth it for so many bytes, given the round trip
-// to the server. It is most at most.
-func (d *Download) Worth(bytes int64, most int) int {
-	const quicker = 4 << 20 // fewer bytes are not worth opening another lane
-	return 1 + max(0, min(int(d.client.rtt/laneDelay), most-1, int(bytes/quicker)))
-}
-
-// Widen opens more lanes in the background, up to n in all. It needs a server that
-// makes digests to check the result with: each lane opens the file anew, and the
-// file may be replaced meanwhile.
-func (d *Download) Widen(ctx context.Context, n int) {
-	ctx, d.stop = context.WithCancel(ctx)
-	for range n - 1 {
-		d.open.Go(func() {
-			if !d.client.CanSum(ctx) {
-				return
-			}
-			l, file, err := d.client.openLane(ctx, d.client.pool.spare, d.path)
-			if err != nil {
-				return
-			}
-			if file != d.Attrs {
-				d.client.pool.give(l.channel, false)
-				return
-			}
-			d.more <- l
-		})
-	}
-}
-
-// laneDelay is the longest round trip at which one channel, with its 2 MiB, still
-// carries 1 Gbit/s.
-const laneDelay = 16 * time.Millisecond
-
-// laneBytes is for how many bytes a lane asks ahead: somewhat more than its window.
-const laneBytes = 3 << 20
-
-// piece is a part of the file that was asked for on a lane.
+// piece is a part of the file that was asked for.
 type piece struct {
 	*call
-	lane   lane
 	offset int64
+	asked  time.Time
 }
-
-// Lanes is how many channels the file comes over.
-func (d *Download) Lanes() int { return len(d.lanes) }
 
 // Stat asks for the attributes of the open file.
 func (d *Download) Stat(ctx context.Context) (Attrs, error) {
-	a, err := d.lanes[0].fstat(ctx, d.lanes[0].handle)
-	return a, d.lanes[0].explain(ctx, err)
+	a, err := d.ch.fstat(ctx, d.handle)
+	return a, d.ch.explain(ctx, err)
 }
 
-// CopyAgain reads the whole file once more, over one lane.
+// CopyAgain reads the whole file once more.
 func (d *Download) CopyAgain(ctx context.Context, to io.Writer) error {
-	first := &Download{Attrs: d.Attrs, client: d.client, path: d.path, lanes: d.lanes[:1], limit: d.limit, fixed: d.fixed}
-	return first.Copy(ctx, to, 0, func(int) {})
+	return d.Copy(ctx, to, 0, func(int) {})
 }
 
 // ErrChanged means that somebody wrote to the file while it was read.
@@ -152,8 +86,8 @@ func (d *Download) changed(ctx context.Context, q *call) error {
 	if q == nil {
 		return nil
 	}
-	if err := d.lanes[0].wait(ctx, q); err != nil {
-		return d.lanes[0].explain(ctx, err)
+	if err := d.ch.wait(ctx, q); err != nil {
+		return d.ch.explain(ctx, err)
 	}
 	r, err := q.expect(fxpAttrs)
 	if err != nil {
@@ -165,24 +99,33 @@ func (d *Download) changed(ctx context.Context, q *call) error {
 	return r.fault()
 }
 
+// Bytes to ask for ahead: at first, and at most.
+const (
+	aheadFirst = 3 << 20
+	aheadMost  = moreWindow
+)
+
 // Copy writes the file to a writer, in order and starting at offset, and calls
 // progress with the number of bytes written.
+//
+// While what is asked for comes as soon as a round trip allows, the link is not full,
+// and more is asked for ahead. What comes later has waited on the way.
 func (d *Download) Copy(ctx context.Context, to io.Writer, offset int64, progress func(int)) error {
 	var queue []piece
 	var spare [][]byte
 	var last *call
-	for next, turn := offset, 0; ; {
-		for next < d.Size && len(queue) < laneBytes/d.client.chunk*len(d.lanes) && (len(queue) == 0 || !queue[0].answered()) {
-			d.widened()
-			p, err := d.ask(ctx, d.lanes[turn%len(d.lanes)], next, &spare)
+	ahead := aheadFirst
+	for next := offset; ; {
+		for next < d.Size && len(queue) < ahead/d.client.chunk && (len(queue) == 0 || !queue[0].answered()) {
+			p, err := d.ask(ctx, next, &spare)
 			if err != nil {
 				return err
 			}
-			queue, next, turn = append(queue, p), next+int64(len(p.into)), turn+1
+			queue, next = append(queue, p), next+int64(len(p.into))
 		}
 		if d.fixed && last == nil && next >= d.Size {
 			var err error
-			if last, err = d.lanes[0].askStat(); err != nil {
+			if last, err = d.askStat(); err != nil {
 				return err
 			}
 		}
@@ -194,20 +137,19 @@ func (d *Download) Copy(ctx context.Context, to io.Writer, offset int64, progres
 		if err := d.deliver(ctx, p, to, progress); err != nil {
 			return err
 		}
+		if d.ch.wide && time.Since(p.asked) < d.client.rtt*3/2 {
+			ahead = min(ahead+len(p.into), aheadMost)
+		}
 		spare = append(spare, p.into)
 	}
 }
 
-// widened adds a lane that Widen has opened.
-func (d *Download) widened() {
-	select {
-	case l := <-d.more:
-		d.lanes = append(d.lanes, l)
-	default:
-	}
+// askStat sends FSTAT, and does not wait for the reply.
+func (d *Download) askStat() (*call, error) {
+	return d.ch.send(fxpFstat, newPacket(len(d.handle)+4).string(d.handle), nil)
 }
 
-func (d *Download) ask(ctx context.Context, l lane, offset int64, spare *[][]byte) (piece, error) {
+func (d *Download) ask(ctx context.Context, offset int64, spare *[][]byte) (piece, error) {
 	n := min(int64(chunkFor(d.limit, d.client.chunk)), d.Size-offset)
 	if err := wait(ctx, d.limit, int(n)); err != nil {
 		return piece{}, err
@@ -219,8 +161,9 @@ func (d *Download) ask(ctx context.Context, l lane, offset int64, spare *[][]byt
 	if int64(cap(into)) < n {
 		into = make([]byte, n)
 	}
-	q, err := l.read(l.handle, offset, into[:n])
-	return piece{q, l, offset}, err
+	asked := time.Now()
+	q, err := d.ch.read(d.handle, offset, into[:n])
+	return piece{q, offset, asked}, err
 }
 
 // deliver waits for a piece and writes it. If the server sends less than it was
@@ -228,13 +171,13 @@ func (d *Download) ask(ctx context.Context, l lane, offset int64, spare *[][]byt
 func (d *Download) deliver(ctx context.Context, p piece, to io.Writer, progress func(int)) error {
 	all := p.into
 	for rest := all; ; {
-		n, err := p.lane.got(ctx, p.call)
+		n, err := d.ch.got(ctx, p.call)
 		if errors.Is(err, io.EOF) {
 			at := p.offset + int64(len(all)-len(rest))
 			return fmt.Errorf("it ended after %d of %d bytes: %w", at, d.Size, io.ErrUnexpectedEOF)
 		}
 		if err != nil {
-			return p.lane.explain(ctx, err)
+			return d.ch.explain(ctx, err)
 		}
 		if _, err := to.Write(rest[:n]); err != nil {
 			return err
@@ -243,7 +186,7 @@ func (d *Download) deliver(ctx context.Context, p piece, to io.Writer, progress 
 		if rest = rest[n:]; len(rest) == 0 {
 			return nil
 		}
-		q, err := p.lane.read(p.lane.handle, p.offset+int64(len(all)-len(rest)), rest)
+		q, err := d.ch.read(d.handle, p.offset+int64(len(all)-len(rest)), rest)
 		if err != nil {
 			return err
 		}
@@ -253,19 +196,11 @@ func (d *Download) deliver(ctx context.Context, p piece, to io.Writer, progress 
 
 // End closes the file, and returns the error that it is given.
 func (d *Download) End(err error) error {
-	d.stop()
-	d.open.Wait()
-	close(d.more)
-	for l := range d.more {
-		d.lanes = append(d.lanes, l)
+	if err != nil {
+		d.client.pool.give(d.ch, false)
+		return err
 	}
-	for _, l := range d.lanes {
-		if err == nil {
-			_, err := l.send(fxpClose, newPacket(len(l.handle)+4).string(l.handle), nil)
-			d.client.pool.give(l.channel, err == nil)
-		} else {
-			d.client.pool.give(l.channel, false)
-		}
-	}
-	return err
+	_, failed := d.ch.send(fxpClose, newPacket(len(d.handle)+4).string(d.handle), nil)
+	d.client.pool.give(d.ch, failed == nil)
+	return nil
 }

@@ -70,20 +70,6 @@ func (p *pool) lend() *channel {
 	return p.last
 }
 
-// spare gives a channel if that needs no waiting.
-func (p *pool) spare(ctx context.Context) (*channel, error) {
-	select {
-	case <-p.free:
-	default:
-		return nil, errors.New("all channels are in use")
-	}
-	c, err := p.get(ctx)
-	if err != nil {
-		p.free <- struct{}{}
-	}
-	return c, err
-}
-
 // get takes an idle channel or opens one.
 func (p *pool) get(ctx context.Context) (c *channel, err error) {
 	p.mu.Lock()

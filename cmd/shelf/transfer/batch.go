@@ -69,9 +69,6 @@ func (b *batch) add(name string, known error, move func(context.Context, *progre
 	return p
 }
 
-// share is how many channels each file may use.
-func (b *batch) share() int { return sftp.MostChannels / b.jobs }
-
 // run moves all files. If one fails the others still go on, but not after Ctrl-C.
 // Those that were cut by a lost connection are moved again with the next one.
 func (b *batch) run(ctx context.Context) error {

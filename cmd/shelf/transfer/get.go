@@ -136,7 +136,7 @@ func (g *getting) one(ctx context.Context, b *batch, pr *progress, file, name st
 	if err != nil {
 		return d.End(err)
 	}
-	err = d.End((&filling{g.Mover, d, p, pr, at}).fill(ctx, b.share()))
+	err = d.End((&filling{g.Mover, d, p, pr, at}).fill(ctx))
 	if errors.Is(err, errDamaged) || errors.Is(err, sftp.ErrChanged) {
 		p.drop()
 		return err
@@ -165,9 +165,7 @@ var errDamaged = errors.New("its SHA-256 is not that of the file on the server: 
 // fill completes the part. A beginning that is here is used only if the server can
 // make a digest to compare the result with. If the digests differ, the whole file is
 // downloaded again.
-func (f *filling) fill(ctx context.Context, channels int) error {
-	wide := f.d.Worth(f.d.Size-f.part.size, channels)
-	f.d.Widen(ctx, wide)
+func (f *filling) fill(ctx context.Context) error {
 	resume := f.part.size > 0 && f.part.size <= f.d.Size && f.Server.CanSum(ctx)
 	if f.part.size > 0 && !resume {
 		// After an interrupt or a lost connection the beginning stays.
@@ -181,23 +179,21 @@ func (f *filling) fill(ctx context.Context, channels int) error {
 			return err
 		}
 	}
-	must := resume || f.Checksum
-	err := f.from(ctx, must || wide > 1, must)
+	err := f.from(ctx, resume || f.Checksum)
 	if errors.Is(err, errDamaged) && resume {
 		f.UI.Warnf("%s: the beginning that was here is not that of the file, so the whole file is downloaded again", f.p.name)
 		if err := f.part.keepFirst(0); err != nil {
 			return err
 		}
 		f.p.restart()
-		err = f.from(ctx, true, true)
+		err = f.from(ctx, true)
 	}
 	return err
 }
 
 // from downloads what the part lacks and, with check, compares digests. The server
-// makes its digest meanwhile. A server that makes none is accepted unless the
-// digests must be compared, or the data came over several channels.
-func (f *filling) from(ctx context.Context, check, must bool) error {
+// makes its digest meanwhile.
+func (f *filling) from(ctx context.Context, check bool) error {
 	f.p.skip(f.part.size)
 	if !check {
 		if err := f.d.Copy(ctx, f.part, f.part.size, f.p.add); err != nil {
@@ -224,9 +220,6 @@ func (f *filling) from(ctx context.Context, check, must bool) error {
 		return err
 	}
 	f.p.sum = hexDigest(ours)
-	if !must && f.d.Lanes() == 1 {
-		return nil
-	}
 	return f.compare(ctx, <-theirs)
 }
 
