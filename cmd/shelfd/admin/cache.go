@@ -10,19 +10,30 @@ import (
 // the same whether one asks or a thousand.
 type Cached struct {
 	Server
-	status      kept[Status]
-	connections kept[[]Connection]
-	ready       kept[Readiness]
+	seen  kept[Seen]
+	ready kept[Readiness]
+}
+
+// Seen is what a server does, at one moment. It must not be changed.
+type Seen struct {
+	At          time.Time
+	Status      Status
+	Connections []Connection
 }
 
 // Cache makes a Cached.
 func Cache(s Server) *Cached { return &Cached{Server: s} }
 
-// Status is that of a second ago, or of now.
-func (c *Cached) Status() Status { return c.status.get(c.Server.Status) }
+// See tells what the server does now, or did less than a second ago.
+func (c *Cached) See() Seen {
+	return c.seen.get(func() Seen { return Seen{time.Now(), c.Server.Status(), c.Server.Connections()} })
+}
 
-// Connections are those of a second ago, or of now. They must not be changed.
-func (c *Cached) Connections() []Connection { return c.connections.get(c.Server.Connections) }
+// Status is that of See.
+func (c *Cached) Status() Status { return c.See().Status }
+
+// Connections are those of See.
+func (c *Cached) Connections() []Connection { return c.See().Connections }
 
 // fresh is how old an answer may be.
 const fresh = time.Second

@@ -31,14 +31,15 @@ type transfer struct {
 }
 
 func (p *Page) view(ctx context.Context) view {
-	all, status := p.server.Connections(), p.server.Status()
+	seen := p.server.See()
+	status := seen.Status
 	if status.Reload != nil {
 		// What is wrong may show a line of the configuration.
 		status.Reload = &admin.Reload{Time: status.Reload.Time}
 	}
 	return view{
-		Now: time.Now(), Status: status, Ready: p.server.Readiness(ctx), Connections: len(all),
-		Transfers: transfers(all), History: p.history.series(), Events: p.events.newest(),
+		Now: seen.At, Status: status, Ready: p.server.Readiness(ctx), Connections: len(seen.Connections),
+		Transfers: transfers(seen.Connections), History: p.history.series(), Events: p.events.newest(),
 	}
 }
 
