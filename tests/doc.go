@@ -21,6 +21,7 @@
 //	many_test.go      fifty clients at once
 //	operate_test.go page_test.go
 //	                  what operators see and how they steer; the page, in a browser
+//	hostile_test.go   an account and strangers attack while others work
 //	planted_test.go   what lies in a library and is not of it
 //	powercut_*_test.go   the power is cut while clients work, on the file system of
 //	                  tests/powercut

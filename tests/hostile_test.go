@@ -66,7 +66,7 @@ func TestHostileGuest(t *testing.T) {
 		long = 20 * time.Second
 	}
 	s := serveConfigured(t, hostileConfig+fmt.Sprintf("[accounts.eve]\npassword_hash = %q\n", shelfdPasswd(t, "correct horse")))
-	h := &hostile{server: s, key: s.keyAuth(t), until: time.Now().Add(long), acts: make(map[string]string)}
+	h := &attack{server: s, key: s.keyAuth(t), until: time.Now().Add(long), acts: make(map[string]string)}
 	sparse := filepath.Join(s.library, "sparse")
 	if err := errors.Join(os.WriteFile(sparse, nil, 0o644), os.Truncate(sparse, 1<<40)); err != nil {
 		t.Fatal(err)
@@ -94,8 +94,8 @@ func TestHostileGuest(t *testing.T) {
 	h.judge(t, idle)
 }
 
-// hostile is a server under attack, and what has become of the honest.
-type hostile struct {
+// attack is a server under attack, and what has become of the honest.
+type attack struct {
 	*server
 	key   ssh.AuthMethod
 	until time.Time
@@ -108,26 +108,26 @@ type hostile struct {
 	attacks int               // mu
 }
 
-func (h *hostile) repeat(do func()) {
+func (h *attack) repeat(do func()) {
 	for time.Now().Before(h.until) && len(h.failed) < 20 {
 		do()
 	}
 }
 
-func (h *hostile) fail(format string, args ...any) {
+func (h *attack) fail(format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failed = append(h.failed, fmt.Sprintf(format, args...))
 }
 
-func (h *hostile) done(account, name string) {
+func (h *attack) done(account, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.acts[name] = account
 }
 
 // login logs in as an account from an address.
-func (h *hostile) login(source, account string, auth ssh.AuthMethod) (*ssh.Client, error) {
+func (h *attack) login(source, account string, auth ssh.AuthMethod) (*ssh.Client, error) {
 	conn, err := h.dialFrom(source)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (h *hostile) login(source, account string, auth ssh.AuthMethod) (*ssh.Clien
 }
 
 // honest logs in, and copies a file there and back with sftp.
-func (h *hostile) honest(account, dir string) {
+func (h *attack) honest(account, dir string) {
 	start := time.Now()
 	client, err := h.login("127.0.0.1", account, h.key)
 	took := time.Since(start)
@@ -176,7 +176,7 @@ func (h *hostile) honest(account, dir string) {
 }
 
 // stranger does one thing that strangers do.
-func (h *hostile) stranger(source string) {
+func (h *attack) stranger(source string) {
 	defer time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 	h.count()
 	switch rand.IntN(5) {
@@ -198,20 +198,20 @@ func (h *hostile) stranger(source string) {
 	}
 }
 
-func (h *hostile) count() {
+func (h *attack) count() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.attacks++
 }
 
-func (h *hostile) gone(c *ssh.Client, err error) {
+func (h *attack) gone(c *ssh.Client, err error) {
 	if err == nil {
 		c.Close()
 	}
 }
 
 // guest does one thing that a greedy account does, and leaves after a while.
-func (h *hostile) guest(source string) {
+func (h *attack) guest(source string) {
 	client, err := h.login(source, "ann", h.key)
 	if err != nil {
 		time.Sleep(50 * time.Millisecond)
@@ -225,13 +225,13 @@ func (h *hostile) guest(source string) {
 }
 
 // fill sends to channels that run nothing.
-func (h *hostile) fill(client *ssh.Client) { h.flood(client, "", 32<<10) }
+func (h *attack) fill(client *ssh.Client) { h.flood(client, "", 32<<10) }
 
 // fillSlowly sends pieces of one byte to a session of SFTP.
-func (h *hostile) fillSlowly(client *ssh.Client) { h.flood(client, "sftp", 1) }
+func (h *attack) fillSlowly(client *ssh.Client) { h.flood(client, "sftp", 1) }
 
 // flood fills the windows of ten channels.
-func (h *hostile) flood(client *ssh.Client, subsystem string, piece int) {
+func (h *attack) flood(client *ssh.Client, subsystem string, piece int) {
 	var all sync.WaitGroup
 	for range 10 {
 		channel, requests, err := client.OpenChannel("session", nil)
@@ -255,7 +255,7 @@ func (h *hostile) flood(client *ssh.Client, subsystem string, piece int) {
 }
 
 // deaf asks for a large file again and again, and reads no answer.
-func (h *hostile) deaf(client *ssh.Client) {
+func (h *attack) deaf(client *ssh.Client) {
 	channel, requests, err := client.OpenChannel("session", nil)
 	if err != nil {
 		return
@@ -272,7 +272,7 @@ func (h *hostile) deaf(client *ssh.Client) {
 }
 
 // handles opens files until there are no more.
-func (h *hostile) handles(client *ssh.Client) {
+func (h *attack) handles(client *ssh.Client) {
 	for range 10 {
 		c, err := sftp.NewClient(client)
 		if err != nil {
@@ -287,7 +287,7 @@ func (h *hostile) handles(client *ssh.Client) {
 }
 
 // digests asks for those of a file of a terabyte.
-func (h *hostile) digests(client *ssh.Client) {
+func (h *attack) digests(client *ssh.Client) {
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() { execute(client, "sha512sum sparse") })
@@ -296,7 +296,9 @@ func (h *hostile) digests(client *ssh.Client) {
 }
 
 // patterns asks for thousands of them.
-func (h *hostile) patterns(client *ssh.Client) { execute(client, "md5sum"+strings.Repeat(" nothing*", 5000)) }
+func (h *attack) patterns(client *ssh.Client) {
+	execute(client, "md5sum"+strings.Repeat(" nothing*", 5000))
+}
 
 func execute(client *ssh.Client, line string) {
 	if session, err := client.NewSession(); err == nil {
@@ -305,7 +307,7 @@ func execute(client *ssh.Client, line string) {
 }
 
 // nonsense asks for what does not exist, by long names.
-func (h *hostile) nonsense(client *ssh.Client) {
+func (h *attack) nonsense(client *ssh.Client) {
 	c, err := sftp.NewClient(client)
 	for err == nil {
 		name := strings.Repeat("n", rand.IntN(5000))
@@ -316,7 +318,7 @@ func (h *hostile) nonsense(client *ssh.Client) {
 }
 
 // uploads publishes some files, and leaves others half done.
-func (h *hostile) uploads(client *ssh.Client) {
+func (h *attack) uploads(client *ssh.Client) {
 	c, err := sftp.NewClient(client)
 	if err != nil {
 		return
@@ -339,7 +341,7 @@ func (h *hostile) uploads(client *ssh.Client) {
 }
 
 // crowd takes connections, as many as it can.
-func (h *hostile) crowd(first *ssh.Client) {
+func (h *attack) crowd(first *ssh.Client) {
 	source := first.LocalAddr().(*net.TCPAddr).IP.String()
 	for range 40 {
 		client, err := h.login(source, "ann", h.key)
@@ -351,7 +353,7 @@ func (h *hostile) crowd(first *ssh.Client) {
 }
 
 // judge tells what has become of all.
-func (h *hostile) judge(t *testing.T, idle int64) {
+func (h *attack) judge(t *testing.T, idle int64) {
 	t.Helper()
 	for _, what := range h.failed {
 		t.Errorf("the honest failed: %s", what)

@@ -71,6 +71,10 @@ func limits(s config.Settings, descriptors int) sshd.Limits {
 	const own = 64 // of the server
 	p, a := s.PerSourcePenalties, s.AccountLimits
 	startups, connections := min(s.MaxStartups.N, descriptors/8), min(s.MaxConnections.N, descriptors/4)
+	if !s.ManyAccounts() {
+		// Nobody else is to be served: what the server may have is for this one.
+		a.Connections.N, a.Channels.N = math.MaxInt32, math.MaxInt32
+	}
 	return sshd.Limits{
 		LoginGraceTime: s.LoginGraceTime.Duration,
 		MaxAuthTries:   s.MaxAuthTries.N,
