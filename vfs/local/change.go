@@ -167,8 +167,9 @@ func (d *Dir) SetAttr(ctx context.Context, name string, a vfs.Attr) (vfs.Change,
 		return vfs.Change{}, err
 	}
 	defer f.Close()
+	a.HasMode = a.HasMode && d.o.now().FileMode == 0
 	changed, err := setAttr(f, i.mode, a)
-	if err == nil && changed && d.o.Durability != NoFsync {
+	if err == nil && changed && d.o.now().Durability != NoFsync {
 		err = vfs.SystemError("fsync", f.Sync())
 	}
 	if err != nil {
@@ -231,7 +232,7 @@ func setAttr(f *os.File, old fs.FileMode, a vfs.Attr) (changed bool, err error) 
 }
 
 // sync makes the folder's names durable.
-func (d *Dir) sync() error { return d.o.sync(d.dir) }
+func (d *Dir) sync() error { return d.o.now().sync(d.dir) }
 
 // sync makes an open folder's names durable, where that is promised.
 func (o *Options) sync(folder *os.File) error {

@@ -25,12 +25,12 @@ func (u *upload) Sync() error {
 
 // sync is Commit's: what the library promises, not what the client asked.
 func (u *upload) sync() error {
-	if u.d.o.Durability == NoFsync {
+	if u.d.o.now().Durability == NoFsync {
 		return nil
 	}
 	begun := time.Now()
 	err := u.stage.Sync()
-	u.d.o.Timed(Syncing, time.Since(begun))
+	u.d.o.now().Timed(Syncing, time.Since(begun))
 	return vfs.SystemError("fsync", err)
 }
 
@@ -58,7 +58,7 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 		return vfs.Change{After: i}, errors.Join(err, u.Abort())
 	}
 	begun := time.Now()
-	defer func() { u.d.o.Timed(Publishing, time.Since(begun)) }()
+	defer func() { u.d.o.now().Timed(Publishing, time.Since(begun)) }()
 	for _, step := range []func() error{u.content.Fill, u.setAttr, u.beNew, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
@@ -69,7 +69,7 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 	i, err := (&dirFile{File: u.stage.File, name: u.name}).stat()
 	u.d.versions.note(i)
 	if err := errors.Join(u.d.stages.dropOlder(u.attempt), u.stage.settleName(), u.close()); err != nil {
-		u.d.o.Log.Warn("after a file was published", "name", u.name, "err", err)
+		u.d.o.now().Log.Warn("after a file was published", "name", u.name, "err", err)
 	}
 	return vfs.Change{After: i.public(), Replaced: u.replaced}, uncertain(errors.Join(late, err))
 }
@@ -147,7 +147,7 @@ func (u *upload) Keep() error {
 // was written without a gap, if it is worth it.
 func (u *upload) resumable() int64 {
 	size := u.content.Prefix()
-	if !u.d.o.Partials.worth(u.o.Owner, size) {
+	if !u.d.o.now().Partials.worth(u.o.Owner, size) {
 		return 0
 	}
 	return size

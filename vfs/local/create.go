@@ -113,7 +113,7 @@ func (u *upload) dropUnwanted() error {
 // replace begins an upload that will replace the file base.
 func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (*upload, error) {
 	u := d.begin(name, o)
-	u.mode = vfs.FileMode(i.mode)
+	u.mode = d.modeFor(i.mode)
 	if o.Base == nil {
 		u.takeCredit(i)
 	}
@@ -140,5 +140,13 @@ func (d *Dir) newMode(asked fs.FileMode) fs.FileMode {
 	if asked == 0 {
 		asked = 0o644
 	}
-	return vfs.FileMode(asked &^ d.o.Umask)
+	return d.modeFor(asked &^ d.o.now().Umask)
+}
+
+// modeFor is the mode that a file gets for which one is asked.
+func (d *Dir) modeFor(asked fs.FileMode) fs.FileMode {
+	if fixed := d.o.now().FileMode; fixed != 0 {
+		asked = fixed
+	}
+	return vfs.FileMode(asked)
 }

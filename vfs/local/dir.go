@@ -27,6 +27,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +60,7 @@ type Options struct {
 	MaxFiles     int64       // files, stages and partials; 0 is no limit
 	MinFreeSpace int64       // bytes of the file system that uploads leave free
 	Umask        fs.FileMode // what new files do not get of the mode that is asked for
+	FileMode     fs.FileMode // what all files that are published get, whatever is asked for; 0 is what is asked for
 	// AllowHardLinks serves files that have another name somewhere and belong to
 	// another user than the server; else they do not exist for clients.
 	AllowHardLinks bool
@@ -71,6 +73,26 @@ type Options struct {
 	Timed func(step Step, took time.Duration)
 }
 
+// complete fills in what was left out.
+func (o Options) complete() *Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Partials == nil {
+		rules := DefaultPartialRules()
+		o.Partials = &rules
+	}
+	if o.Timed == nil {
+		o.Timed = func(Step, time.Duration) {}
+	}
+	return &o
+}
+
+// options are the Options that count now.
+type options struct{ current atomic.Pointer[Options] }
+
+func (o *options) now() *Options { return o.current.Load() }
+
 // Dir is the Library in a local directory, on Unix.
 //
 // A name is one path element, so openat on the directory's own descriptor with
@@ -78,7 +100,7 @@ type Options struct {
 // what was opened is a regular file that lies in this directory or it is
 // closed again unread. O_NONBLOCK keeps a FIFO from holding us up.
 type Dir struct {
-	o      Options
+	o      *options
 	dir    *os.File // the library
 	stages *stages
 	usage  *usage
@@ -93,23 +115,20 @@ type Dir struct {
 // fails if another process serves it, if it is not a directory or cannot be
 // written.
 func Open(path string, o Options) (*Dir, error) {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Partials == nil {
-		rules := DefaultPartialRules()
-		o.Partials = &rules
-	}
-	if o.Timed == nil {
-		o.Timed = func(Step, time.Duration) {}
-	}
 	dir, err := os.OpenFile(path, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open library: %w", err)
 	}
-	d := &Dir{o: o, dir: dir, usage: &usage{limit: amount{o.Quota, o.MaxFiles}}}
+	return OpenFolder(dir, path, o)
+}
+
+// OpenFolder is Open of a directory that is open already. It takes and closes it.
+func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
+	d := &Dir{o: new(options), dir: dir, usage: new(usage)}
 	d.usage.count = d.count
-	if d.stages, err = openStages(dir, &d.o, d.usage); err != nil {
+	d.Change(o)
+	var err error
+	if d.stages, err = openStages(dir, d.o, d.usage); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
@@ -117,10 +136,16 @@ func Open(path string, o Options) (*Dir, error) {
 	return d, nil
 }
 
+// Change sets other Options, which count from the next call on.
+func (d *Dir) Change(o Options) {
+	d.o.current.Store(o.complete())
+	d.usage.setLimit(amount{o.Quota, o.MaxFiles})
+}
+
 // Properties implements [vfs.Library].
 func (d *Dir) Properties() vfs.Properties {
 	return vfs.Properties{
-		Durable: d.o.Durability != NoFsync, AtomicRename: !d.names.twoSteps, OldVersionsReadable: true, Fsync: true,
+		Durable: d.o.now().Durability != NoFsync, AtomicRename: !d.names.twoSteps, OldVersionsReadable: true, Fsync: true,
 	}
 }
 
@@ -161,7 +186,7 @@ func (d *Dir) look(name string) (i info, regular bool, err error) {
 // the library.
 func (d *Dir) statAt(name string) (i info, regular bool, err error) {
 	i, regular, err = statAt(d.fd(), name)
-	return i, regular && !d.o.isForeign(i), err
+	return i, regular && !d.o.now().isForeign(i), err
 }
 
 // Open implements [vfs.Library].
@@ -170,7 +195,7 @@ func (d *Dir) Open(_ context.Context, name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dirFile{f, name, d.o.Digests}, nil
+	return &dirFile{f, name, d.o.now().Digests}, nil
 }
 
 func (d *Dir) open(name string) (*os.File, info, error) {
@@ -191,7 +216,7 @@ func (d *Dir) openAs(flags int, name string) (*os.File, info, error) {
 	case err != nil:
 		unix.Close(fd)
 		return nil, info{}, vfs.SystemError("fstat", err)
-	case !regular, d.o.isForeign(i):
+	case !regular, d.o.now().isForeign(i):
 		unix.Close(fd)
 		return nil, info{}, vfs.NotExist()
 	}

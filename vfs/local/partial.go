@@ -92,7 +92,7 @@ func (s *stages) stat(entry string) (info, error) {
 // a published file too, which must not change.
 func (s *stages) isResumable(entry string) bool {
 	i, err := s.stat(entry)
-	return err == nil && i.links == 1 && time.Since(i.mtime) <= s.o.Partials.MaxAge
+	return err == nil && i.links == 1 && time.Since(i.mtime) <= s.o.now().Partials.MaxAge
 }
 
 // takePartial makes a partial a stage again; two sessions cannot both have it.
@@ -222,7 +222,7 @@ func (s *stages) makeRoom(entry string) error {
 		}
 	}
 	slices.SortFunc(all, func(a, b info) int { return a.mtime.Compare(b.mtime) })
-	for len(all) >= s.o.Partials.PerAccount {
+	for len(all) >= s.o.now().Partials.PerAccount {
 		if err := unix.Unlinkat(s.fd(), all[0].name, 0); err != nil {
 			return vfs.SystemError("remove a partial", err)
 		}

@@ -54,7 +54,7 @@ func (u *upload) Resize(size int64) error {
 // Copy implements [spool.Owner]. Many file systems share the blocks, so that the
 // disk is asked only where some of it is to be left free.
 func (u *upload) Copy(n int64) error {
-	if u.d.o.MinFreeSpace <= 0 {
+	if u.d.o.now().MinFreeSpace <= 0 {
 		return nil
 	}
 	return u.hasRoom(n)
@@ -125,7 +125,7 @@ func (d *Dir) room() (int64, error) {
 		return 0, err
 	}
 	free := int64(min(s.Available*s.BlockSize, math.MaxInt64))
-	return max(0, free-d.o.MinFreeSpace), nil
+	return max(0, free-d.o.now().MinFreeSpace), nil
 }
 
 // Space implements [vfs.Space]: the disk's, as far as the library may fill it.
@@ -134,7 +134,7 @@ func (d *Dir) Space(context.Context) (vfs.SpaceInfo, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Available -= min(s.Available, blocks(s, d.o.MinFreeSpace))
+	s.Available -= min(s.Available, blocks(s, d.o.now().MinFreeSpace))
 	if !d.usage.counts() {
 		return s, nil
 	}
@@ -142,13 +142,13 @@ func (d *Dir) Space(context.Context) (vfs.SpaceInfo, error) {
 	if err != nil {
 		return s, err
 	}
-	if d.o.Quota > 0 {
-		s.Blocks = min(s.Blocks, blocks(s, d.o.Quota))
+	if d.o.now().Quota > 0 {
+		s.Blocks = min(s.Blocks, blocks(s, d.o.now().Quota))
 		s.Free = min(s.Free, uint64(left.bytes)/s.BlockSize)
 		s.Available = min(s.Available, s.Free)
 	}
-	if d.o.MaxFiles > 0 {
-		s.Files, s.FreeFiles = uint64(d.o.MaxFiles), min(s.FreeFiles, uint64(left.files))
+	if d.o.now().MaxFiles > 0 {
+		s.Files, s.FreeFiles = uint64(d.o.now().MaxFiles), min(s.FreeFiles, uint64(left.files))
 	}
 	return s, nil
 }

@@ -109,7 +109,7 @@ func (s *stages) recover(saved []savedName, library int) error {
 		return err
 	}
 	for _, n := range saved {
-		if published[n.partial[len(n.partial)-digestLen:]] || s.o.Partials.PerAccount == 0 || !s.isLatest(n, saved) {
+		if published[n.partial[len(n.partial)-digestLen:]] || s.o.now().Partials.PerAccount == 0 || !s.isLatest(n, saved) {
 			err = unix.Unlinkat(s.fd(), n.entry, 0)
 		} else {
 			err = s.recoverOne(n)
@@ -144,7 +144,7 @@ func (s *stages) recoverOne(n savedName) error {
 	if err := errors.Join(f.Truncate(n.size), setTimes(fd, now, now), f.Sync()); err != nil {
 		return err
 	}
-	s.o.Log.Info("kept the beginning of an upload that had been synced", "bytes", n.size)
+	s.o.now().Log.Info("kept the beginning of an upload that had been synced", "bytes", n.size)
 	return s.makePartial(n.entry, n.partial)
 }
 

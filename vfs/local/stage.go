@@ -28,7 +28,7 @@ const stageFolder = ".shelf"
 // discarded at the next start; a partial that comes back would be resumed.
 type stages struct {
 	folder   *os.File
-	o        *Options
+	o        *options
 	usage    *usage
 	attempts attempts
 	twoSteps bool // renameat2 cannot rename without replacing here
@@ -37,13 +37,13 @@ type stages struct {
 // openStages makes the stage folder of a library if need be, takes it for this
 // process, and discards what a crash left: which parts of such a stage were
 // written is not known, unless it was saved.
-func openStages(library *os.File, o *Options, u *usage) (*stages, error) {
+func openStages(library *os.File, o *options, u *usage) (*stages, error) {
 	lib := int(library.Fd())
 	if err := unix.Mkdirat(lib, stageFolder, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("make the stage folder %s: %w (the library must be writable by the server)", stageFolder, err)
 	}
 	// A folder that a power cut takes would take all that is kept in it.
-	if err := o.sync(library); err != nil {
+	if err := o.now().sync(library); err != nil {
 		return nil, fmt.Errorf("sync the library: %w", err)
 	}
 	fd, err := unix.Openat(lib, stageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -100,13 +100,28 @@ func (s *stages) take(library int) error {
 	if err := s.checkOurs(); err != nil {
 		return err
 	}
-	if err := unix.Fchmod(s.fd(), 0o700); err != nil {
+	if err := s.closeToOthers(library); err != nil {
 		return fmt.Errorf("close the stage folder to others: %w", err)
 	}
 	if err := s.clear(library); err != nil {
 		return fmt.Errorf("discard the stages of a crash: %w", err)
 	}
 	return s.probe()
+}
+
+// closeToOthers lets nobody else into the folder. If files in the library get the
+// library's group (setgid), what is made here gets it, too.
+func (s *stages) closeToOthers(library int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(library, &st); err != nil {
+		return err
+	}
+	mode := uint32(0o700)
+	if st.Mode&unix.S_ISGID != 0 {
+		unix.Fchown(s.fd(), -1, int(st.Gid)) // if it has that group already, it need not be allowed
+		mode |= unix.S_ISGID
+	}
+	return unix.Fchmod(s.fd(), mode)
 }
 
 // clear removes every stage, and the partials that have expired. A saved stage
@@ -153,7 +168,7 @@ func (s *stages) discard(name string) error {
 	if err := unix.Unlinkat(s.fd(), name, 0); err != nil {
 		return fmt.Errorf("%q: %w", name, err)
 	}
-	s.o.Log.Info("discarded what was left of an upload", "stage", name)
+	s.o.now().Log.Info("discarded what was left of an upload", "stage", name)
 	return nil
 }
 
@@ -192,7 +207,7 @@ func (d *Dir) Probe(context.Context) error {
 }
 
 // sync makes the names in the folder durable, where that is promised.
-func (s *stages) sync() error { return s.o.sync(s.folder) }
+func (s *stages) sync() error { return s.o.now().sync(s.folder) }
 
 func (s *stages) fd() int { return int(s.folder.Fd()) }
 

@@ -79,7 +79,7 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 			return err
 		}
 	}
-	if a.HasMode {
+	if a.HasMode && u.d.o.now().FileMode == 0 {
 		u.attr.HasMode, u.attr.Mode = true, a.Mode
 	}
 	if a.HasTimes {
@@ -114,7 +114,7 @@ func (u *upload) changes(off int64) error {
 	if off >= u.stage.saved.Load() {
 		return nil
 	}
-	if u.d.o.Partials.worth(u.o.Owner, off) {
+	if u.d.o.now().Partials.worth(u.o.Owner, off) {
 		return u.stage.save(u.attempt, off)
 	}
 	return u.stage.unsave()

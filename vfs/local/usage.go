@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"shelf/vfs"
@@ -17,7 +18,7 @@ import (
 // upload, before an upload is refused and when it is asked what is left, at most
 // once a minute.
 type usage struct {
-	limit amount // of each, 0 is no limit; without any nothing is counted
+	limit atomic.Pointer[amount] // of each, 0 is no limit; without any only pledges are counted
 	count func() (amount, error)
 
 	mu       sync.Mutex // guards what follows, and is held while a file is replaced
@@ -45,18 +46,26 @@ func (a amount) orNothing() amount { return amount{max(0, a.bytes), max(0, a.fil
 // recount is how old a count may be when an upload is refused.
 const recount = time.Minute
 
-func (u *usage) counts() bool { return u.limit != amount{} }
+// setLimit sets other limits. What is used is counted anew.
+func (u *usage) setLimit(l amount) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if was := u.limit.Swap(&l); was == nil || *was != l {
+		u.counted = time.Time{}
+	}
+}
+
+func (u *usage) counts() bool { return *u.limit.Load() != amount{} }
 
 // hold changes what an upload holds from old to want, or refuses that.
 func (u *usage) hold(old, want amount) error {
-	if !u.counts() {
-		return nil
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	more := want.minus(old)
-	if err := u.allow(more); err != nil {
-		return err
+	if u.counts() {
+		if err := u.allow(more); err != nil {
+			return err
+		}
 	}
 	u.used, u.pledged = u.used.plus(more), u.pledged.plus(more)
 	return nil
@@ -77,10 +86,11 @@ func (u *usage) allow(more amount) error {
 }
 
 func (u *usage) refusal(more amount) error {
+	limit := u.limit.Load()
 	switch {
-	case u.limit.bytes > 0 && more.bytes > 0 && more.bytes > u.limit.bytes-u.used.bytes:
+	case limit.bytes > 0 && more.bytes > 0 && more.bytes > limit.bytes-u.used.bytes:
 		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the library's quota is used up"}
-	case u.limit.files > 0 && more.files > 0 && more.files > u.limit.files-u.used.files:
+	case limit.files > 0 && more.files > 0 && more.files > limit.files-u.used.files:
 		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the library has as many files as it may have"}
 	}
 	return nil
@@ -93,7 +103,7 @@ func (u *usage) left() (amount, error) {
 	if err := u.refresh(); err != nil {
 		return amount{}, err
 	}
-	return u.limit.minus(u.used).orNothing(), nil
+	return u.limit.Load().minus(u.used).orNothing(), nil
 }
 
 // refresh counts anew unless that was done lately; mu is held.
@@ -144,9 +154,6 @@ func (u *usage) resume(held amount) {
 
 // settle turns what an upload holds into a partial of size bytes.
 func (u *usage) settle(held amount, size int64) {
-	if !u.counts() {
-		return
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.used, u.pledged = u.used.plus(costOf(size)).minus(held), u.pledged.minus(held)
@@ -173,7 +180,11 @@ func (u *usage) replacing(d *Dir, name string, do func() error) error {
 // the file that the upload had the credit of may have gone.
 func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() error) error {
 	if !u.counts() {
-		return do()
+		err := do()
+		if err == nil {
+			u.published(held)
+		}
+		return err
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -189,6 +200,13 @@ func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() err
 	}
 	u.used, u.pledged = u.used.plus(more), u.pledged.minus(held)
 	return nil
+}
+
+// published is told that an upload holds nothing any more.
+func (u *usage) published(held amount) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.pledged = u.pledged.minus(held)
 }
 
 // Usage implements [vfs.Usage].
