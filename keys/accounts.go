@@ -251,7 +251,7 @@ func (a *Accounts) pick(name string, n int) int {
 // shown to the person, who has proven to be its owner.
 func (a Account) usable(from net.Addr, now time.Time) error {
 	if !a.Expires.IsZero() && !now.Before(a.Expires) {
-		return fmt.Errorf("this account expired on %s", a.Expires.UTC().Format(timeFormat))
+		return expired("this account", a.Expires)
 	}
 	if a.From != nil && !a.From.allow(from) {
 		return errors.New("this account may not log in from your address")

@@ -91,7 +91,7 @@ func TestLogin(t *testing.T) {
 			a := accountsOf(t, Account{Name: "ana", AuthorizedKeys: keyFile(t, test.file)})
 			id, err := login(a, peer{user: test.user, from: test.from}, key)
 			wantReason(t, err, test.want)
-			want := Identity{Account: "ana", Method: "publickey", Fingerprint: ssh.FingerprintSHA256(key)}
+			want := Identity{Account: "ana", Method: "publickey", Fingerprint: ssh.FingerprintSHA256(key), key: id.key}
 			if err == nil && id != want {
 				t.Errorf("logged in as %+v, want %+v", id, want)
 			}

@@ -106,16 +106,27 @@ func (c certified) usable(from net.Addr, now time.Time) error {
 func (c certified) valid(now time.Time) error {
 	second := uint64(max(now.Unix(), 0))
 	if second < c.cert.ValidAfter {
-		return fmt.Errorf("your certificate is not valid before %s", certTime(c.cert.ValidAfter))
+		return fmt.Errorf("your certificate is not valid before %s", certTime(c.cert.ValidAfter).UTC().Format(timeFormat))
 	}
 	if c.cert.ValidBefore != ssh.CertTimeInfinity && second >= c.cert.ValidBefore {
-		return fmt.Errorf("your certificate expired on %s", certTime(c.cert.ValidBefore))
+		return expired("your certificate", certTime(c.cert.ValidBefore))
 	}
 	return nil
 }
 
-func certTime(second uint64) string {
-	return time.Unix(int64(min(second, math.MaxInt32*100)), 0).UTC().Format(timeFormat)
+func certTime(second uint64) time.Time {
+	return time.Unix(int64(min(second, math.MaxInt32*100)), 0)
+}
+
+// until is when the certificate, or the line that trusts its authority, ends.
+func (c certified) until() (end time.Time) {
+	if c.cert.ValidBefore != ssh.CertTimeInfinity {
+		end = certTime(c.cert.ValidBefore)
+	}
+	if c.line != nil && !c.line.expires.IsZero() && (end.IsZero() || c.line.expires.Before(end)) {
+		end = c.line.expires
+	}
+	return end
 }
 
 // sftpOnly tells whether the certificate, or the line that trusts its authority,

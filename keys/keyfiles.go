@@ -99,19 +99,22 @@ func aroundName(keyFiles string) (before, after string) {
 	return ExpandUser(before[strings.LastIndexByte(before, '/')+1:], ""), ExpandUser(after, "")
 }
 
-// KeyFilesNow are the files of [Options.KeyFiles] that are there.
-func KeyFilesNow(keyFiles string) (files []string) {
-	folder := KeyFilesFolder(keyFiles)
-	entries, _ := os.ReadDir(folder) // a folder that cannot be read has none
+// KeyFilesNow are the files of [Options.KeyFiles] that are there, by the names that
+// stand for %u.
+func KeyFilesNow(keyFiles string) map[string]string {
+	files := make(map[string]string)
+	entries, _ := os.ReadDir(KeyFilesFolder(keyFiles)) // a folder that cannot be read has none
 	for _, entry := range entries {
-		if name, ok := nameIn(keyFiles, entry.Name()); ok {
-			files = append(files, ExpandUser(keyFiles, name))
+		name, ok := nameIn(keyFiles, entry.Name())
+		if !ok {
+			continue
+		}
+		file := ExpandUser(keyFiles, name)
+		if _, err := os.Stat(file); err == nil {
+			files[name] = file
 		}
 	}
-	return slices.DeleteFunc(files, func(file string) bool {
-		_, err := os.Stat(file)
-		return err != nil
-	})
+	return files
 }
 
 // HoldsPrivateKeys tells whether a folder is one for private keys: it is called

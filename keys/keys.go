@@ -21,9 +21,9 @@
 //	keylist.go      what it lists, found by the key
 //	line.go         one line of it: a key and the options that restrict it
 //	source.go       from=: where a key may be used
-//	expiry.go       expiry-time=: until when
 //	policy.go       which keys are strong enough
 //	revoked.go      which keys may not be used any more
+//	judge.go        whether a login that succeeded would still
 //	hostkey.go      the host key: made at the first start, then loaded
 //	hostkeys.go     all host keys: their certificates, and the next keys
 //	generate.go     making a key, and the folder for it
@@ -41,7 +41,13 @@ type Identity struct {
 	Fingerprint string       // of the key, "SHA256:..."; "" for a method without one
 	Certificate *Certificate // nil for a key alone
 	SFTPOnly    bool         // the key may run no command: internal-sftp is forced
+
+	key *provenKey // nil for a method without one
 }
+
+// provenKey is a key, or a certificate, that a client has proven to have. It has a
+// pointer, so that identities can be compared.
+type provenKey struct{ ssh.PublicKey }
 
 // Certificate tells of a user certificate that was used.
 type Certificate struct {

@@ -33,6 +33,8 @@ const internalSFTP = "internal-sftp"
 
 func (k authorizedKey) sftpOnly() bool { return k.forcedSFTP }
 
+func (k authorizedKey) until() time.Time { return k.expires }
+
 // usable is nil if the key may be used from this address now. The error is shown
 // to the person, who has proven to hold the key.
 func (k authorizedKey) usable(from net.Addr, now time.Time) error {
@@ -40,7 +42,7 @@ func (k authorizedKey) usable(from net.Addr, now time.Time) error {
 		return errors.New("this key may not be used from your address")
 	}
 	if !k.expires.IsZero() && !now.Before(k.expires) {
-		return fmt.Errorf("this key expired on %s", k.expires.UTC().Format(timeFormat))
+		return expired("this key", k.expires)
 	}
 	return nil
 }
@@ -145,6 +147,25 @@ func (k *authorizedKey) restrictExpiry(value string) error {
 		k.expires = at
 	}
 	return nil
+}
+
+// parseExpiry parses the time of expiry-time=: YYYYMMDD, YYYYMMDDHHMM or
+// YYYYMMDDHHMMSS in the server's time zone, or in UTC with a Z after it.
+func parseExpiry(text string) (time.Time, error) {
+	zone := time.Local
+	digits, utc := strings.CutSuffix(text, "Z")
+	if utc {
+		zone = time.UTC
+	}
+	for _, layout := range []string{"20060102", "200601021504", "20060102150405"} {
+		if len(digits) != len(layout) {
+			continue
+		}
+		if at, err := time.ParseInLocation(layout, digits, zone); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time, which is written YYYYMMDD[HHMM[SS]][Z]", text)
 }
 
 // unquote removes the double quotes around an option's value. Within it, \" is a

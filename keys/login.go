@@ -72,7 +72,7 @@ func (s step) succeed(conn ssh.ConnMetadata, who subject, method string, with Id
 	s.proven = append(slices.Clone(s.proven), method)
 	s.id.Account, s.id.Method = who.Name, strings.Join(s.proven, ",")
 	if with.Fingerprint != "" {
-		s.id.Fingerprint, s.id.Certificate, s.id.SFTPOnly = with.Fingerprint, with.Certificate, with.SFTPOnly
+		s.id.Fingerprint, s.id.Certificate, s.id.SFTPOnly, s.id.key = with.Fingerprint, with.Certificate, with.SFTPOnly, with.key
 	}
 	if err := who.usable(conn.RemoteAddr(), s.accounts.now()); err != nil {
 		return nil, refusal(fmt.Sprintf("account %q", who.Name), err)

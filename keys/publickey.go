@@ -25,7 +25,8 @@ type offerKey struct{}
 // authorized_keys, or a trusted CA.
 type grant interface {
 	usable(from net.Addr, now time.Time) error
-	sftpOnly() bool // no command may be run
+	until() time.Time // when it ends; zero is never
+	sftpOnly() bool   // no command may be run
 }
 
 // publicKey decides whether a key that a client offers may log in to the account.
@@ -103,10 +104,10 @@ func anyUsable(granted []grant, from net.Addr, now time.Time) (grant, error) {
 func identityOfKey(key ssh.PublicKey) Identity {
 	cert, ok := key.(*ssh.Certificate)
 	if !ok {
-		return Identity{Fingerprint: ssh.FingerprintSHA256(key)}
+		return Identity{Fingerprint: ssh.FingerprintSHA256(key), key: &provenKey{key}}
 	}
 	return Identity{
-		Fingerprint: ssh.FingerprintSHA256(cert.Key),
+		Fingerprint: ssh.FingerprintSHA256(cert.Key), key: &provenKey{cert},
 		Certificate: &Certificate{cert.KeyId, cert.Serial, ssh.FingerprintSHA256(cert.SignatureKey)},
 	}
 }

@@ -23,9 +23,9 @@ type Config struct {
 	FIPS         bool // only algorithms that FIPS 140-3 allows
 	Limits       Limits
 
-	// Session returns the service for an account that has just logged in. It is
-	// called once per connection. An error refuses the login and is shown to the
-	// person at the client.
+	// Session returns the service for an account that has just logged in, and again
+	// when the connection is judged anew. An error refuses the login, or ends the
+	// connection, and is shown to the person at the client.
 	Session func(keys.Identity) (Service, error)
 
 	// Report is called for each event, by many goroutines; it may be nil. An error is
@@ -48,6 +48,7 @@ type Service struct {
 	access.Options
 	MaxOpenFiles     int           // handles open at once in a session; 0 is [sftp.DefaultMaxOpenFiles]
 	MaxSessions      int           // connections of the account at a time; 0 is as many as [Limits] say
+	MaxSessionTime   time.Duration // of a connection; 0 is no limit
 	Upload, Download *rate.Limiter // bytes per second of all these together; nil is no limit
 }
 

@@ -43,7 +43,6 @@ type conn struct {
 	hello    hello
 	tries    tries
 	identity keys.Identity // proven
-	service  Service       // what it is served for that
 	client   *ssh.ServerConn
 	backlog  *backlog.Backlog
 
@@ -63,6 +62,8 @@ type conn struct {
 
 	mu        sync.Mutex
 	info      *ConnInfo             // once it is logged in; mu
+	service   Service               // what the account is served; mu
+	due       time.Time             // when to judge it again; mu
 	channels  int                   // how many are open; mu
 	programs  map[*program]struct{} // mu
 	dismissed *Ending               // why the server ends the connection; mu

@@ -71,6 +71,8 @@ func (c *conn) describe() (info ConnInfo, ok bool) {
 type Ending struct {
 	Op     string // of its event: OpRevoked, OpExpired, OpRemoved or OpKicked
 	Reason string // for the person at the client, a clause: "your key has been revoked"
+
+	resume bool // the beginning of an upload may be kept, though nobody was kicked
 }
 
 const (
@@ -110,7 +112,7 @@ func (s *Server) end(c *conn, why Ending) bool {
 
 // keeps tells whether the beginning of an upload may be kept: who comes back may
 // go on with it.
-func (e Ending) keeps() bool { return e.Op == OpKicked }
+func (e Ending) keeps() bool { return e.resume || e.Op == OpKicked }
 
 // dismiss tells the client why, and closes the connection.
 func (c *conn) dismiss(why Ending, programs []*program) {

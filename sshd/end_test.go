@@ -19,7 +19,7 @@ import (
 )
 
 // revoked is how tests end connections.
-func revoked() Ending { return Ending{OpRevoked, "your key has been revoked"} }
+func revoked() Ending { return Ending{Op: OpRevoked, Reason: "your key has been revoked"} }
 
 func everybody(ConnInfo) bool { return true }
 
@@ -99,7 +99,7 @@ func TestKickKeepsPartials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.End(Ending{OpKicked, "the operator asks you to come back later"}, everybody)
+	s.End(Ending{Op: OpKicked, Reason: "the operator asks you to come back later"}, everybody)
 	s.events.await(t, OpLogout)
 	if i, err := s.dialTold(t).Stat("half"); err != nil || i.Size() != 2<<20 {
 		t.Errorf("the partial is %v, %v", i, err)

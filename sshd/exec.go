@@ -21,7 +21,7 @@ func (s *session) exec(line string) uint32 {
 	defer s.settle()
 	status, err := command.Run(command.Call{
 		Line: line, Access: files,
-		Channel: throttle(s.ctx, c.steady.Channel(s.channel), c.service), Stderr: s.stderr(),
+		Channel: throttle(s.ctx, c.steady.Channel(s.channel), c.served()), Stderr: s.stderr(),
 		Lost: c.lost.Load, Share: c.pass.share,
 	})
 	if err != nil {

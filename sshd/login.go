@@ -76,7 +76,7 @@ func (c *conn) admit(id keys.Identity) error {
 	}
 	service, err := c.config.Session(id)
 	if err == nil {
-		c.service = service
+		c.renew(service, time.Time{}, time.Time{})
 		err = c.pass.admit(id.Account, service.MaxSessions)
 	}
 	c.tries.full = err != nil

@@ -5,7 +5,7 @@
 //
 //	server.go      Server: accepts connections
 //	config.go      the configuration of a Server
-//	reload.go      replaces it while the Server runs
+//	reload.go      replaces it while the Server runs, and judges those who are connected
 //	shutdown.go    stops the Server after its transfers
 //	gate.go        which connections are let in; package slots decides most of it
 //	penalty.go     refuses a source for a while after failed logins
@@ -92,6 +92,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if !s.listen(l) {
 		return nil
 	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.watch(watching)
 	for {
 		nc, err := l.Accept()
 		switch {

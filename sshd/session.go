@@ -188,19 +188,26 @@ func (s *session) sftp() uint32 {
 	c := s.conn
 	o := c.options()
 	o.Temporaries, o.Asking = c.held, s.ctx
-	files := access.New(c.ctx, o)
+	files, service := access.New(c.ctx, o), c.served()
 	defer s.run(files)()
-	session := sftp.NewSession(sftp.Options{Access: files, MaxOpenFiles: c.service.MaxOpenFiles, Buffers: c.buffers, Share: c.pass.share, Log: c.log})
-	if err := session.Serve(c.ctx, throttle(c.ctx, c.steady.Channel(s.channel), c.service), s.channel.Stderr()); err != nil {
+	session := sftp.NewSession(sftp.Options{Access: files, MaxOpenFiles: service.MaxOpenFiles, Buffers: c.buffers, Share: c.pass.share, Log: c.log})
+	if err := session.Serve(c.ctx, throttle(c.ctx, c.steady.Channel(s.channel), service), s.channel.Stderr()); err != nil {
 		c.log.Debug("sftp session failed", "err", err)
 		return exitFailure
 	}
 	return exitOK
 }
 
+// served is what the account is served now.
+func (c *conn) served() Service {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.service
+}
+
 // options are the service, with who it is for and who is told.
 func (c *conn) options() access.Options {
-	o := c.service.Options
+	o := c.served().Options
 	o.Turns = c.pass.gate.digests.Take
 	o.Account, o.Report, o.Ready, o.Log = c.identity.Account, c.reportFile, c.config.Ready, c.log
 	o.Transfers, o.Panics = &c.transfers, c.panics
@@ -219,6 +226,7 @@ func (s *session) run(files *access.Session) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.programs[p] = struct{}{}
+	files.Change(c.service.Options) // it may have changed meanwhile
 	if why := c.dismissed; why != nil {
 		files.Stop(why.Reason, why.keeps())
 	}

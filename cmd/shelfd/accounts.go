@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,25 +14,27 @@ import (
 	"shelf/sshd/budget"
 )
 
-// accounts is the part that knows who may log in.
+// accounts is the part that knows who may log in. An account with a mistake keeps
+// no other from logging in.
 type accounts struct {
 	used    *keys.UsedCodes
 	hashing *budget.Turns // of passwords, by source
 	log     *slog.Logger
 
 	current   *keys.Accounts
+	problems  []string        // with accounts that can't log in as they should
 	entrances []keys.Entrance // what check found
 }
 
 // check finds every account that could not log in as it should.
 func (a *accounts) check(s config.Settings) error {
 	_, err := openUsedCodes(s, a.log)
-	all, wrong := a.build(s)
-	if err := errors.Join(err, wrong); err != nil {
-		return err
+	all, wrong, fatal := a.build(s)
+	if err = errors.Join(err, fatal); all == nil {
+		return errors.Join(err, wrong.all())
 	}
 	a.entrances = all.Entrances()
-	return checkEntrances(s, a.entrances)
+	return errors.Join(err, wrong.all(), checkEntrances(s, a.entrances))
 }
 
 // open fails only if no account can log in.
@@ -41,25 +42,73 @@ func (a *accounts) open(s config.Settings) (err error) {
 	if a.used, err = openUsedCodes(s, a.log); err != nil {
 		return err
 	}
-	if a.current, err = a.build(s); err != nil {
+	commit, err := a.reload(s, s)
+	if err != nil {
 		return err
 	}
-	if err := checkSomebody(s, a.current.Entrances()); err != nil {
-		return err
-	}
-	return a.remember(s)
+	return commit()
 }
 
 func (a *accounts) reload(_, next config.Settings) (func() error, error) {
-	all, err := a.build(next)
+	all, wrong, err := a.build(next)
 	if err != nil {
 		return nil, err
 	}
-	commit := func() error { a.current = all; return a.remember(next) }
-	return commit, checkSomebody(next, all.Entrances())
+	entrances := all.Entrances()
+	if err := checkSomebody(next, entrances); err != nil {
+		return nil, errors.Join(wrong.all(), err)
+	}
+	return func() error {
+		a.current = all
+		a.report(wrong, entrances)
+		return a.remember(next)
+	}, nil
 }
 
 func (a *accounts) close() {}
+
+// maxReported is how many accounts that can't log in are logged one by one.
+const maxReported = 100
+
+// report logs which accounts can't log in as they should.
+func (a *accounts) report(wrong mistakes, entrances []keys.Entrance) {
+	count := 0
+	a.problems = nil
+	say := func(account string, err error) {
+		if count++; count <= maxReported {
+			a.log.Error("an account has a mistake", "account", account, "reason", err)
+			a.problems = append(a.problems, fmt.Sprintf("account %s can't log in as it should: see the log, or shelfd check", account))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		say(name, wrong[name])
+	}
+	for _, e := range entrances {
+		if e.Err != nil {
+			say(e.Account, e.Err)
+		}
+	}
+	if count > maxReported {
+		a.log.Error("more accounts have mistakes; shelfd check names them", "count", count-maxReported)
+		a.problems = append(a.problems, fmt.Sprintf("%d more accounts can't log in as they should", count-maxReported))
+	}
+}
+
+// mistakes are what is wrong with accounts, by name.
+type mistakes map[string]error
+
+func (m mistakes) add(account string, err error) {
+	if err != nil {
+		m[account] = errors.Join(m[account], err)
+	}
+}
+
+func (m mistakes) all() (err error) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		err = errors.Join(err, m[name])
+	}
+	return err
+}
 
 // openUsedCodes reads which one-time codes were used before.
 func openUsedCodes(s config.Settings, log *slog.Logger) (*keys.UsedCodes, error) {
@@ -70,29 +119,64 @@ func openUsedCodes(s config.Settings, log *slog.Logger) (*keys.UsedCodes, error)
 	return used, nil
 }
 
-// build makes of the settings who may log in. The error is all that is wrong
-// with any account.
-func (a *accounts) build(s config.Settings) (*keys.Accounts, error) {
+// build makes of the settings who may log in. What is wrong with an account keeps
+// that one out; the error is what concerns all.
+func (a *accounts) build(s config.Settings) (all *keys.Accounts, wrong mistakes, err error) {
 	if err := checkUser(s); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	gone, err := tablesGone(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	wrong = keyFilesInLibraries(s)
 	o := keys.Options{
-		NotByFile: gone,
-		KeyFiles:  s.KeyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: a.used, Log: a.log, Hashing: a.hashing.Take,
+		KeyFiles: s.KeyFiles(), TrustedUserCAKeys: s.TrustedUserCAKeys, RevokedKeys: s.RevokedKeys, UsedCodes: a.used, Log: a.log, Hashing: a.hashing.Take,
 	}
-	var mistakes error
-	all := s.AllAccounts()
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		account, err := a.account(s, name, all[name])
-		mistakes = errors.Join(mistakes, err)
+	tables := s.AllAccounts()
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		account, mistake := a.account(s, name, tables[name])
+		wrong.add(name, mistake)
 		o.Accounts = append(o.Accounts, account)
 	}
-	accounts, err := keys.NewAccounts(o)
-	return accounts, errors.Join(mistakes, placeFaults(s, err))
+	o.NotByFile = gone
+	_, err = keys.NewAccounts(o)
+	wrong.take(s, err)
+	o.NotByFile = slices.Concat(gone, slices.Collect(maps.Keys(wrong)))
+	o.Accounts = slices.DeleteFunc(o.Accounts, func(a keys.Account) bool { return wrong[a.Name] != nil })
+	if len(o.Accounts) == 0 && o.KeyFiles == "" && len(wrong) > 0 {
+		return nil, nil, wrong.all()
+	}
+	all, err = keys.NewAccounts(o)
+	return all, wrong, placeFaults(s, err)
+}
+
+// take takes the faults that concern one account each.
+func (m mistakes) take(s config.Settings, err error) {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range all.Unwrap() {
+			m.take(s, one)
+		}
+		return
+	}
+	var fault *keys.Fault
+	if errors.As(err, &fault) && fault.Account != "" {
+		m.add(fault.Account, placeFaults(s, err))
+	}
+}
+
+// keyFilesInLibraries finds accounts whose keys clients could change.
+func keyFilesInLibraries(s config.Settings) mistakes {
+	wrong, p := make(mistakes), newPlaces(s)
+	if s.KeyFiles() != "" {
+		for name, file := range keys.KeyFilesNow(s.KeyFiles()) {
+			wrong.add(name, p.apart(s, keyFile(file, "authorized_keys_file")))
+		}
+	}
+	for name, a := range s.Accounts {
+		wrong.add(name, p.apart(s, keyFile(keys.ExpandUser(a.AuthorizedKeysFile, name), s.KeysSetting(name))))
+	}
+	return wrong
 }
 
 // checkUser refuses a name that could not be typed after "sftp".
@@ -137,9 +221,7 @@ func (a *accounts) account(s config.Settings, name string, table config.Account)
 			err = errors.Join(err, s.Mistake("accounts."+name+"."+setting, wrong))
 		}
 	}
-	if _, ok := s.AllLibraries()[cmp.Or(table.Library, s.UsualLibrary())]; !ok {
-		err = noLibrary(s, name, table.Library)
-	}
+	err = checkServes(s, name, table)
 	account = keys.Account{Name: name, PasswordHash: table.PasswordHash, TOTPSecret: table.TOTPSecret, Principals: table.AuthorizedPrincipals}
 	for _, methods := range table.AuthenticationMethods {
 		chain, wrong := keys.ParseChain(methods)
@@ -158,21 +240,6 @@ func (a *accounts) account(s config.Settings, name string, table config.Account)
 	var wrong error
 	account.AuthorizedKeys, wrong = a.authorizedKeys(s, name, table)
 	return account, errors.Join(err, wrong)
-}
-
-// noLibrary says why an account has no library: it names one that does not
-// exist, or names none where it has to.
-func noLibrary(s config.Settings, account, name string) error {
-	setting, names := "accounts."+account+".library", s.LibraryNames()
-	switch {
-	case !s.ManyAccounts():
-		return s.Mistake("libraries", fmt.Errorf("without [accounts], one library must be called default; there are %s", strings.Join(names, ", ")))
-	case name == "":
-		return s.Mistake(setting, fmt.Errorf("it must be set, since no library is called default; there are %s", strings.Join(names, ", ")))
-	case len(s.Libraries) == 0:
-		return s.Mistake(setting, fmt.Errorf("there is no library %q; the only library has no name, so leave this out", name))
-	}
-	return s.Mistake(setting, fmt.Errorf("there is no library %q; the nearest is %q", name, config.Nearest(name, names)))
 }
 
 // authorizedKeys are the keys of an account: those of its table, and those of

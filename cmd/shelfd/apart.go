@@ -4,18 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
-	"strings"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/library"
 	"shelf/keys"
 )
 
 // apart is the part that keeps libraries away from each other, and protects the
 // files that decide who may enter or record what happened. They must not lie in a
 // library: clients could read the host key, or write a key of their own into a
-// file of authorized keys. And no other user may write or replace them. Lists of
-// keys are held to the second by package keys, whenever they are read.
+// file of authorized keys. And no other user may write or replace them. Files of
+// keys of one account are held to the first by the part accounts, and lists of keys
+// to the second by package keys, whenever they are read.
 type apart struct{}
 
 func (apart) open(s config.Settings) error { return apart{}.check(s) }
@@ -25,15 +27,16 @@ func (apart) reload(_, next config.Settings) (func() error, error) { return nil,
 func (apart) close() {}
 
 func (apart) check(s config.Settings) error {
-	for name, l := range s.AllLibraries() {
-		for _, other := range trustedPaths(s) {
-			if err := other.apartFrom(s, l.Path); err != nil {
-				return err
-			}
+	p := newPlaces(s)
+	for _, one := range trustedPaths(s) {
+		if err := p.apart(s, one); err != nil {
+			return err
 		}
-		for other, o := range s.AllLibraries() {
-			if name != other && within(l.Path, o.Path) {
-				return &problem{s.Where(s.PathSetting(other)), "One library is in another", fmt.Errorf("%s lies in %s", o.Path, l.Path),
+	}
+	for name, path := range p.libraries {
+		for other, inner := range p.libraries {
+			if name != other && library.Within(path, inner) {
+				return &problem{s.Where(s.PathSetting(other)), "One library is in another", fmt.Errorf("%s lies in %s", inner, path),
 					"Give each library a directory of its own, none within another."}
 			}
 		}
@@ -64,28 +67,9 @@ type trustedPath struct {
 	folder              bool // all that lies in it is trusted
 }
 
-// apartFrom refuses a library that holds the path, or lies in it.
-func (p trustedPath) apartFrom(s config.Settings, library string) error {
-	remedy := "Move it out of the library."
-	if p.setting != "" {
-		remedy = fmt.Sprintf("Move it out of the library and name it with %s.", s.By(p.setting))
-	}
-	switch {
-	case p.path == "":
-		return nil
-	case within(library, p.path) || inside(resolve(library), filepath.Join(resolve(filepath.Dir(p.path)), filepath.Base(p.path))):
-		return &problem{s.Where(p.setting), "The library is not safe to serve",
-			fmt.Errorf("the %s %s lies in the library %s, where clients can reach it", p.what, p.path, library), remedy}
-	case p.folder && within(p.path, library):
-		return &problem{s.Where(p.setting), "The library is not safe to serve",
-			fmt.Errorf("the library %s lies in the %s %s, which is for other files", library, p.what, p.path),
-			"Give the library a directory elsewhere."}
-	}
-	return nil
-}
-
 // trustedPaths are the files that decide who may enter, and those that record
-// what happened. Of a link, both the link and what it leads to are trusted.
+// what happened, but for files of keys of one account. Of a link, both the link
+// and what it leads to are trusted.
 func trustedPaths(s config.Settings) []trustedPath {
 	all := []trustedPath{
 		{"configuration", s.File, "", false},
@@ -93,28 +77,82 @@ func trustedPaths(s config.Settings) []trustedPath {
 		{"list of authorities", s.TrustedUserCAKeys, "trusted_user_ca_keys", false},
 		{"list of revoked keys", s.RevokedKeys, "revoked_keys", false},
 		{"audit log", s.AuditLog, "audit_log", false},
-		{"file of authorized keys", s.AuthorizedKeysFile, "authorized_keys_file", false},
 	}
-	if s.KeyFiles() != "" {
-		for _, file := range keys.KeyFilesNow(s.KeyFiles()) {
-			all = append(all, trustedPath{"file of authorized keys", file, "authorized_keys_file", false})
-		}
-	}
-	for name, a := range s.Accounts {
-		all = append(all, trustedPath{"file of authorized keys", keys.ExpandUser(a.AuthorizedKeysFile, name), s.KeysSetting(name), false})
+	if s.KeyFiles() == "" {
+		all = append(all, keyFile(s.AuthorizedKeysFile, "authorized_keys_file"))
 	}
 	return all
 }
 
-// within tells whether path is folder or lies in it, with links resolved.
-func within(folder, path string) bool {
-	return inside(resolve(folder), resolve(path))
+func keyFile(path, setting string) trustedPath {
+	return trustedPath{"file of authorized keys", path, setting, false}
 }
 
-// inside is within for paths whose links are resolved as far as they are to be.
-func inside(folder, path string) bool {
-	rel, err := filepath.Rel(folder, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+// places are where libraries lie, with links resolved.
+type places struct {
+	libraries map[string]string // by name; may have %u
+	roots     []string          // library_roots
+	parents   map[string]string // resolved folders
+}
+
+func newPlaces(s config.Settings) *places {
+	p := &places{libraries: make(map[string]string), parents: make(map[string]string)}
+	for name, l := range s.AllLibraries() {
+		prefix := library.Prefix(l.Path)
+		if below, err := filepath.Rel(prefix, l.Path); err == nil && library.PerAccount(l.Path) {
+			p.libraries[name] = filepath.Join(resolve(prefix), below)
+		} else {
+			p.libraries[name] = resolve(prefix)
+		}
+	}
+	for _, root := range s.LibraryRoots {
+		p.roots = append(p.roots, resolve(root))
+	}
+	return p
+}
+
+// apart refuses a library that holds the path, or lies in it.
+func (p *places) apart(s config.Settings, one trustedPath) error {
+	if one.path == "" {
+		return nil
+	}
+	where := s.Where(one.setting)
+	remedy := "Move it out of the library."
+	if one.setting != "" {
+		remedy = fmt.Sprintf("Move it out of the library and name it with %s.", s.By(one.setting))
+	}
+	link := filepath.Join(p.parent(filepath.Dir(one.path)), filepath.Base(one.path))
+	for _, path := range []string{link, resolveAt(link)} {
+		for _, at := range p.libraries {
+			switch {
+			case library.Within(at, path):
+				return &problem{where, "The library is not safe to serve",
+					fmt.Errorf("the %s %s lies in the library %s, where clients can reach it", one.what, one.path, at), remedy}
+			case one.folder && library.Within(path, at):
+				return &problem{where, "The library is not safe to serve",
+					fmt.Errorf("the library %s lies in the %s %s, which is for other files", at, one.what, one.path),
+					"Give the library a directory elsewhere."}
+			}
+		}
+		for _, root := range p.roots {
+			if library.Within(root, path) {
+				return &problem{s.Where("library_roots"), "A folder for libraries is not safe to use",
+					fmt.Errorf("the %s %s lies in %s, where a library could be made", one.what, one.path, root),
+					"Move it elsewhere, or name a folder in library_roots that holds libraries alone."}
+			}
+		}
+	}
+	return nil
+}
+
+// parent resolves the links of a folder once.
+func (p *places) parent(folder string) string {
+	real, known := p.parents[folder]
+	if !known {
+		real = resolve(folder)
+		p.parents[folder] = real
+	}
+	return real
 }
 
 // resolve resolves the links of a path as far as the path exists.
@@ -127,4 +165,13 @@ func resolve(path string) string {
 		return path
 	}
 	return filepath.Join(resolve(parent), filepath.Base(path))
+}
+
+// resolveAt is resolve of a path whose folder is resolved already. There may be
+// ten thousand of them.
+func resolveAt(path string) string {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+		return path
+	}
+	return resolve(path)
 }

@@ -15,6 +15,7 @@ type connections struct {
 	server *server
 	ssh    *sshd.Server
 
+	rates       rates
 	descriptors int // that the process may have; the sandbox lets nobody ask later
 }
 
@@ -44,7 +45,7 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		Accounts:     p.accounts.current,
 		FIPS:         s.FIPS,
 		Limits:       limits(s, c.descriptors),
-		Session:      services(s, p.libraries.byName),
+		Session:      newServices(s, p.libraries.set, &c.rates).service,
 		Report: func(e sshd.Event) error {
 			p.admin.observe(e)
 			return p.audit.report(e)

@@ -42,18 +42,16 @@ func checkEntrances(s config.Settings, all []keys.Entrance) error {
 	return errors.Join(err, checkDropped(s, all))
 }
 
-// checkDropped finds accounts that come from key files and have no library.
+// checkDropped finds what is wrong with the libraries of accounts that come from
+// key files, if there are such accounts or something is said of them.
 func checkDropped(s config.Settings, all []keys.Entrance) error {
-	if _, ok := s.AllLibraries()[cmp.Or(s.FileAccounts.Library, s.UsualLibrary())]; ok {
+	if s.KeyFiles() == "" {
 		return nil
 	}
-	if name := s.FileAccounts.Library; name != "" {
-		return s.Mistake("file_accounts.library", fmt.Errorf("there is no library %q; there are %s", name, strings.Join(s.LibraryNames(), ", ")))
-	}
-	for _, e := range all {
-		if _, ok := s.AllAccounts()[e.Account]; !ok {
-			return s.Mistake("libraries", fmt.Errorf("one must be called default, for account %q and others that come from key files", e.Account))
-		}
+	f := s.FileAccounts
+	said := f.Library != "" || len(f.Libraries) > 0 || f.StartDirectory != ""
+	if said || slices.ContainsFunc(all, func(e keys.Entrance) bool { _, ok := s.AllAccounts()[e.Account]; return !ok }) {
+		return checkFileServes(s)
 	}
 	return nil
 }

@@ -1,36 +1,33 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
-	"os"
-	"reflect"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"shelf/cmd/shelfd/config"
-	"shelf/vfs"
+	"shelf/cmd/shelfd/library"
 	"shelf/vfs/local"
 )
 
-// libraries is the part that holds what is served.
+// libraries is the part that holds what is served. One that can't be served keeps
+// no other from being served.
 type libraries struct {
-	log    *slog.Logger
-	timed  func(local.Step, time.Duration) // is told how long publishing takes
-	byName map[string]library
+	log   *slog.Logger
+	timed func(local.Step, time.Duration) // is told how long publishing takes
+	set   *library.Set
+	stop  func()
 }
 
-// library is a library that is open.
-type library interface {
-	vfs.Library
-	io.Closer
-}
+// tendEvery is how often libraries are looked after.
+const tendEvery = 5 * time.Second
 
 func (l *libraries) check(s config.Settings) (err error) {
 	for _, name := range s.LibraryNames() {
@@ -39,97 +36,97 @@ func (l *libraries) check(s config.Settings) (err error) {
 	return err
 }
 
+// checkLibrary looks whether a library could be served. Of those that are made for
+// accounts it is the folder that they are made in.
 func checkLibrary(s config.Settings, name string) error {
-	if err := checkFolder(s, name); err != nil {
-		return err
+	l := s.AllLibraries()[name]
+	err := library.CheckFolder(l)
+	if err == nil {
+		err = library.CheckOwner(s, library.Prefix(l.Path))
 	}
-	if err := probeStore(s, name); err != nil {
-		return unserved(s, name, err)
+	if err == nil && !library.PerAccount(l.Path) {
+		err = library.Probe(l)
 	}
-	return checkOwner(s, name)
+	return unserved(s, name, err)
 }
 
+// open fails only if no library at all can be served.
 func (l *libraries) open(s config.Settings) error {
-	l.byName = make(map[string]library)
-	open := openStores(s, l.log, l.timed)
+	l.set = library.New(s, l.log, l.timed)
+	faults := l.set.Open()
 	for _, name := range s.LibraryNames() {
-		if err := l.openOne(s, name, open); err != nil {
-			l.close()
-			return err
+		if at := s.AllLibraries()[name]; library.PerAccount(at.Path) {
+			if err := library.CheckFolder(at); err != nil {
+				faults[name] = err
+			}
 		}
 	}
+	if len(faults) == len(s.AllLibraries()) {
+		l.set.Close()
+		return unservedAll(s, faults)
+	}
+	l.report(s, faults)
+	ctx, stop := context.WithCancel(context.Background())
+	tended := make(chan struct{})
+	go func() { defer close(tended); l.tend(ctx) }()
+	l.stop = func() { stop(); <-tended }
 	return nil
 }
 
-func (l *libraries) openOne(s config.Settings, name string, open func(string) (library, error)) error {
-	if err := errors.Join(checkFolder(s, name), checkOwner(s, name)); err != nil {
-		return err
+// tend looks after the libraries until ctx ends.
+func (l *libraries) tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			l.set.Tend(now)
+		}
 	}
-	opened, err := open(name)
-	if err != nil {
-		return unserved(s, name, err)
-	}
-	l.byName[name] = opened
-	return nil
 }
 
-// reload refuses other libraries than those that are open.
-func (l *libraries) reload(before, after config.Settings) (_ func() error, err error) {
-	was, is := before.AllLibraries(), after.AllLibraries()
-	refuse := func(setting, change string) { err = errors.Join(err, needsRestart(after, setting, change)) }
-	for _, name := range slices.Sorted(maps.Keys(is)) {
-		setting, now := after.PathSetting(name), is[name]
-		switch then, ok := was[name]; {
-		case !ok:
-			refuse(setting, fmt.Sprintf("the library %q is new", name))
-		case then.Path != now.Path:
-			refuse(setting, setting+" is now "+now.Path)
-		case !reflect.DeepEqual(then, now):
-			refuse(setting, fmt.Sprintf("other settings of the library %q have changed", name))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(was)) {
-		if _, ok := is[name]; !ok {
-			refuse("libraries", fmt.Sprintf("the library %q is gone", name))
-		}
-	}
-	return nil, err
+func (l *libraries) reload(_, next config.Settings) (func() error, error) {
+	return func() error { l.report(next, l.set.Change(next)); return nil }, nil
 }
 
 func (l *libraries) close() {
-	for _, one := range l.byName {
-		one.Close()
+	l.stop()
+	l.set.Close()
+}
+
+// report logs what keeps libraries from being served.
+func (l *libraries) report(s config.Settings, faults map[string]error) {
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		l.log.Error("a library is not served", "library", name, "reason", unserved(s, name, faults[name]))
 	}
 }
 
-// checkFolder refuses a library that is no directory.
-func checkFolder(s config.Settings, name string) error {
-	setting, path := s.PathSetting(name), s.AllLibraries()[name].Path
-	where, by := s.Where(setting), s.By(setting)
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &problem{where, "There is no library", err, "Make it with: mkdir -p " + path + "\n  or name another directory with " + by + "."}
-	case err == nil && !info.IsDir():
-		return &problem{where, "The library cannot be served", fmt.Errorf("%s is not a directory", path), "Name a directory with " + by + "."}
+func unservedAll(s config.Settings, faults map[string]error) (err error) {
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		err = errors.Join(err, unserved(s, name, faults[name]))
 	}
-	return nil
+	return err
 }
 
+// unserved says why a library is not served, and what to do; nil stays nil.
 func unserved(s config.Settings, name string, err error) error {
-	return &problem{s.Where(s.PathSetting(name)), "The library cannot be served", err,
-		s.AllLibraries()[name].Path + " must be a directory that this user can read and write, and that no other server serves."}
-}
-
-// checkOwner refuses to serve the files of others with the rights of root,
-// unless that is wanted.
-func checkOwner(s config.Settings, name string) error {
-	path := s.AllLibraries()[name].Path
-	var st unix.Stat_t
-	if s.AllowRoot || os.Geteuid() != 0 || unix.Stat(path, &st) != nil || st.Uid == 0 {
+	if err == nil {
 		return nil
 	}
-	return &problem{s.Where(s.PathSetting(name)), "Root would serve the library of another user",
-		fmt.Errorf("%s belongs to user %d", path, st.Uid),
-		"Start the server as that user; or, if it must be root, set allow_root = true."}
+	setting, path := s.PathSetting(name), s.AllLibraries()[name].Path
+	what, remedy := "The library cannot be served", path+" must be a directory that this user can read and write, and that no other server serves."
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		what = "There is no library"
+		remedy = fmt.Sprintf("Make it with: mkdir -p %s\n  or name another directory with %s.", library.Prefix(path), s.By(setting))
+	case errors.Is(err, unix.ENOTDIR):
+		remedy = fmt.Sprintf("Name a directory with %s.", s.By(setting))
+	case errors.Is(err, library.ErrOwner):
+		remedy = "Start the server as that user; or, if it must be root, set allow_root = true."
+	case errors.Is(err, fs.ErrPermission) && s.Sandbox.Word != config.SandboxOff:
+		remedy += "\n  If it can: the sandbox of a server that runs allows new libraries only below library_roots; restart the server, or name the folder above there."
+	}
+	return &problem{s.Where(setting), what, err, remedy}
 }

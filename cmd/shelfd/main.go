@@ -21,7 +21,8 @@
 //	apart.go        that libraries and trusted files lie apart
 //	accounts.go     who may log in; entrances.go: how each account can
 //	tabled.go       accounts that had a table
-//	libraries.go    what is served; store.go: from which kind of store
+//	libraries.go    what is served; package library opens it
+//	serves.go       which libraries an account has
 //	hostkeys.go     the keys that clients know the server by
 //	auditing.go     the record of events, with package audit; log.go: the log, and events in it
 //	listener.go     where clients connect

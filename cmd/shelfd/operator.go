@@ -35,6 +35,7 @@ type view struct {
 	settings  config.Settings
 	limits    sshd.Limits
 	libraries []*watched
+	accounts  []string // what is wrong with some
 	certs     []admin.Certificate
 }
 
@@ -61,7 +62,7 @@ func (d *drained) draining() bool {
 
 // look makes a view of the parts, which have opened or reloaded.
 func (o *operated) look(s config.Settings) *view {
-	v := &view{settings: s, limits: limits(s, o.connections.descriptors), libraries: watch(s, o.libraries.byName)}
+	v := &view{settings: s, limits: limits(s, o.connections.descriptors), libraries: watch(s, o.libraries.set), accounts: o.accounts.problems}
 	for _, signer := range o.hostKeys.current.Current {
 		if cert, ok := signer.PublicKey().(*ssh.Certificate); ok && cert.ValidBefore != ssh.CertTimeInfinity {
 			v.certs = append(v.certs, admin.Certificate{Type: cert.Key.Type(), Expires: time.Unix(int64(min(cert.ValidBefore, math.MaxInt64)), 0)})
@@ -100,7 +101,7 @@ func (o *operated) Status() admin.Status {
 			s.Audit.Failing = cmp.Or(c.LastError, "lines are missing")
 		}
 	}
-	s.Problems = problemsOf(s)
+	s.Problems = append(problemsOf(s), v.accounts...)
 	return s
 }
 

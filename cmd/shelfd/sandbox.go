@@ -2,12 +2,16 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/confine"
+	"shelf/cmd/shelfd/library"
 	"shelf/keys"
+	"shelf/vfs/local"
 )
 
 // sandbox is the part that holds the process to what it serves, for good: after
@@ -59,8 +63,9 @@ func reachOf(s config.Settings) confine.Reach {
 	var r reach
 	r.Changed = append(r.Changed, s.State)
 	for _, l := range s.AllLibraries() {
-		r.Changed = append(r.Changed, l.Path)
+		r.serve(s, l.Path)
 	}
+	r.Made = append(r.Made, s.LibraryRoots...)
 	switch folder := filepath.Dir(s.AuditLog); {
 	case s.AuditLog == "":
 	case s.AuditMaxSize.Bytes > 0:
@@ -81,6 +86,36 @@ func reachOf(s config.Settings) confine.Reach {
 		}
 	}
 	return r.Reach
+}
+
+// serve adds a library; of those that are made for accounts, the folder that they
+// are made in. A disk that is mounted later takes the place of what is there now:
+// so of a folder that is not there, or has not become a library, it is the folder
+// above, if that holds nothing that is trusted.
+func (r *reach) serve(s config.Settings, path string) {
+	folder := library.Prefix(path)
+	switch {
+	case library.PerAccount(path):
+		r.Made = append(r.Made, folder)
+	case exists(filepath.Join(folder, local.StageFolder)):
+		r.Changed = append(r.Changed, folder)
+	case !holdsTrusted(s, filepath.Dir(folder)):
+		r.Made = append(r.Made, filepath.Dir(folder))
+	}
+}
+
+// holdsTrusted tells whether something that decides who enters, or records what
+// happened, lies in a folder.
+func holdsTrusted(s config.Settings, folder string) bool {
+	folder = resolve(folder)
+	paths := []string{s.KeyFiles()}
+	for _, one := range trustedPaths(s) {
+		paths = append(paths, one.path)
+	}
+	for name, a := range s.Accounts {
+		paths = append(paths, keys.ExpandUser(a.AuthorizedKeysFile, name))
+	}
+	return folder == "/" || slices.ContainsFunc(paths, func(path string) bool { return path != "" && library.Within(folder, resolve(path)) })
 }
 
 // readAgain adds files that are read again while the server runs. An editor puts
@@ -109,5 +144,5 @@ func (r *reach) readKeyFiles(path string) {
 		r.Read = append(r.Read, folder)
 		return
 	}
-	r.Files = append(r.Files, keys.KeyFilesNow(path)...)
+	r.Files = slices.AppendSeq(r.Files, maps.Values(keys.KeyFilesNow(path)))
 }

@@ -1,56 +1,61 @@
 package main
 
 import (
-	"cmp"
 	"errors"
+	"sync"
 
 	"golang.org/x/time/rate"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/library"
 	"shelf/keys"
 	"shelf/sshd"
 	"shelf/vfs"
 	"shelf/vfs/access"
 )
 
-// services says what each account is served. All are made here, once, since the
-// connections of an account share its rates.
-func services(s config.Settings, open map[string]library) func(keys.Identity) (sshd.Service, error) {
-	all := make(map[string]sshd.Service)
-	for name, a := range s.AllAccounts() {
-		all[name] = service(s, a, open)
-	}
-	dropped := service(s, config.Account{Library: s.FileAccounts.Library, Permissions: s.FileAccounts.Permissions}, open)
-	return func(id keys.Identity) (sshd.Service, error) {
-		service, ok := all[id.Account]
-		if !ok {
-			service = dropped
-		}
-		if service.Library == nil {
-			return service, errors.New("this account has no library")
-		}
-		return service, nil
-	}
+// services says what each account is served.
+type services struct {
+	settings  config.Settings
+	accounts  map[string]config.Account
+	libraries map[string]config.Library
+	set       *library.Set
+	rates     *rates
 }
 
-func service(s config.Settings, a config.Account, open map[string]library) sshd.Service {
-	name := cmp.Or(a.Library, s.UsualLibrary())
-	library, ok := open[name]
-	if !ok {
-		return sshd.Service{}
+func newServices(s config.Settings, set *library.Set, r *rates) *services {
+	return &services{s, s.AllAccounts(), s.AllLibraries(), set, r}
+}
+
+// service is what an account is served that has logged in.
+func (s *services) service(id keys.Identity) (sshd.Service, error) {
+	a, serves := config.Account{}, s.settings.ServesFiles()
+	if table, ok := s.accounts[id.Account]; ok {
+		a, serves = table, s.settings.Serves(table)
+	}
+	shares := make(map[string]access.Share, len(serves.Libraries))
+	for folder, one := range serves.Libraries {
+		l, ok := s.libraries[one.Library]
+		if !ok {
+			return sshd.Service{}, errors.New("this account has no library")
+		}
+		source, err := s.set.Source(one.Library, id.Account)
+		if err != nil {
+			return sshd.Service{}, err
+		}
+		shares[folder] = access.Share{
+			Source: source, Label: one.Library, Permissions: permissions(one.Permissions),
+			MaxFileSize: config.First(a.MaxFileSize, l.MaxFileSize).Bytes,
+		}
 	}
 	return sshd.Service{
-		Options: access.Options{
-			Library:     library,
-			LibraryName: name,
-			Permissions: permissions(a.Permissions),
-			MaxFileSize: config.First(a.MaxFileSize, s.AllLibraries()[name].MaxFileSize).Bytes,
-		},
-		MaxOpenFiles: s.MaxOpenFiles.N,
-		MaxSessions:  int(a.MaxSessions),
-		Upload:       limiter(a.MaxUploadRate),
-		Download:     limiter(a.MaxDownloadRate),
-	}
+		Options:        access.Options{Shares: shares, Start: serves.Start},
+		MaxOpenFiles:   s.settings.MaxOpenFiles.N,
+		MaxSessions:    int(a.MaxSessions),
+		MaxSessionTime: config.First(a.MaxSessionTime, &s.settings.MaxSessionTime).Duration,
+		Upload:         s.rates.of("up "+id.Account, a.MaxUploadRate),
+		Download:       s.rates.of("down "+id.Account, a.MaxDownloadRate),
+	}, nil
 }
 
 // permissions add up what some words stand for; nil is the default.
@@ -87,11 +92,32 @@ func meaning(word string) vfs.Permissions {
 	}[word]
 }
 
-// limiter passes so many bytes a second, and a quarter of that at once; nil is
-// no limit.
-func limiter(perSecond config.Size) *rate.Limiter {
+// rates are the limits that connections of an account share, over reloads too.
+type rates struct {
+	mu  sync.Mutex
+	all map[string]*rate.Limiter // mu
+}
+
+// of passes so many bytes a second, and a quarter of that at once; nil is no
+// limit.
+func (r *rates) of(what string, perSecond config.Size) *rate.Limiter {
 	if perSecond.Bytes == 0 {
 		return nil
 	}
-	return rate.NewLimiter(rate.Limit(perSecond.Bytes), int(max(perSecond.Bytes/4, 32<<10)))
+	limit, burst := rate.Limit(perSecond.Bytes), int(max(perSecond.Bytes/4, 32<<10))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil {
+		r.all = make(map[string]*rate.Limiter)
+	}
+	l := r.all[what]
+	if l == nil {
+		l = rate.NewLimiter(limit, burst)
+		r.all[what] = l
+	}
+	if l.Limit() != limit {
+		l.SetLimit(limit)
+		l.SetBurst(burst)
+	}
+	return l
 }

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/library"
 	"shelf/keys"
 	"shelf/vfs"
-	"shelf/vfs/local"
 )
 
 // Who had a table, and with it a second factor, does not log in by a key alone
@@ -84,9 +84,10 @@ permissions = ["dropbox"]
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := new(local.Dir)
-	got, err := services(s, map[string]library{"in": in, "out": new(local.Dir)})(keys.Identity{Account: "dan"})
-	if err != nil || got.Library != in || got.Permissions != (vfs.Permissions{Write: true}) {
+	set := library.New(s, slog.New(slog.DiscardHandler), nil)
+	in, _ := set.Source("in", "")
+	got, err := newServices(s, set, new(rates)).service(keys.Identity{Account: "dan"})
+	if share := got.Shares[""]; err != nil || share.Source != in || share.Permissions != (vfs.Permissions{Write: true}) {
 		t.Errorf("dan gets %+v (%v)", got, err)
 	}
 	s.FileAccounts.Library = "on"

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
-	"slices"
 	"sync"
 	"time"
 
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/library"
 	"shelf/sshd"
 	"shelf/vfs"
 )
@@ -20,7 +19,7 @@ import (
 type watched struct {
 	name     string
 	settings config.Library
-	library  vfs.Library
+	now      func() (vfs.Library, error) // nil if it is not open, with the reason if it should be
 
 	room  admin.Patient[room]
 	probe admin.Patient[struct{}]
@@ -36,14 +35,15 @@ type room struct {
 // roomFresh is how old that may be.
 const roomFresh = 5 * time.Second
 
-// watch makes them of the libraries that are open, by name.
-func watch(s config.Settings, open map[string]library) (all []*watched) {
-	for name, l := range open {
-		w := &watched{name: name, settings: s.AllLibraries()[name], library: l}
+// watch makes them of the libraries in the settings. Of those that each account has
+// for itself nothing is asked but whether their folder is there.
+func watch(s config.Settings, set *library.Set) (all []*watched) {
+	for _, name := range s.LibraryNames() {
+		w := &watched{name: name, settings: s.AllLibraries()[name]}
+		w.now = func() (vfs.Library, error) { return set.Now(name) }
 		w.room.Fresh = roomFresh
 		all = append(all, w)
 	}
-	slices.SortFunc(all, func(a, b *watched) int { return cmp.Compare(a.name, b.name) })
 	return all
 }
 
@@ -82,7 +82,8 @@ func (w *watched) status() admin.Library {
 		s.Free, s.Size = int64(r.space.Available*r.space.BlockSize), int64(r.space.Blocks*r.space.BlockSize)
 		s.FreeFiles, s.Partials = int64(r.space.FreeFiles), r.partials
 	}
-	if u, ok := vfs.As[vfs.Usage](w.library); ok {
+	l, _ := w.now()
+	if u, ok := vfs.As[vfs.Usage](l); ok {
 		if held, ok := u.Charged(); ok {
 			s.Used = &admin.Held{Bytes: held.Bytes, Files: held.Files}
 		}
@@ -92,11 +93,15 @@ func (w *watched) status() admin.Library {
 
 // look asks the disk.
 func (w *watched) look() (r room, err error) {
+	library, err := w.now()
+	if library == nil {
+		return r, err
+	}
 	r.at = time.Now()
-	if l, ok := vfs.As[vfs.Space](w.library); ok {
+	if l, ok := vfs.As[vfs.Space](library); ok {
 		r.space, err = l.Space(context.Background())
 	}
-	if l, ok := vfs.As[vfs.Usage](w.library); ok {
+	if l, ok := vfs.As[vfs.Usage](library); ok {
 		var failed error
 		r.partials, failed = l.Partials(context.Background())
 		err = errors.Join(err, failed)
@@ -109,10 +114,11 @@ func checksOf(ctx context.Context, all []*watched) []admin.Check {
 	list := make([]admin.Check, len(all))
 	each(all, func(i int, w *watched) {
 		_, err := w.probe.Ask(func() (struct{}, error) {
-			if p, ok := vfs.As[vfs.Probe](w.library); ok {
-				return struct{}{}, p.Probe(context.WithoutCancel(ctx))
+			library, err := w.now()
+			if p, ok := vfs.As[vfs.Probe](library); ok {
+				err = p.Probe(context.WithoutCancel(ctx))
 			}
-			return struct{}{}, nil
+			return struct{}{}, err
 		})
 		list[i] = checkOf("library "+w.name, err)
 	})
@@ -142,7 +148,8 @@ func (o *operated) Usage(ctx context.Context) ([]admin.Usage, error) {
 func (w *watched) usage(ctx context.Context) admin.Usage {
 	s := w.status()
 	counted := admin.Usage{Library: w.name, Quota: s.Quota, MaxFiles: s.MaxFiles}
-	u, ok := vfs.As[vfs.Usage](w.library)
+	library, _ := w.now()
+	u, ok := vfs.As[vfs.Usage](library)
 	if !ok {
 		counted.Problem = "this kind of library is not counted"
 		return counted

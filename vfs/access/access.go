@@ -123,12 +123,9 @@ func New(ctx context.Context, o Options) *Session {
 		s.asking = o.Asking
 	}
 	s.asking = vfs.WithTurns(s.asking, vfs.Turns{Name: o.Account, Take: o.Turns})
-	if o.Library != nil {
-		o.Shares = map[string]Share{"": {Source: Opened(o.Library), Label: o.LibraryName, Permissions: o.Permissions, MaxFileSize: o.MaxFileSize}}
-	}
 	s.start = clean("/", o.Start)
 	s.shares.Store(new(shares))
-	s.Change(o.Shares)
+	s.Change(o)
 	if s.report == nil {
 		s.report = func(vfs.Event) error { return nil }
 	}

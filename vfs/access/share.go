@@ -79,12 +79,15 @@ func (l *share) path(name string) string {
 // one that is "/" itself has the name "".
 type shares map[string]*share
 
-// Change sets the libraries of the account, and what it may do there, from the
-// next request on. What is open in a library that is the account's no longer is of
-// no more use. Any goroutine may call it.
-func (s *Session) Change(all map[string]Share) {
-	was, now := *s.shares.Load(), make(shares, len(all))
-	for folder, one := range all {
+// Change sets the libraries of the account as o has them, and what it may do there,
+// from the next request on. What is open in a library that is the account's no
+// longer is of no more use. Any goroutine may call it.
+func (s *Session) Change(o Options) {
+	if o.Library != nil {
+		o.Shares = map[string]Share{"": {Source: Opened(o.Library), Label: o.LibraryName, Permissions: o.Permissions, MaxFileSize: o.MaxFileSize}}
+	}
+	was, now := *s.shares.Load(), make(shares, len(o.Shares))
+	for folder, one := range o.Shares {
 		if in := was[folder]; in != nil && in.source == one.Source {
 			in.grant(one)
 			now[folder] = in

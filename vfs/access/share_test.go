@@ -101,7 +101,7 @@ func TestFolders(t *testing.T) {
 	}
 	// What a session uploads may be renamed by it, but not into another library.
 	all["in"] = access.Share{Source: in, Label: "in", Permissions: everything()}
-	s.Change(all)
+	s.Change(access.Options{Shares: all})
 	if err := s.Rename("in/f", "in/g", false); err != nil {
 		t.Error(err)
 	}
@@ -198,7 +198,7 @@ func TestFewerPermissions(t *testing.T) {
 	}
 	change := func(p vfs.Permissions) {
 		share.Permissions = p
-		s.Change(map[string]access.Share{"in": share})
+		s.Change(access.Options{Shares: map[string]access.Share{"in": share}})
 	}
 	refused := func(what string, err error) {
 		t.Helper()
@@ -230,7 +230,7 @@ func TestFewerPermissions(t *testing.T) {
 	if _, err := r.ReadAt(make([]byte, 4), 0); err != nil {
 		t.Errorf("READ, allowed again: %v", err)
 	}
-	s.Change(map[string]access.Share{"out": share})
+	s.Change(access.Options{Shares: map[string]access.Share{"out": share}})
 	_, err = r.ReadAt(make([]byte, 4), 0)
 	refused("READ in a library that is gone", err)
 	if _, err := s.Stat("in/read"); !errors.Is(err, fs.ErrNotExist) {

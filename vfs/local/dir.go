@@ -142,6 +142,16 @@ func (d *Dir) Change(o Options) {
 	d.usage.setLimit(amount{o.Quota, o.MaxFiles})
 }
 
+// IsAt tells whether this library is what a path leads to now.
+func (d *Dir) IsAt(path string) bool {
+	is, err := d.dir.Stat()
+	if err != nil {
+		return false
+	}
+	at, err := os.Stat(path)
+	return err == nil && os.SameFile(is, at)
+}
+
 // Properties implements [vfs.Library].
 func (d *Dir) Properties() vfs.Properties {
 	return vfs.Properties{

@@ -14,10 +14,10 @@ import (
 	"shelf/vfs"
 )
 
-// stageFolder is the hidden folder at the library's top where uploads wait. It
+// StageFolder is the hidden folder at the library's top where uploads wait. It
 // is on the library's own file system, so that rename(2) publishes; its name
 // starts with a dot, so that no client can reach it.
-const stageFolder = ".shelf"
+const StageFolder = ".shelf"
 
 // stages is the open stage folder. It is flat: every entry is one stage or, as
 // its name says, a partial or a saved stage.
@@ -39,21 +39,21 @@ type stages struct {
 // written is not known, unless it was saved.
 func openStages(library *os.File, o *options, u *usage) (*stages, error) {
 	lib := int(library.Fd())
-	if err := unix.Mkdirat(lib, stageFolder, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
-		return nil, fmt.Errorf("make the stage folder %s: %w (the library must be writable by the server)", stageFolder, err)
+	if err := unix.Mkdirat(lib, StageFolder, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, fmt.Errorf("make the stage folder %s: %w (the library must be writable by the server)", StageFolder, err)
 	}
 	// A folder that a power cut takes would take all that is kept in it.
 	if err := o.now().sync(library); err != nil {
 		return nil, fmt.Errorf("sync the library: %w", err)
 	}
-	fd, err := unix.Openat(lib, stageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(lib, StageFolder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EMLINK):
-		return nil, errors.New(stageFolder + " is a link or a file; " + moveAway)
+		return nil, errors.New(StageFolder + " is a link or a file; " + moveAway)
 	case err != nil:
-		return nil, fmt.Errorf("open the stage folder %s: %w", stageFolder, err)
+		return nil, fmt.Errorf("open the stage folder %s: %w", StageFolder, err)
 	}
-	s := &stages{folder: os.NewFile(uintptr(fd), stageFolder), o: o, usage: u}
+	s := &stages{folder: os.NewFile(uintptr(fd), StageFolder), o: o, usage: u}
 	if err := s.take(lib); err != nil {
 		s.folder.Close()
 		return nil, err
@@ -73,7 +73,7 @@ func (s *stages) checkOurs() error {
 		}
 		_, regular, err := statAt(s.fd(), e.name)
 		if err != nil || !regular || !isStageName(e.name) {
-			return fmt.Errorf("%s holds %q, which is no upload; %s", stageFolder, e.name, moveAway)
+			return fmt.Errorf("%s holds %q, which is no upload; %s", StageFolder, e.name, moveAway)
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@
 //	show.go      the settings as a file, without secrets
 //	values.go    durations, sizes and counts
 //	words.go     values that are one of a few words
+//	modes.go     modes of files and directories
 //	audit.go     those of the audit log
 //	networks.go  addresses and networks
 //
@@ -53,6 +54,7 @@ type Settings struct {
 	MaxStartups         Startups  `toml:"max_startups" default:"500" doc:"connections not logged in yet; one more takes the place of the one whose network owes most; of start:rate:full the last counts"`
 	MaxConnections      Count     `toml:"max_connections" default:"1000" doc:"connections that are logged in"`
 	MaxSessions         Count     `toml:"max_sessions" default:"10" doc:"channels open at once in a connection"`
+	MaxSessionTime      Duration  `toml:"max_session_time" default:"0s" doc:"how long a connection may last; 0 is no limit"`
 	ClientAliveInterval Duration  `toml:"client_alive_interval" default:"15s" doc:"ask a client that is silent for so long whether it is there; 0 never asks"`
 	ClientAliveCountMax Count     `toml:"client_alive_count_max" default:"3" doc:"end a connection after so many questions without an answer"`
 	MemoryLimit         Size      `toml:"memory_limit" default:"256MiB" flag:"memory-limit" arg:"size" doc:"try to stay within this size of memory"`
@@ -61,6 +63,7 @@ type Settings struct {
 	Quota              Size       `toml:"quota" default:"0" doc:"the most that files, uploads and partials of a library may take; 0 is no quota"`
 	MaxFiles           uint32     `toml:"max_files" default:"0" doc:"the most files, uploads and partials that a library may have; 0 is no limit"`
 	MinFreeSpace       Size       `toml:"min_free_space" default:"0" doc:"what uploads leave free on the disk"`
+	FileMode           FileMode   `toml:"file_mode" default:"client" doc:"mode of all files that are published; client is as the client asks, less the umask"`
 	AllowHardLinks     bool       `toml:"allow_hard_links" default:"false" doc:"whether to serve files of other users that have a second name (hard links)"`
 	MaxFileSize        Size       `toml:"max_file_size" default:"0" doc:"the largest file that can be uploaded; 0 is no limit"`
 	MaxOpenFiles       Count      `toml:"max_open_files" default:"256" doc:"files that a session may have open at once"`
@@ -97,6 +100,8 @@ type Settings struct {
 
 	AccountLimits AccountLimits `toml:"account_limits"`
 
+	LibraryRoots []string `toml:"library_roots" unset:"none" doc:"directories below which a reload may add libraries"`
+
 	Libraries map[string]Library `toml:"libraries"`
 	Accounts  map[string]Account `toml:"accounts"`
 
@@ -112,7 +117,9 @@ type Settings struct {
 // Library is a table [libraries.NAME]. What it leaves out is as at the top of
 // the file.
 type Library struct {
-	Path         string      `toml:"path" doc:"the directory to serve; it must be set"`
+	Path         string      `toml:"path" doc:"the directory to serve, with %u a directory for each account; it must be set"`
+	FolderMode   *FolderMode `toml:"folder_mode" unset:"0750" doc:"mode of the directories that are made for %u"`
+	FileMode     *FileMode   `toml:"file_mode" unset:"as at the top" doc:"file_mode of this library"`
 	Durability   *Durability `toml:"durability" unset:"as at the top" doc:"durability of this library"`
 	Quota        *Size       `toml:"quota" unset:"as at the top" doc:"quota of this library"`
 	MaxFiles     *uint32     `toml:"max_files" unset:"as at the top" doc:"max_files of this library"`
@@ -124,7 +131,9 @@ type Library struct {
 
 // Account is a table [accounts.NAME].
 type Account struct {
-	Library               string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of its library"`
+	Library               string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of its library, if it has one"`
+	Libraries             Permitted    `toml:"libraries,omitempty" unset:"none" doc:"its libraries, if it has several, as folders of /, each with what it may do there"`
+	StartDirectory        string       `toml:"start_directory,omitempty" unset:"/" doc:"the folder that it starts in, if it has several libraries"`
 	AuthorizedKeysFile    string       `toml:"authorized_keys_file,omitempty" unset:"as at the top, with its name for %u" doc:"file of its public keys"`
 	AuthorizedKeys        []string     `toml:"authorized_keys,omitempty" unset:"none" doc:"its public keys, as lines of authorized_keys"`
 	AuthorizedPrincipals  []string     `toml:"authorized_principals,omitempty" unset:"its name" doc:"names that its certificates may be for"`
@@ -135,6 +144,7 @@ type Account struct {
 	From                  []string     `toml:"from,omitempty" unset:"anywhere" doc:"addresses and networks that it may log in from; ! before one forbids it"`
 	Expires               *time.Time   `toml:"expires,omitempty" unset:"never" doc:"when it ends"`
 	MaxSessions           uint16       `toml:"max_sessions,omitempty" default:"0" doc:"its connections at a time; 0 is as in account_limits"`
+	MaxSessionTime        *Duration    `toml:"max_session_time,omitempty" unset:"as at the top" doc:"how long one of its connections may last"`
 	MaxFileSize           *Size        `toml:"max_file_size,omitempty" unset:"as its library" doc:"the largest file that it can upload"`
 	MaxUploadRate         Size         `toml:"max_upload_rate,omitempty" default:"0" doc:"bytes a second for all its uploads; 0 is no limit"`
 	MaxDownloadRate       Size         `toml:"max_download_rate,omitempty" default:"0" doc:"bytes a second for all its downloads; 0 is no limit"`
@@ -142,9 +152,11 @@ type Account struct {
 
 // FileAccounts are the accounts that key files make.
 type FileAccounts struct {
-	Library      string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of the library of accounts that key files make"`
-	Permissions  []Permission `toml:"permissions,omitempty" unset:"editor" doc:"what accounts that key files make may do"`
-	WithoutTable []string     `toml:"without_table,omitempty" unset:"none" doc:"accounts whose tables are gone and that may log in by their key files alone"`
+	Library        string       `toml:"library,omitempty" unset:"the only library, or the one called default" doc:"name of the library of accounts that key files make"`
+	Libraries      Permitted    `toml:"libraries,omitempty" unset:"none" doc:"their libraries, if they have several, as folders of /"`
+	StartDirectory string       `toml:"start_directory,omitempty" unset:"/" doc:"the folder that they start in"`
+	Permissions    []Permission `toml:"permissions,omitempty" unset:"editor" doc:"what accounts that key files make may do"`
+	WithoutTable   []string     `toml:"without_table,omitempty" unset:"none" doc:"accounts whose tables are gone and that may log in by their key files alone"`
 }
 
 // AccountLimits are what one account may have on all its connections together.

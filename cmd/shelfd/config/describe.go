@@ -27,9 +27,9 @@ func describe(table reflect.Type, within string) (all []Setting) {
 		name := tomlName(field)
 		switch {
 		case name == "":
-		case field.Type.Kind() == reflect.Map:
+		case field.Type.Kind() == reflect.Map && field.Type.Elem().Kind() == reflect.Struct:
 			all = append(all, describe(field.Type.Elem(), within+name+".NAME.")...)
-		case isTable(field.Type):
+		case isTable(field.Type) && field.Type.Kind() == reflect.Struct:
 			all = append(all, describe(field.Type, within+name+".")...)
 		default:
 			s := Setting{

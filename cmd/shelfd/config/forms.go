@@ -42,6 +42,8 @@ func form(t reflect.Type) string {
 		return `a time such as "30s"`
 	case reflect.TypeFor[Size]():
 		return `a size such as "500MB"`
+	case reflect.TypeFor[Permitted]():
+		return `a table such as { in = ["dropbox"], out = ["reader"] }`
 	case reflect.TypeFor[Count]():
 		return "a number of 1 or more"
 	}

@@ -16,6 +16,9 @@ func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
 	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile, &s.TrustedUserCAKeys, &s.RevokedKeys, &s.AuditLog, &s.AdminSocket} {
 		apply(path)
 	}
+	for i := range s.LibraryRoots {
+		apply(&s.LibraryRoots[i])
+	}
 	for name, l := range s.Libraries {
 		apply(&l.Path)
 		s.Libraries[name] = l

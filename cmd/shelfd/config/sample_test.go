@@ -30,7 +30,7 @@ func TestSample(t *testing.T) {
 	s.Library, s.State, s.User, s.AuthorizedKeysFile = "", "", "", ""
 	s.AuditLog, s.TrustedUserCAKeys, s.RevokedKeys, s.ExemptProbes, s.ProxyProtocol = "", "", "", nil, nil
 	s.AdminSocket, s.AdminListen, s.AdminHosts = "", "", nil
-	s.Libraries, s.Accounts, s.FileAccounts, s.Listen = nil, nil, FileAccounts{}, base.Listen
+	s.Libraries, s.LibraryRoots, s.Accounts, s.FileAccounts, s.Listen = nil, nil, nil, FileAccounts{}, base.Listen
 	if !reflect.DeepEqual(s, base) {
 		t.Errorf("what the sample shows as the defaults:\n%+v\nThe defaults:\n%+v", s, base)
 	}

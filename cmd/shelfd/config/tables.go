@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -17,6 +18,8 @@ func (s Settings) AllLibraries() map[string]Library {
 	for name, l := range s.Libraries {
 		all[name] = Library{
 			Path:         l.Path,
+			FolderMode:   First(l.FolderMode, &FolderMode{0o750}),
+			FileMode:     First(l.FileMode, &s.FileMode),
 			Durability:   First(l.Durability, &s.Durability),
 			Quota:        First(l.Quota, &s.Quota),
 			MaxFiles:     First(l.MaxFiles, &s.MaxFiles),
@@ -27,7 +30,42 @@ func (s Settings) AllLibraries() map[string]Library {
 		}
 	}
 	if len(all) == 0 {
-		all[onlyLibrary] = Library{s.Library, &s.Durability, &s.Quota, &s.MaxFiles, &s.MinFreeSpace, &s.MaxFileSize, &s.AllowHardLinks}
+		all[onlyLibrary] = Library{s.Library, &FolderMode{0o750}, &s.FileMode, &s.Durability, &s.Quota, &s.MaxFiles, &s.MinFreeSpace, &s.MaxFileSize, &s.AllowHardLinks}
+	}
+	return all
+}
+
+// Serves are the libraries of an account by the names of their folders in "/". A
+// single one that is "/" itself has the name "".
+type Serves struct {
+	Start     string // the folder that the account starts in; "" is "/"
+	Libraries map[string]Served
+}
+
+// Served is a library of an account.
+type Served struct {
+	Library     string       // its name
+	Permissions []Permission // nil is the default
+}
+
+// Serves are the libraries of an account with a table.
+func (s Settings) Serves(a Account) Serves {
+	return s.serves(a.Library, a.Libraries, a.Permissions, a.StartDirectory)
+}
+
+// ServesFiles are the libraries of accounts that key files make.
+func (s Settings) ServesFiles() Serves {
+	f := s.FileAccounts
+	return s.serves(f.Library, f.Libraries, f.Permissions, f.StartDirectory)
+}
+
+func (s Settings) serves(library string, several Permitted, permissions []Permission, start string) Serves {
+	all := Serves{Start: start, Libraries: make(map[string]Served)}
+	for name, p := range several {
+		all.Libraries[name] = Served{name, p}
+	}
+	if len(several) == 0 {
+		all.Libraries[""] = Served{cmp.Or(library, s.UsualLibrary()), permissions}
 	}
 	return all
 }

@@ -88,6 +88,9 @@ func PermissionWords() []string {
 	return []string{"reader", "dropbox", "editor", "admin", "list", "read", "write", "overwrite", "rename", "delete"}
 }
 
+// Permitted are libraries, by name, with what an account may do in each.
+type Permitted map[string][]Permission
+
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (p *Permission) UnmarshalText(text []byte) (err error) {
 	if p.Word, err = oneOf(text, PermissionWords()...); err != nil {

@@ -1,0 +1,141 @@
+package library
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"shelf/vfs"
+	"shelf/vfs/local"
+)
+
+// holder is a library that is open, or could not be opened.
+type holder struct {
+	set  *Set
+	from Source
+
+	// Set.mu guards these.
+	users  int       // sessions
+	idle   time.Time // since when there are none
+	wanted bool      // it stays open without users
+	gone   bool      // it is in the settings no more
+
+	opening sync.Mutex   // one opens it, the others wait
+	mu      sync.Mutex   // taken last
+	dir     *local.Dir   // nil if it is not open; mu
+	old     []*local.Dir // what was open before another disk took its place; mu
+	err     error        // why it could not be opened; mu
+	tried   time.Time    // when; mu
+	closed  bool         // mu
+}
+
+// retry is how long an attempt to open a library counts.
+const retry = 5 * time.Second
+
+// holder counts a user of a library.
+func (s *Set) holder(from Source) *holder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.holders[from.path]
+	if h == nil {
+		h = &holder{set: s, closed: s.closed}
+		s.holders[from.path] = h
+	}
+	h.from = from
+	h.users++
+	return h
+}
+
+// leave counts one user less.
+func (s *Set) leave(h *holder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.users--; h.users == 0 {
+		h.idle = time.Now()
+		h.closeOld()
+	}
+}
+
+// use is the library, which it opens if need be.
+func (h *holder) use() (*local.Dir, error) {
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	h.mu.Lock()
+	dir, err, tried, closed := h.dir, h.err, h.tried, h.closed
+	h.mu.Unlock()
+	switch {
+	case closed:
+		return nil, errClosed
+	case dir != nil:
+		return dir, nil
+	case err != nil && time.Since(tried) < retry:
+		return nil, err
+	}
+	dir, err = h.set.open(h.from)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil && h.closed {
+		return nil, errors.Join(errClosed, dir.Close())
+	}
+	h.dir, h.err, h.tried = dir, err, time.Now()
+	return dir, err
+}
+
+// wantsOpening tells whether the library is to be open and is not. If another
+// folder has taken the place of the one that is open, as when a disk is mounted
+// anew, that one is left to those who use it.
+func (h *holder) wantsOpening() bool {
+	h.set.mu.Lock()
+	wanted := h.wanted
+	h.set.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dir != nil && !h.dir.IsAt(h.from.path) {
+		if _, err := os.Stat(h.from.path); err == nil {
+			h.old, h.dir = append(h.old, h.dir), nil
+		}
+	}
+	return wanted && h.dir == nil && time.Since(h.tried) >= retry
+}
+
+// now is what is known of the library.
+func (h *holder) now() (vfs.Library, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dir == nil {
+		return nil, h.err
+	}
+	return h.dir, nil
+}
+
+// change sets other options.
+func (h *holder) change(o local.Options) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dir != nil {
+		h.dir.Change(o)
+	}
+	h.tried = time.Time{} // what was wrong may be right now
+}
+
+// closeOld closes what nobody uses any more.
+func (h *holder) closeOld() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, dir := range h.old {
+		dir.Close()
+	}
+	h.old = nil
+}
+
+func (h *holder) close() {
+	h.closeOld()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	if h.dir != nil {
+		h.dir.Close()
+		h.dir = nil
+	}
+}

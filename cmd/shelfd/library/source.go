@@ -1,0 +1,54 @@
+package library
+
+import (
+	"context"
+	"fmt"
+
+	"shelf/keys"
+	"shelf/vfs"
+)
+
+// Source is where sessions get a library from; it implements access.Source. Two
+// of the same name and path are equal.
+type Source struct {
+	set        *Set
+	name, path string
+}
+
+// Source is the library of that name, for an account.
+func (s *Set) Source(name, account string) (Source, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.settings.AllLibraries()[name]
+	if !ok {
+		return Source{}, fmt.Errorf("there is no library %q", name)
+	}
+	if PerAccount(l.Path) {
+		if err := vfs.CheckName(account); err != nil {
+			return Source{}, fmt.Errorf("%q can't be the name of a folder: %w", account, err)
+		}
+	}
+	return Source{s, name, keys.ExpandUser(l.Path, account)}, nil
+}
+
+// Open implements access.Source.
+func (f Source) Open(context.Context) (vfs.Library, func(), error) {
+	h := f.set.holder(f)
+	library, err := h.use()
+	if err != nil {
+		f.set.leave(h)
+		return nil, nil, &vfs.Error{Kind: vfs.ErrUnavailable, Why: "the library cannot be served now; try again later", Err: err}
+	}
+	return library, func() { f.set.leave(h) }, nil
+}
+
+// Properties implements access.Source.
+func (f Source) Properties() vfs.Properties {
+	f.set.mu.Lock()
+	defer f.set.mu.Unlock()
+	p := vfs.Properties{AtomicRename: true, OldVersionsReadable: true, Fsync: true}
+	if l, ok := f.set.settings.AllLibraries()[f.name]; ok {
+		p.Durable = l.Durability.Word == "fsync"
+	}
+	return p
+}
