@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -87,8 +88,8 @@ func (x *explanation) run(notes io.Writer) error {
 		return x.past(notes)
 	}
 	log := slog.New(slog.NewTextHandler(notes, nil))
-	all, err := (&accounts{log: log}).build(x.s)
-	if err != nil {
+	all, wrong, err := (&accounts{log: log}).build(x.s)
+	if err := errors.Join(err, wrong[x.account]); err != nil {
 		return err
 	}
 	attempt, err := x.attempt()
@@ -171,23 +172,31 @@ func (x *explanation) where(setting string) string {
 // explainFiles tells what the account may do with a file.
 func (x *explanation) explainFiles(w io.Writer) {
 	table, tabled := x.s.AllAccounts()[x.account]
-	prefix := "accounts." + x.account + "."
+	serves, prefix := x.s.Serves(table), "accounts."+x.account+"."
 	if !tabled {
-		table, prefix = config.Account{Library: x.s.FileAccounts.Library, Permissions: x.s.FileAccounts.Permissions}, "file_accounts."
+		serves, prefix = x.s.ServesFiles(), "file_accounts."
 	}
-	library := cmp.Or(table.Library, x.s.UsualLibrary())
-	at, ok := x.s.AllLibraries()[library]
 	say := func(good bool, setting, format string, args ...any) {
 		where := strings.TrimSuffix(x.s.Where(setting), ": ")
 		x.tell(w, keys.Finding{Good: good, What: fmt.Sprintf(format, args...), Where: cmp.Or(where, "by default")})
 	}
+	setting, one, ok := x.folder(serves)
 	if !ok {
-		say(false, prefix+"library", "it has no library")
+		say(false, prefix+"libraries", "%q is in none of its libraries, which are %s", x.name, strings.Join(slices.Sorted(maps.Keys(serves.Libraries)), ", "))
 		return
 	}
-	say(true, prefix+"library", "its library is %s, in %s", library, at.Path)
-	x.explainPolicy(permissions(table.Permissions), at.Path, func(good bool, format string, args ...any) {
-		say(good, prefix+"permissions", format, args...)
+	at, ok := x.s.AllLibraries()[one.Library]
+	if !ok {
+		say(false, prefix+setting, "it has no library")
+		return
+	}
+	path := keys.ExpandUser(at.Path, x.account)
+	say(true, prefix+setting, "its library is %s, in %s", one.Library, path)
+	if setting == "library" {
+		setting = "permissions"
+	}
+	x.explainPolicy(permissions(one.Permissions), path, func(good bool, format string, args ...any) {
+		say(good, prefix+setting, format, args...)
 	})
 	if limit := config.First(table.MaxFileSize, at.MaxFileSize).Bytes; x.op == "put" && limit > 0 {
 		setting := "max_file_size"
@@ -196,6 +205,18 @@ func (x *explanation) explainFiles(w io.Writer) {
 		}
 		say(true, setting, "of up to %d bytes", limit)
 	}
+}
+
+// folder finds the library that the name is in, and the setting that says so. If
+// there are several, it takes the folder off the names.
+func (x *explanation) folder(serves config.Serves) (setting string, one config.Served, ok bool) {
+	if one, ok := serves.Libraries[""]; ok {
+		return "library", one, true
+	}
+	folder, name, _ := strings.Cut(strings.TrimPrefix(x.name, "/"), "/")
+	one, ok = serves.Libraries[folder]
+	x.name, x.target = name, strings.TrimPrefix(strings.TrimPrefix(x.target, "/"), folder+"/")
+	return "libraries." + folder, one, ok
 }
 
 // explainPolicy tells which permissions it takes.
