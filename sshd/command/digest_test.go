@@ -160,3 +160,14 @@ func TestCommandsTakeMemory(t *testing.T) {
 		t.Error("something was not given back")
 	}
 }
+
+// TestPatternsAreOneListing has a command with many patterns. Its event is one, so that
+// a guest does not fill the audit log with a single line.
+func TestPatternsAreOneListing(t *testing.T) {
+	l, folder := newLibrary(t, vfs.DefaultPermissions())
+	write(t, folder, "a", "hello")
+	l.run(t, "md5sum"+strings.Repeat(" b*", 50)).end()
+	if len(l.events) != 1 || l.events[0].Op != "list" {
+		t.Errorf("%d events: %+v", len(l.events), l.events)
+	}
+}

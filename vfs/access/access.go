@@ -99,8 +99,9 @@ type Session struct {
 	transfers *Transfers
 	panics    *atomic.Int64
 	sums      *Sums
-	open      atomic.Int32 // files, uploads and listings, for other goroutines
-	answers   atomic.Int32 // see Answer
+	matched   map[string]bool // folders in which patterns were looked for; mu
+	open      atomic.Int32    // files, uploads and listings, for other goroutines
+	answers   atomic.Int32    // see Answer
 	stop      atomic.Pointer[stopped]
 	pending   map[place][]*Writer   // this session's uploads, by name; the newest of each is the last
 	published map[place]vfs.Version // what this session published
@@ -117,6 +118,7 @@ func New(ctx context.Context, o Options) *Session {
 	s := &Session{
 		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums,
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
+		matched: make(map[string]bool),
 	}
 	s.asking = ctx
 	if o.Asking != nil {

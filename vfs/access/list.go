@@ -101,11 +101,18 @@ const nameCost = 16
 // Match lists the names in a folder that a pattern of [path.Match] stands for,
 // sorted. keep is asked before each is kept, with the memory for it in bytes, and its
 // error ends the search; nil is to keep all.
+//
+// What a session looks for in a folder is one event, however many patterns it has.
 func (s *Session) Match(folder, pattern string, keep func(bytes int64) error) (names []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op := s.begin(toList, folder)
 	defer op.finish(&err)
+	defer func() {
+		if op.quiet = err == nil && s.matched[folder]; err == nil {
+			s.matched[folder] = true
+		}
+	}()
 	if keep == nil {
 		keep = func(int64) error { return nil }
 	}
