@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,7 +59,9 @@ func auditDiskFills(t *testing.T, policy string) {
 	eventually(t, "the log says that lines are missing", func() bool {
 		return strings.Contains(s.stderr.String(), "events are not recorded: the audit log cannot be written")
 	})
-	t.Logf("told after %s", time.Since(start))
+	s.tells(t, "health", true, `audit.*cannot be recorded|audit.*no space`)
+	s.tells(t, "status", false, `audit.*no space`)
+	t.Logf("all tell after %s", time.Since(start))
 	if policy == "refuse" {
 		up.awaitMore(t, &up.refused)
 		if c, err := s.connect(); err == nil {
@@ -75,10 +78,21 @@ func auditDiskFills(t *testing.T, policy string) {
 	}
 	must(t, os.Remove(ballast))
 	up.awaitMore(t, &up.ok)
+	s.tells(t, "health", false, `audit`)
 	close(up.done)
 	up.group.Wait()
 	must(t, s.stop())
 	up.judge(t, filepath.Join(folder, "audit"), policy)
+}
+
+// tells waits until a command that asks the server says something.
+func (s *server) tells(t *testing.T, command string, fails bool, pattern string) {
+	t.Helper()
+	said := regexp.MustCompile(pattern)
+	eventually(t, command+" says "+pattern, func() bool {
+		out, err := exec.Command("shelfd", command, "--state", s.state).CombinedOutput()
+		return (err != nil) == fails && said.Match(out)
+	})
 }
 
 // uploaders upload small files until done.
