@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -190,12 +191,49 @@ func RotateHostKeys(state string) (changed []string, err error) {
 		} else if err != nil {
 			return changed, err
 		}
+		if err := remember(state, path, t.algorithm); err != nil {
+			return changed, fmt.Errorf("rotate the host key: %w", err)
+		}
 		if err := rotate(path); err != nil {
 			return changed, fmt.Errorf("rotate the host key: %w", err)
 		}
 		changed = append(changed, path)
 	}
 	return changed, nil
+}
+
+// oldHostKeys is the file of the public keys that were in use before, one a line:
+// what they have signed can be checked for ever.
+const oldHostKeys = "old_host_keys"
+
+// OldHostKeys are the public keys that were in use before.
+func OldHostKeys(state string) ([]ssh.PublicKey, error) {
+	all, err := readKeys(filepath.Join(state, oldHostKeys))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return all, err
+}
+
+// remember adds the key that is in use to the old ones.
+func remember(state, path, algorithm string) error {
+	key, err := loadSigner(path, algorithm)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	known, err := OldHostKeys(state)
+	if err != nil || slices.ContainsFunc(known, func(k ssh.PublicKey) bool { return sameKey(k, key.PublicKey()) }) {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(state, oldHostKeys), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(ssh.MarshalAuthorizedKey(key.PublicKey()))
+	return errors.Join(err, f.Sync(), f.Close(), syncFolder(state))
 }
 
 // rotate replaces one key. The order keeps a usable key under path whenever it

@@ -248,3 +248,30 @@ func TestHostKeyMakesFolders(t *testing.T) {
 		t.Error("a file was taken for the state folder")
 	}
 }
+
+// A key that was in use can be found for ever, since it has signed something, also
+// after the next rotation.
+func TestOldHostKeys(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	var want []string
+	for range 3 {
+		path, key, err := MakeHostKey(state, "ed25519")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, ssh.FingerprintSHA256(key))
+		if strings.HasSuffix(path, nextSuffix) {
+			if _, err := RotateHostKeys(state); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	old, err := OldHostKeys(state)
+	var got []string
+	for _, key := range old {
+		got = append(got, ssh.FingerprintSHA256(key))
+	}
+	if err != nil || !slices.Equal(got, want[:2]) {
+		t.Errorf("got %v (%v), want %v", got, err, want[:2])
+	}
+}

@@ -19,7 +19,7 @@ var arrows = map[string][]string{
 	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/library", "cmd/shelfd/metrics", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/admin":       {},
 	"cmd/shelfd/arguments":   {},
-	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "sshd", "vfs", "keys"},
+	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "cmd/shelfd/config", "sshd", "vfs", "keys", "keys/sshsig"},
 	"cmd/shelfd/metrics":     {"cmd/shelfd/admin", "sshd", "vfs"},
 	"cmd/shelfd/notify":      {},
 	"cmd/shelfd/operate":     {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/config", "vfs"},
@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"vfs/bucket":         {"vfs/spool", "vfs"},
 	"vfs/vfstest":        {"vfs"},
 	"keys":               {},
+	"keys/sshsig":        {},
 	"contrib/release":    {}, // packs the built programs
 	"tests":              {}, // judges the built programs
 	"tests/bench":        {}, // and measures them

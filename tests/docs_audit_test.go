@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -80,6 +81,9 @@ permissions = ["admin"]
 		t.Fatal(err)
 	}
 
+	if out, err := exec.Command("shelfd", "audit", "verify", log, "--state", s.state).CombinedOutput(); err != nil {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
 	schema, _, ops := schemaOf(t)
 	missing := map[string]bool{"replaced": true, "new": true, "cert": true, "sha256": true, "operator": true, "omitted": true}
 	// What takes an operator or a fault is tested where that is.

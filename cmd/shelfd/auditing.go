@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 
+	"golang.org/x/crypto/ssh"
+
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/sshd"
@@ -15,6 +17,7 @@ import (
 // the log if there is no such file.
 type auditing struct {
 	log  *slog.Logger
+	keys *hostKeys    // sign it
 	file *audit.Log   // nil is none
 	sums *access.Sums // the same
 }
@@ -38,7 +41,21 @@ func (a *auditing) open(s config.Settings) (err error) {
 	a.sums = access.NewSums()
 	a.sums.SetAlways(s.AuditSHA256.Word == config.AuditSHA256Always)
 	a.file, err = audit.Open(audit.Options{Path: s.AuditLog, Host: host, Log: a.log, Rules: auditRules(s)})
+	if err == nil {
+		a.file.SetSigner(a.signer())
+	}
 	return unrecorded(s, err)
+}
+
+// signer is the host key that signs checkpoints: the first one, without its
+// certificate.
+func (a *auditing) signer() ssh.Signer {
+	for _, key := range a.keys.current.Current {
+		if _, certified := key.PublicKey().(*ssh.Certificate); !certified {
+			return key
+		}
+	}
+	return nil
 }
 
 func auditRules(s config.Settings) audit.Rules {
@@ -69,6 +86,7 @@ func (a *auditing) reload(was, next config.Settings) (func() error, error) {
 	}
 	return func() error {
 		a.file.Set(auditRules(next))
+		a.file.SetSigner(a.signer())
 		a.sums.SetAlways(next.AuditSHA256.Word == config.AuditSHA256Always)
 		return nil
 	}, nil

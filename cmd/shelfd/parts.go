@@ -66,7 +66,7 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 	all.admin = newAdministration(s, log, &operated{server: all, started: time.Now()})
 	all.accounts = accounts{log: log, hashing: budget.NewTurns(keys.MaxHashing)}
 	all.libraries = libraries{log: log, timed: all.admin.timed}
-	all.audit.log = log
+	all.audit.log, all.audit.keys = log, &all.hostKeys
 	all.listener.notes = notes
 	all.connections = connections{server: all, descriptors: descriptors()}
 	// A new part is a new line here.

@@ -6,13 +6,15 @@
 //	operator.go  what is done to the server itself, by its operator or by itself
 //	file.go      the file: whole lines, and those that could not be written
 //	rotate.go    a new file when it has grown too large
+//	chain.go     each line names the one before, and checkpoints are signed
 //	tail.go      where to go on after a restart
 //	counters.go  how it goes, for metrics and health
 //
 // Who reads a log:
 //
 //	search.go    which lines are wanted
-//	command.go   the command shelfd audit; who.go  shelfd audit who
+//	verify.go    whether a log was changed
+//	command.go   the command shelfd audit; who.go, verify_command.go  its commands
 //
 // A client's texts are escaped on the way in, so a line holds no control character.
 package audit
@@ -55,6 +57,7 @@ type Log struct {
 	synced  uint64     // lines up to this one survive a power cut; syncing
 
 	mu         sync.Mutex
+	chain      chain     // mu
 	rules      Rules     // mu
 	file       file      // mu
 	seq        uint64    // of the last line; mu
@@ -152,14 +155,28 @@ func (l *Log) recover() error {
 
 // add gives the line its number and writes it. mu is held.
 func (l *Log) add(line Line) error {
-	line.Time, line.Seq, line.Host = Stamp{time.Now()}, l.seq+1, l.o.Host
-	line.ID = l.idOf(line.Seq)
-	if err := l.file.add(line.encode()); err != nil {
+	l.stamp(&line)
+	if err := l.append(line.Seq, line.encode()); err != nil {
 		return err
 	}
-	l.seq = line.Seq
 	l.count.Lines++
 	l.rotateIfFull()
+	l.chain.due(l)
+	return nil
+}
+
+// stamp gives a line what it has from the log. mu is held.
+func (l *Log) stamp(line *Line) {
+	line.Time, line.Seq, line.Host = Stamp{time.Now()}, l.seq+1, l.o.Host
+	line.ID, line.Prev = l.idOf(line.Seq), l.chain.prev
+}
+
+// append writes the text of the next line. mu is held.
+func (l *Log) append(seq uint64, text []byte) error {
+	if err := l.file.add(text); err != nil {
+		return err
+	}
+	l.seq, l.chain.prev = seq, hashOf(text[:len(text)-1])
 	return nil
 }
 

@@ -12,12 +12,12 @@ import (
 func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
-		Short: "Search the audit log",
+		Short: "Search the audit log, and check it",
 		Long:  "Read files of the audit log. The server need not run, and is not disturbed.",
 		Args:  arguments.None,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(whoCommand())
+	c.AddCommand(whoCommand(), verifyCommand())
 	return c
 }
 

@@ -31,7 +31,7 @@ func Open(o Options) (*Log, error) {
 		o.Mode = 0o600
 	}
 	l := &Log{o: o, rules: o.Rules, started: rand.Text()[:12]}
-	l.seq = lastSeq(o.Path)
+	l.seq, l.chain.prev = lastLine(o.Path)
 	var err error
 	if l.folder, err = os.Open(filepath.Dir(o.Path)); err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
@@ -56,6 +56,7 @@ func (l *Log) Reopen() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.checkpoint()
 	return l.open()
 }
 
@@ -90,6 +91,8 @@ func (l *Log) Close() {
 	if l != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		l.checkpoint()
+		l.chain.stop()
 		l.file.Sync()
 		l.file.Close()
 		l.folder.Close()

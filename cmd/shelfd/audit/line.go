@@ -44,6 +44,8 @@ type Line struct {
 	Program  string   `json:"program,omitempty"`
 	Lines    int      `json:"lines,omitempty"`
 	Omitted  int      `json:"omitted,omitempty"`
+	Prev     string   `json:"prev,omitempty"`
+	Sig      string   `json:"sig,omitempty"` // the last
 }
 
 // Content is a version of a file.

@@ -8,13 +8,14 @@ import (
 
 // The operations that no client does.
 const (
-	OpStart  = "start"  // the server has started
-	OpStop   = "stop"   // it has stopped as it was told to
-	OpReload = "reload" // it has read its settings again
-	OpKick   = "kick"   // an operator has ended connections
-	OpUnban  = "unban"  // an operator has forgotten penalties
-	OpDrain  = "drain"  // an operator has the server take no new connections
-	OpLost   = "lost"   // lines could not be written before this one
+	OpStart      = "start"      // the server has started
+	OpStop       = "stop"       // it has stopped as it was told to
+	OpReload     = "reload"     // it has read its settings again
+	OpKick       = "kick"       // an operator has ended connections
+	OpUnban      = "unban"      // an operator has forgotten penalties
+	OpDrain      = "drain"      // an operator has the server take no new connections
+	OpCheckpoint = "checkpoint" // the lines so far are signed
+	OpLost       = "lost"       // lines could not be written before this one
 )
 
 // ByServer is what the server itself has done. program is its version.

@@ -46,6 +46,7 @@ func (l *Log) rotate(now time.Time) error {
 	if slices.Contains(l.old, old) {
 		return nil // that was this millisecond; the next line will do
 	}
+	l.checkpoint()
 	if err := os.Rename(l.o.Path, old); err != nil {
 		return err
 	}

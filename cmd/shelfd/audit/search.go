@@ -58,7 +58,9 @@ func (l Line) isFrom(network netip.Prefix) bool {
 // Entry is a line as it was read.
 type Entry struct {
 	Line
-	Text []byte // without its newline; good until the next one is read
+	Text   []byte // without its newline; good until the next one is read
+	File   string
+	Number int // of the line in the file
 }
 
 // maxRead is the longest line that is read, in bytes.
@@ -80,7 +82,7 @@ func Read(file string) iter.Seq2[Entry, error] {
 			if len(lines.Bytes()) == 0 {
 				continue
 			}
-			e := Entry{Text: lines.Bytes()}
+			e := Entry{Text: lines.Bytes(), File: file, Number: number}
 			var bad error
 			if err := json.Unmarshal(e.Text, &e.Line); err != nil || e.Op == "" {
 				bad = BadLine{file, number}

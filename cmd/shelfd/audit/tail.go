@@ -47,9 +47,9 @@ func tail(path string) (end ending, err error) {
 	return end, nil
 }
 
-// lastSeq is the number of the last line of a log: of its file or, if that has
-// none, of the youngest that was renamed to make room for it.
-func lastSeq(path string) uint64 {
+// lastLine is the number and the hash of the last line of a log: of its file or, if
+// that has none, of the youngest that was renamed to make room for it.
+func lastLine(path string) (seq uint64, hash string) {
 	for _, file := range append([]string{path}, siblings(path)...) {
 		end, err := tail(file)
 		if err != nil {
@@ -57,10 +57,10 @@ func lastSeq(path string) uint64 {
 		}
 		var line Line
 		if json.Unmarshal(end.last, &line) == nil && line.Seq > 0 {
-			return line.Seq
+			return line.Seq, hashOf(end.last)
 		}
 	}
-	return 0
+	return 0, ""
 }
 
 // Files are the file of a log and those that were renamed to make room for it.

@@ -78,7 +78,11 @@ func listHostKeys(state string, out io.Writer) error {
 	}
 	show(all.Current, "in use")
 	show(all.Next, "next")
-	return nil
+	old, err := keys.OldHostKeys(state)
+	for _, key := range old {
+		fmt.Fprintf(out, "%s %s old\n", ssh.FingerprintSHA256(key), key.Type())
+	}
+	return err
 }
 
 func rotateHostKeys(state string, out io.Writer) error {

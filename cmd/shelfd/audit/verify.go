@@ -1,0 +1,146 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"shelf/keys/sshsig"
+)
+
+// Finding is something wrong with a log: it was changed, or is damaged.
+type Finding struct {
+	Where string // file and line
+	What  string
+}
+
+// Verdict is what can be said of a log.
+type Verdict struct {
+	Lines       int
+	First, Last uint64 // numbers of lines
+	Covered     uint64 // lines up to this one are signed; 0 is none
+	Signers     []string
+	Findings    []Finding
+	Torn        bool // the last line is not whole
+}
+
+// longest is how long lines may wait for a checkpoint: much longer than a server
+// that runs lets them.
+const longest = 10 * interval
+
+// Verify looks at the files of one log, in their order, as far as they go on from
+// each other. Checkpoints must be signed with one of the keys.
+func Verify(files []string, keys []ssh.PublicKey) (Verdict, error) {
+	v := verifier{keys: keys}
+	for _, file := range InOrder(files) {
+		for e, err := range Read(file) {
+			bad := BadLine{}
+			switch {
+			case errors.As(err, &bad):
+				v.noLine(bad)
+			case err != nil:
+				return v.Verdict, err
+			default:
+				v.line(e)
+			}
+		}
+	}
+	v.end()
+	return v.Verdict, nil
+}
+
+type verifier struct {
+	Verdict
+	keys []ssh.PublicKey
+
+	prev    Line      // the line before
+	hash    string    // of that
+	where   string    // that is
+	waiting time.Time // since when lines wait for a checkpoint; zero is that none does
+	torn    string    // where there was no line just now; "" is nowhere
+}
+
+func (v *verifier) find(where, format string, args ...any) {
+	v.Findings = append(v.Findings, Finding{where, fmt.Sprintf(format, args...)})
+}
+
+// noLine may be the end of a file that a crash has left: then nothing follows.
+func (v *verifier) noLine(bad BadLine) {
+	if v.torn != "" {
+		v.find(v.torn, "this is no line of an audit log")
+	}
+	v.torn = fmt.Sprintf("%s:%d", bad.File, bad.Number)
+}
+
+func (v *verifier) end() { v.Torn = v.torn != "" }
+
+func (v *verifier) line(e Entry) {
+	where := fmt.Sprintf("%s:%d", e.File, e.Number)
+	if v.torn != "" {
+		v.find(v.torn, "this is no line of an audit log")
+		v.torn = ""
+	}
+	if v.Lines == 0 {
+		v.First = e.Seq
+		if e.Seq == 1 && e.Prev != "" {
+			v.find(where, "line 1 names a line before it")
+		}
+	} else {
+		v.follows(e, where)
+	}
+	v.Lines++
+	v.awaits(e, where)
+	v.prev, v.hash, v.where, v.Last = e.Line, hashOf(e.Text), where, max(v.Last, e.Seq)
+	if e.Op == OpCheckpoint {
+		v.checkpoint(e, where)
+	}
+}
+
+// follows looks whether a line is the one after the line before.
+func (v *verifier) follows(e Entry, where string) {
+	switch last := v.prev.Seq; {
+	case e.Seq == last+2:
+		v.find(where, "line %d is missing", last+1)
+	case e.Seq > last+1:
+		v.find(where, "lines %d to %d are missing", last+1, e.Seq-1)
+	case e.Seq <= last:
+		v.find(where, "line %d comes after line %d: lines were put in, or are in another order", e.Seq, last)
+	case e.Prev != v.hash:
+		v.find(v.where, "line %d is not the one that line %d was written after: it was changed", last, e.Seq)
+	}
+}
+
+// awaits looks how long lines wait for a checkpoint. Those that a crash has left
+// wait until the server starts.
+func (v *verifier) awaits(e Entry, where string) {
+	if !v.waiting.IsZero() && e.Op != OpStart && e.Time.Sub(v.waiting) > longest {
+		v.find(where, "no checkpoint for %s: some were taken out, or could not be written", e.Time.Sub(v.waiting).Round(time.Second))
+		v.waiting = time.Time{}
+	}
+	if v.waiting.IsZero() || e.Op == OpStart {
+		v.waiting = e.Time.Time
+	}
+}
+
+func (v *verifier) checkpoint(e Entry, where string) {
+	message, signature, ok := signed(e.Text)
+	if !ok {
+		v.find(where, "the checkpoint has no signature")
+		return
+	}
+	key, err := sshsig.Verify(signature, namespace, message)
+	switch {
+	case err != nil:
+		v.find(where, "%v: this line was changed, or those before it were, and linked anew", err)
+	case !slices.ContainsFunc(v.keys, func(k ssh.PublicKey) bool { return string(k.Marshal()) == string(key.Marshal()) }):
+		v.find(where, "the checkpoint is signed with %s, which is no host key that is known", ssh.FingerprintSHA256(key))
+	default:
+		v.Covered, v.waiting = e.Seq, time.Time{}
+		if print := ssh.FingerprintSHA256(key); !slices.Contains(v.Signers, print) {
+			v.Signers = append(v.Signers, print)
+		}
+	}
+}
