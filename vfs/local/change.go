@@ -231,8 +231,13 @@ func setAttr(f *os.File, old fs.FileMode, a vfs.Attr) (changed bool, err error) 
 	return true, vfs.SystemError("set the times", setTimes(int(f.Fd()), atime, mtime))
 }
 
-// sync makes the folder's names durable.
-func (d *Dir) sync() error { return d.o.now().sync(d.dir) }
+// sync makes the folder's names durable, where that is promised.
+func (d *Dir) sync() error {
+	if d.o.now().Durability == NoFsync {
+		return nil
+	}
+	return d.dir.sync()
+}
 
 // sync makes an open folder's names durable, where that is promised.
 func (o *Options) sync(folder *os.File) error {

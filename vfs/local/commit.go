@@ -42,7 +42,8 @@ func (u *upload) sync() error {
 //	fsync(stage)     the content is on disk before any name stands for it
 //	renameat         over the name: readers have the old file or the new one
 //	                 (renameat2, or linkat and unlinkat, where it must not replace)
-//	fsync(folder)    the name is on disk before the client is told
+//	fsync(folder)    the name is on disk before the client is told; those who have
+//	                 renamed by the time that it begins share it
 //	unlinkat         a partial of the same owner and name, which is obsolete
 //	fsync(.shelf)    if there was one, or the stage was saved
 //

@@ -8,6 +8,7 @@
 //	create.go upload.go   an upload: what it starts from, and while it goes on
 //	draft.go              an upload that is opened again before it has ended
 //	commit.go             how it is published: the promise, in one screen
+//	foldersync.go         one fsync of the folder for all who wait for it
 //	stage.go              the hidden folder where uploads wait
 //	partial.go attempts.go  what is kept of an upload that was cut; which of two
 //	saved.go              what fsync@openssh.com made survive a crash
@@ -101,7 +102,7 @@ func (o *options) now() *Options { return o.current.Load() }
 // closed again unread. O_NONBLOCK keeps a FIFO from holding us up.
 type Dir struct {
 	o      *options
-	dir    *os.File // the library
+	dir    syncedFolder // the library
 	stages *stages
 	usage  *usage
 
@@ -124,7 +125,7 @@ func Open(path string, o Options) (*Dir, error) {
 
 // OpenFolder is Open of a directory that is open already. It takes and closes it.
 func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
-	d := &Dir{o: new(options), dir: dir, usage: new(usage)}
+	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage)}
 	d.usage.count = d.count
 	d.Change(o)
 	var err error
