@@ -7,6 +7,7 @@ const (
 	fxpOpen     = 3
 	fxpClose    = 4
 	fxpRead     = 5
+	fxpWrite    = 6
 	fxpFstat    = 8
 	fxpOpendir  = 11
 	fxpReaddir  = 12

@@ -9,6 +9,7 @@
 //	requests.go  each request as a method
 //	status.go    STATUS replies as errors; reasons.go: why, in the server's words
 //	upload.go    the bytes of one file to the server
+//	small.go     small files to the server, many on their way at a time
 //	download.go  the bytes of one file from the server
 //	window.go    how much the server may send before it must wait
 //	digest.go    SHA-256 digests made by the server
@@ -44,6 +45,7 @@ type Client struct {
 
 	ask     *channel // for single requests
 	pool    *pool    // for transfers
+	small   small    // and for many small ones
 	digests *digester
 	listed  listing
 	chunk   int           // bytes of data in a request

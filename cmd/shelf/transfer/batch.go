@@ -44,6 +44,7 @@ type file struct {
 	*progress
 	known error // the result, if it is known before the transfer starts
 	cut   error // why it was cut, if it was
+	small bool  // it may be on its way together with many others
 	move  func(context.Context, *progress) error
 }
 
@@ -65,7 +66,7 @@ func (m *Mover) newBatch(command string, files int) *batch {
 
 func (b *batch) add(name string, known error, move func(context.Context, *progress) error) *progress {
 	p := &progress{name: name, bar: b.bar(name), began: b.began}
-	b.all = append(b.all, file{progress: p, known: known, move: move})
+	b.all = append(b.all, file{progress: p, known: known, move: move, small: b.command == "put" && b.small(name)})
 	return p
 }
 
@@ -92,22 +93,47 @@ func (b *batch) pass(ctx context.Context) error {
 	todo := b.waiting
 	b.waiting, b.lost = nil, nil
 	measured := b.measure(ctx, todo)
+	var small, others []file
+	for _, one := range todo {
+		if one.small {
+			small = append(small, one)
+		} else {
+			others = append(others, one)
+		}
+	}
+	var all sync.WaitGroup
+	all.Go(func() { b.moveAll(ctx, small, b.smallAtOnce()) })
+	all.Go(func() { b.moveAll(ctx, others, b.jobs) })
+	all.Wait()
+	measured()
+	return b.lost
+}
+
+// smallAtOnce is how many small files are on their way at a time. They share a
+// channel, and servers allow a hundred open files or more on it. One job is one file.
+func (b *batch) smallAtOnce() int {
+	if b.jobs == 1 {
+		return 1
+	}
+	return min(16*b.jobs, 64)
+}
+
+// moveAll moves files in their order, some at a time.
+func (b *batch) moveAll(ctx context.Context, files []file, atOnce int) {
 	next := make(chan file)
 	var workers sync.WaitGroup
-	for range b.jobs {
+	for range min(atOnce, len(files)) {
 		workers.Go(func() {
 			for one := range next {
 				b.one(ctx, one)
 			}
 		})
 	}
-	for _, one := range todo {
+	for _, one := range files {
 		next <- one
 	}
 	close(next)
 	workers.Wait()
-	measured()
-	return b.lost
 }
 
 func (b *batch) one(ctx context.Context, one file) {

@@ -67,6 +67,9 @@ func (p *putting) one(ctx context.Context, file string) (err error) {
 	}
 	defer p.local.Close()
 	p.progress.begin(p.info.Size())
+	if done, err := p.whole(ctx, file); done || err != nil {
+		return err
+	}
 	u, from, err := p.open(ctx, file)
 	if err != nil {
 		return err
@@ -113,12 +116,15 @@ func (p *putting) complete(ctx context.Context, u *sftp.Upload) error {
 }
 
 // unchanged fails if the local file has changed since it was opened.
-func (p *putting) unchanged() error {
+func (p *putting) unchanged() error { return p.unchangedAfter(p.done.Load()) }
+
+// unchangedAfter is unchanged, where so many bytes were read.
+func (p *putting) unchangedAfter(done int64) error {
 	now, err := p.local.Stat()
 	if err != nil {
 		return err
 	}
-	if done := p.done.Load(); done != p.info.Size() || now.Size() != p.info.Size() || !now.ModTime().Equal(p.info.ModTime()) {
+	if done != p.info.Size() || now.Size() != p.info.Size() || !now.ModTime().Equal(p.info.ModTime()) {
 		return fmt.Errorf("the file changed while it was read: it had %d bytes, then %d", p.info.Size(), max(done, now.Size()))
 	}
 	return nil

@@ -8,7 +8,7 @@
 //	events.go    what scripts are told
 //	sizes.go     how large files are that have not begun, for the progress bar
 //	get.go       downloads; part.go: the local file until it is whole
-//	put.go       uploads; resume.go: what an earlier try left on the server
+//	put.go       uploads; small.go: of small files; resume.go: what an earlier try left on the server
 //	pipe.go      from stdin, and to stdout
 //	sync.go      moves what one side has and the other lacks
 //	leftout.go   what sync and watch leave out
