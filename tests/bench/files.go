@@ -11,6 +11,8 @@ const (
 	smallCount = 10_000
 	smallSize  = 4 << 10
 	listCount  = 100_000
+
+	millionCount = 1_000_000
 )
 
 // smallFiles puts many small files into a library on a disk, over eight
@@ -74,18 +76,26 @@ func (b *bench) eachDurability(f func(s *server, as ...string) error) error {
 // makeSmall makes the files, an eighth in a folder each.
 func (b *bench) makeSmall() (folders []string, err error) {
 	for n := range atOnce {
-		folder := filepath.Join(b.fast, fmt.Sprintf("small%d", n))
-		if err := os.MkdirAll(folder, 0o755); err != nil {
+		folder, err := makeFiles(filepath.Join(b.fast, fmt.Sprintf("small%d", n)), smallCount/atOnce)
+		if err != nil {
 			return nil, err
-		}
-		for i := range smallCount / atOnce {
-			if err := writeRandom(filepath.Join(folder, fmt.Sprintf("small-%d-%d", n, i)), smallSize); err != nil {
-				return nil, err
-			}
 		}
 		folders = append(folders, folder)
 	}
 	return folders, nil
+}
+
+// makeFiles makes so many small files in a folder, with names of its own.
+func makeFiles(folder string, count int) (string, error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	for i := range count {
+		if err := writeRandom(filepath.Join(folder, fmt.Sprintf("small-%s-%d", filepath.Base(folder), i)), smallSize); err != nil {
+			return "", err
+		}
+	}
+	return folder, nil
 }
 
 // empty removes the library's files.
@@ -103,10 +113,19 @@ func (s *server) empty() error {
 }
 
 // listing lists a large library with the stock client.
-func (b *bench) listing() error {
+func (b *bench) listing() error { return b.list(listCount) }
+
+// listMillion lists the largest, once.
+func (b *bench) listMillion() error {
+	once := *b
+	once.rounds = 1
+	return once.list(millionCount)
+}
+
+func (b *bench) list(count int) error {
 	fill := func(library string) error {
-		for i := range listCount {
-			if err := os.WriteFile(filepath.Join(library, fmt.Sprintf("file-%06d", i)), nil, 0o644); err != nil {
+		for i := range count {
+			if err := os.WriteFile(filepath.Join(library, fmt.Sprintf("file-%07d", i)), nil, 0o644); err != nil {
 				return err
 			}
 		}
@@ -117,7 +136,7 @@ func (b *bench) listing() error {
 		if err != nil {
 			return err
 		}
-		what := fmt.Sprintf("list %d files", listCount)
+		what := fmt.Sprintf("list %d files", count)
 		b.table.add(what, "s", s.kind.name, c.wall.Seconds())
 		b.table.add(what, "CPU s", s.kind.name, c.cpu.Seconds())
 		return nil

@@ -18,7 +18,7 @@
 //	client.go    the client in this process
 //	copy.go      get and put of a large file, by one and by eight at once
 //	shelf.go     and by shelf instead of sftp
-//	far.go       both over a long link; relay.go: that link
+//	far.go       both over a long link, many small files, and many at once; relay.go: that link
 //	floor.go     the least that a copy can cost
 //	login.go     logins, idle sessions, a thousand sessions
 //	audit.go     what the audit log costs
@@ -56,11 +56,14 @@ var measures = []struct {
 	{"eight", (*bench).eightAtOnce},
 	{"client", (*bench).clients},
 	{"far", (*bench).far},
+	{"farsmall", (*bench).farSmall},
+	{"farcrowd", (*bench).farCrowd},
 	{"login", (*bench).logins},
 	{"idle", (*bench).idleSessions},
 	{"crowd", (*bench).crowd},
 	{"small", (*bench).smallFiles},
 	{"list", (*bench).listing},
+	{"million", (*bench).listMillion},
 	{"audit", (*bench).audited},
 }
 

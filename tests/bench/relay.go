@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"time"
@@ -66,8 +67,8 @@ func (r *relay) pass(from, to net.Conn) {
 	under := make(chan piece, linkQueue)
 	go deliver(under, from, to)
 	defer close(under)
+	b := make([]byte, linkPiece)
 	for free := time.Now(); ; { // free is when the link has sent what it was given
-		b := make([]byte, linkPiece)
 		n, err := from.Read(b)
 		if err != nil {
 			return
@@ -76,7 +77,7 @@ func (r *relay) pass(from, to net.Conn) {
 			free = now
 		}
 		free = free.Add(time.Duration(float64(n) / linkRate * float64(time.Second)))
-		under <- piece{b[:n], free.Add(r.oneWay)}
+		under <- piece{bytes.Clone(b[:n]), free.Add(r.oneWay)}
 		if ahead := time.Until(free); ahead > linkBurst {
 			time.Sleep(ahead)
 		}
