@@ -65,6 +65,9 @@ func logEvent(log *slog.Logger, e sshd.Event) {
 	if e.Err != nil {
 		level = slog.LevelWarn
 	}
+	if !log.Enabled(context.Background(), level) {
+		return // to make the fields takes longer than to see that nobody wants them
+	}
 	log.LogAttrs(context.Background(), level, e.Op, eventAttrs(audit.LineOf(e))...)
 }
 

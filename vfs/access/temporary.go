@@ -54,6 +54,9 @@ var patterns = [...]pattern{
 // be told. ok is false for all other names.
 func temporary(name string) (u use, meant string, ok bool) {
 	for _, p := range patterns {
+		if !p.ends(name) {
+			continue
+		}
 		if ok, _ := path.Match(p.name, name); !ok {
 			continue
 		}
@@ -63,6 +66,13 @@ func temporary(name string) (u use, meant string, ok bool) {
 		return p.use, "", true
 	}
 	return 0, "", false
+}
+
+// ends tells whether a name starts and ends as the pattern does. That is soon told of
+// nearly all names, which are looked at several times in each upload.
+func (p pattern) ends(name string) bool {
+	same := func(pattern, letter byte) bool { return pattern == letter || pattern == '*' || pattern == '?' }
+	return name != "" && same(p.name[0], name[0]) && same(p.name[len(p.name)-1], name[len(name)-1])
 }
 
 // hidden tells whether a name is one that a library refuses and that a session may

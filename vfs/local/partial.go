@@ -139,6 +139,9 @@ func (s *stages) claim(st *stage) error {
 func (s *stages) dropOlder(mine attempt) error {
 	changed := false
 	_, err := s.attempts.win(mine, func(r *rivals) error {
+		if r.winner == mine.number {
+			return nil // it was dropped when mine won, and who keeps a partial wins
+		}
 		disowned, err := r.disown(mine)
 		if err != nil {
 			return err
