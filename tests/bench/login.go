@@ -2,13 +2,17 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 )
 
 const (
 	loginsARound = 200
 	idleCount    = 500
-	crowdCount   = 1000
+
+	idleCrowdCount = 5000
+	crowdCount     = 1000
 )
 
 // logins has eight clients connect, log in and leave.
@@ -40,25 +44,43 @@ func (b *bench) logins() error {
 func (b *bench) idleSessions() error {
 	once := *b
 	once.rounds = 1
-	return once.each(b.fast, nil, func(s *server) error {
-		before, err := memory(s.cmd.Process.Pid, "Pss")
-		if err != nil {
-			return err
-		}
-		all, err := s.openMany(idleCount, mib)
-		defer closeAll(all)
-		if err != nil {
-			return err
-		}
-		// What is garbage by then is not held for a session.
-		time.Sleep(restTime)
-		after, err := memory(s.cmd.Process.Pid, "Pss")
-		if err != nil {
-			return err
-		}
-		b.table.add(fmt.Sprintf("idle session, of %d", idleCount), "KiB PSS", s.kind.name, float64(after-before)/idleCount/1024)
-		return nil
-	})
+	return once.each(b.fast, nil, func(s *server) error { return b.holdIdle(s, idleCount) })
+}
+
+func (b *bench) holdIdle(s *server, count int) error {
+	before, err := memory(s.cmd.Process.Pid, "Pss")
+	if err != nil {
+		return err
+	}
+	all, err := s.openMany(count, mib)
+	defer closeAll(all)
+	if err != nil {
+		return err
+	}
+	// What is garbage by then is not held for a session.
+	time.Sleep(restTime)
+	after, err := memory(s.cmd.Process.Pid, "Pss")
+	if err != nil {
+		return err
+	}
+	b.table.add(fmt.Sprintf("idle session, of %d", count), "KiB PSS", s.kind.name, float64(after-before)/float64(count)/1024)
+	return nil
+}
+
+// idleCrowd holds ten times as many, with shelfd alone. Each takes a descriptor here
+// and there.
+func (b *bench) idleCrowd() error {
+	config := filepath.Join(b.fast, "idle.toml")
+	text := fmt.Sprintf("max_connections = %d\n[account_limits]\nconnections = %[1]d\nchannels = %[1]d\n", 2*idleCrowdCount)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return err
+	}
+	s, err := b.start(b.servers[0], filepath.Join(b.fast, "idle"), nil, "--config", config)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	return b.holdIdle(s, idleCrowdCount)
 }
 
 // restTime is how long a server may take to give back what it does not need.

@@ -60,6 +60,7 @@ var measures = []struct {
 	{"farcrowd", (*bench).farCrowd},
 	{"login", (*bench).logins},
 	{"idle", (*bench).idleSessions},
+	{"idlecrowd", (*bench).idleCrowd},
 	{"crowd", (*bench).crowd},
 	{"small", (*bench).smallFiles},
 	{"list", (*bench).listing},
