@@ -52,8 +52,9 @@ func makeDebian(suite string) (string, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", cmd, err, out)
 	}
-	// boot.sh looks for this before it starts systemd.
-	return base, os.WriteFile(filepath.Join(base, "shelf-test"), nil, 0o644)
+	return base, errors.Join(
+		os.WriteFile(filepath.Join(base, "etc/hosts"), []byte("127.0.0.1 localhost\n"), 0o644),
+		os.WriteFile(filepath.Join(base, "shelf-test"), nil, 0o644)) // boot.sh looks for it before it starts systemd
 }
 
 // boot boots a Debian, and has prepare put files into it before that.
@@ -103,6 +104,10 @@ func (d *debian) start(t *testing.T, base string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := d.try("journalctl --no-pager -u shelfd | tail -40")
+			t.Log(log)
+		}
 		d.init.Process.Kill() // process 1: all others end with it
 		d.init.Wait()
 		if t.Failed() {

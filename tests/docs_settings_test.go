@@ -49,6 +49,21 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 }
 
+// TestManualPageHasEverySetting reads the manual page that the server writes of its
+// configuration file.
+func TestManualPageHasEverySetting(t *testing.T) {
+	page, err := exec.Command("shelfd", "man", "shelfd.toml").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range knownSettings(t) {
+		name = name[strings.LastIndexByte(name, '.')+1:]
+		if !strings.Contains(string(page), "\n\\fB"+name+"\\fP\n") {
+			t.Errorf("the manual page does not have %s", name)
+		}
+	}
+}
+
 // TestDocumentedDefaults compares the defaults of the reference with those that
 // the server shows. What depends on who starts it is in words there.
 func TestDocumentedDefaults(t *testing.T) {

@@ -60,11 +60,12 @@ func prepareUnit(t *testing.T, root string) {
 	t.Helper()
 	buildStatic(t, filepath.Join(root, "usr/bin")+"/")
 	for file, text := range map[string]string{
-		"etc/systemd/system/shelfd.service": readText(t, theUnit),
+		"etc/systemd/system/shelfd.service":              readText(t, theUnit),
+		"etc/systemd/system/shelfd.service.d/short.conf": "[Service]\nTimeoutStopSec=2\n",
 		"etc/shelf/shelfd.toml": `
 			listen = "127.0.0.1:2222"
 			sandbox = "require"
-			grace = "2s"
+			grace = "6s"
 			audit_log = "/var/log/shelf/audit.jsonl"
 			authorized_keys_file = "keys/%u"
 			[libraries.default]
@@ -118,7 +119,12 @@ func checkUnit(t *testing.T, d *debian) {
 
 	d.sh(t, "kill -KILL "+strings.TrimSpace(pid))
 	d.eventually(t, "it was started again", `test "$(systemctl show -P NRestarts shelfd)" = 1 && `+upload)
-	d.sh(t, "systemctl stop shelfd")
+	// An upload that does not end: it is cut off after the grace time, which is more
+	// than the unit gives, since the server asks for it.
+	d.sh(t, `head -c 10000000 /dev/zero > /tmp/large
+		(echo put /tmp/large | sftp -q -l 800 -b - -P 2222 -i /root/id ada@127.0.0.1) > /dev/null 2>&1 &`)
+	d.eventually(t, "an upload has begun", "ls /srv/shelf/default/.shelf | grep .")
+	d.sh(t, "systemctl stop shelfd; journalctl -u shelfd | grep 'grace time of 6s is over'")
 	if result := d.sh(t, "systemctl show -P Result shelfd"); result != "success\n" {
 		t.Errorf("it was stopped, with %s", result)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -27,15 +28,22 @@ func versionLine() string {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageErrorf("version takes no arguments")
 			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]string{
+					"program": "shelf", "version": release(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+			}
 			fmt.Fprint(c.OutOrStdout(), versionLine())
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON, for scripts")
+	return c
 }

@@ -12,8 +12,9 @@
 //	explain.go      shelfd explain
 //	about.go        shelfd man, shelfd version
 //
-// Those that make credentials are in package credentials, and those that ask a
-// running server in package operate.
+// Those that make credentials are in package credentials, those that ask a running
+// server in package operate, and those that make a server of one's own in package
+// install.
 //
 // The parts of a server:
 //
@@ -54,6 +55,7 @@ import (
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/credentials"
+	"shelf/cmd/shelfd/install"
 	"shelf/cmd/shelfd/operate"
 )
 
@@ -103,7 +105,7 @@ func rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(),
-		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), explainCommand(), manCommand(), versionCommand())
+		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), install.Init(), install.Add(), explainCommand(), manCommand(), versionCommand())
 	root.AddCommand(operate.Commands()...)
 	return root
 }

@@ -122,7 +122,7 @@ func serveUntil(ctx context.Context, s *server, grace time.Duration) error {
 	}
 	stop := func() {
 		s.log.Info("stopping", "grace", grace)
-		s.manager.Stopping()
+		s.manager.Stopping(grace + 15*time.Second) // what is cut off takes a moment to end
 		cut()
 	}
 	var failed error

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -92,7 +93,8 @@ func (r *release) packImage(context.Context) error {
 		if err != nil {
 			return err
 		}
-		index.Annotations = map[string]string{"org.opencontainers.image.ref.name": "latest"}
+		name := "localhost/shelf:" + strings.ReplaceAll(r.name, "+", "-") // no tag has a plus
+		index.Annotations = map[string]string{"org.opencontainers.image.ref.name": name, "io.containerd.image.name": name}
 		top := manifest{SchemaVersion: 2, MediaType: all.MediaType, Manifests: []descriptor{index}}
 		if len(all.Manifests) == 1 { // not every tool follows an index in an index
 			top.Manifests = []descriptor{all.Manifests[0]}

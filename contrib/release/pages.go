@@ -23,6 +23,7 @@ type page struct {
 func allPages() []page {
 	all := []page{
 		{"man/man1/shelf.1", "shelf", []string{"man"}},
+		{"man/man5/shelfd.toml.5", "shelfd", []string{"man", "shelfd.toml"}},
 		{"man/man8/shelfd.8", "shelfd", []string{"man"}},
 		{"bash-completion/completions/shelf", "shelf", []string{"completion", "bash"}},
 		{"bash-completion/completions/shelfd", "shelfd", []string{"completion", "bash"}},
@@ -31,7 +32,7 @@ func allPages() []page {
 		{"fish/vendor_completions.d/shelf.fish", "shelf", []string{"completion", "fish"}},
 		{"fish/vendor_completions.d/shelfd.fish", "shelfd", []string{"completion", "fish"}},
 	}
-	for _, command := range []string{"serve", "check", "passwd", "totp", "hostkey", "keygen"} {
+	for _, command := range []string{"init", "add", "serve", "check", "passwd", "totp", "hostkey", "keygen"} {
 		all = append(all, page{fmt.Sprintf("man/man8/shelfd-%s.8", command), "shelfd", []string{"man", command}})
 	}
 	return all

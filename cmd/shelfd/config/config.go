@@ -16,6 +16,7 @@
 //	forms.go     how each kind of value is written
 //	places.go    where in the file each setting stands
 //	nearest.go   which name may have been meant
+//	manual.go    the manual page of all settings
 //	show.go      the settings as a file, without secrets
 //	values.go    durations, sizes and counts
 //	words.go     values that are one of a few words

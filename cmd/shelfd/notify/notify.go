@@ -67,8 +67,10 @@ func (m *Manager) Reloading() error {
 	return m.send(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
 }
 
-// Stopping tells that the server ends.
-func (m *Manager) Stopping() error { return m.send("STOPPING=1") }
+// Stopping tells that the server ends, and that it needs so long for that.
+func (m *Manager) Stopping(within time.Duration) error {
+	return m.send(fmt.Sprintf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%d", within.Microseconds()))
+}
 
 // Status is a line for people, as in systemctl status.
 func (m *Manager) Status(line string) error {

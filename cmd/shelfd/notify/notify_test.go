@@ -34,7 +34,7 @@ func TestMessages(t *testing.T) {
 		say  func() error
 		want string
 	}{
-		{m.Ready, "READY=1"}, {m.Reloading, `RELOADING=1\nMONOTONIC_USEC=[0-9]+`}, {m.Stopping, "STOPPING=1"}, {m.Alive, "WATCHDOG=1"},
+		{m.Ready, "READY=1"}, {m.Reloading, `RELOADING=1\nMONOTONIC_USEC=[0-9]+`}, {func() error { return m.Stopping(90 * time.Second) }, `STOPPING=1\nEXTEND_TIMEOUT_USEC=90000000`}, {m.Alive, "WATCHDOG=1"},
 		{func() error { return m.Status("two\nlines") }, "STATUS=two lines"},
 	} {
 		if err := test.say(); err != nil {

@@ -1,0 +1,102 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// newRelease is a release of the commit after that of oldRelease. Nothing differs but
+// the version.
+var newRelease = sync.OnceValues(func() (aRelease, error) { return makeRelease("new", releaseTime.Add(time.Hour)) })
+
+// TestInstalled does what the README shows on a new Debian: install the package, set
+// the server up, upload. Then it upgrades while a file is uploaded, takes the
+// package away, and purges it.
+func TestInstalled(t *testing.T) {
+	before, after := released(t, oldRelease), released(t, newRelease)
+	d := boot(t, oldDebian, func(root string) {
+		for name, r := range map[string]aRelease{"old.deb": before, "new.deb": after} {
+			folder := filepath.Join(root, "root")
+			if err := os.MkdirAll(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, name), slurp(t, r.file(t, "_amd64.deb")), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+
+	// Three commands.
+	began := time.Now()
+	d.sh(t, "dpkg -i /root/old.deb")
+	said := d.sh(t, "shelfd init --yes --account ada --host localhost")
+	d.sh(t, `echo put /etc/hostname | sftp -q -b - -P 2222 -o StrictHostKeyChecking=accept-new ada@localhost`)
+	t.Logf("installed, set up and uploaded in %v; init says:\n%s", time.Since(began).Round(time.Millisecond), said)
+
+	// What init says is so.
+	d.sh(t, `shelfd hostkey --config /etc/shelf/shelfd.toml | grep -o 'SHA256:[^ ]*' | head -1 > /tmp/fingerprint || true
+		ssh-keyscan -q -t ed25519 -p 2222 localhost | ssh-keygen -lf - | cut -d ' ' -f 2 > /tmp/scanned`)
+	if scanned := strings.TrimSpace(d.sh(t, "cat /tmp/scanned")); !strings.Contains(said, scanned) {
+		t.Errorf("init does not say the fingerprint %s:\n%s", scanned, said)
+	}
+	if enabled := d.sh(t, "systemctl is-enabled shelfd"); enabled != "enabled\n" {
+		t.Errorf("the unit is %s", enabled)
+	}
+	if owners := d.sh(t, "stat -c '%U:%G:%a %n' /etc/shelf /etc/shelf/* /var/lib/shelf /var/log/shelf /srv/shelf/default"); owners != `root:shelf:750 /etc/shelf
+root:shelf:750 /etc/shelf/keys
+root:shelf:640 /etc/shelf/shelfd.toml
+shelf:shelf:700 /var/lib/shelf
+shelf:shelf:750 /var/log/shelf
+shelf:shelf:750 /srv/shelf/default
+` {
+		t.Errorf("files belong to\n%s", owners)
+	}
+	d.sh(t, "logrotate --version > /dev/null 2>&1 || true; man -w shelfd.toml > /dev/null 2>&1 || test -e /usr/share/man/man5/shelfd.toml.5")
+	if again, err := d.try("shelfd init --yes --account ada --listen :2223"); err == nil || !strings.Contains(again, "is there already") {
+		t.Errorf("a second init with other answers: %v\n%s", err, again)
+	}
+
+	// Others.
+	d.sh(t, `ssh-keygen -q -t ed25519 -N '' -f /root/bob
+		shelfd add bob /root/bob.pub
+		echo ls | sftp -q -b - -P 2222 -i /root/bob bob@localhost
+		shelfd add guest --invite --host localhost > /tmp/invitation
+		systemctl reload shelfd`)
+	d.eventually(t, "it was reloaded", `journalctl -u shelfd | grep 'was reloaded'`)
+	// The invitation up to its sftp command is for the shell of the guest.
+	d.sh(t, `cd /tmp; sed -n '/^(umask/,/^sftp/p' invitation | sed '$s/^sftp/sftp -q -b -/' > accept
+		echo put /etc/hostname from-guest > batch; sh -e accept < batch
+		test -e /srv/shelf/default/from-guest
+		echo get hostname > batch; ! sh -e accept < batch`)
+
+	// The upgrade waits for an upload, which takes some seconds.
+	d.sh(t, `sed -i '1i grace = "1m"' /etc/shelf/shelfd.toml && systemctl restart shelfd
+		head -c 6000000 /dev/urandom > /root/large`)
+	d.eventually(t, "it was started again", "echo ls | sftp -q -b - -P 2222 ada@localhost")
+	d.sh(t, `(echo put /root/large | sftp -q -l 8000 -b - -P 2222 ada@localhost; echo $? > /root/upload.status) > /root/upload.log 2>&1 &`)
+	d.eventually(t, "the upload has begun", "ls /srv/shelf/default/.shelf | grep .")
+	upgrade := d.sh(t, "dpkg -i /root/new.deb")
+	if !strings.Contains(upgrade, "\"1m\" (grace)") {
+		t.Errorf("the upgrade does not say that it restarts the server:\n%s", upgrade)
+	}
+	d.sh(t, `journalctl -u shelfd | grep 'stopping grace=1m'
+		cmp /root/large /srv/shelf/default/large && test "$(cat /root/upload.status)" = 0 || { cat /root/upload.log; false; }`)
+	if status := d.sh(t, "dpkg-query -W -f '${Version}' shelf; shelfd version --json; systemctl is-active shelfd"); !strings.Contains(status, "+git20260102040405") || !strings.Contains(status, "\nactive") {
+		t.Errorf("after the upgrade: %s", status)
+	}
+	d.eventually(t, "the new server serves", `echo get hostname /tmp/back | sftp -q -b - -P 2222 ada@localhost`)
+
+	d.sh(t, "dpkg -r shelf")
+	d.sh(t, `! systemctl is-active shelfd; test -e /etc/shelf/shelfd.toml -a -e /var/lib/shelf/ssh_host_ed25519_key -a -e /srv/shelf/default/large`)
+	d.sh(t, "DEBIAN_FRONTEND=noninteractive dpkg -P shelf")
+	d.sh(t, `test ! -e /etc/shelf -a -e /var/lib/shelf/ssh_host_ed25519_key -a -e /srv/shelf/default/large`)
+
+	// Who answers yes to the question of purge has host keys and audit log removed.
+	d.sh(t, `dpkg -i /root/new.deb; echo shelf shelf/purge boolean true | debconf-set-selections
+		DEBIAN_FRONTEND=noninteractive dpkg -P shelf
+		test ! -e /var/lib/shelf -a ! -e /var/log/shelf -a -e /srv/shelf/default/large`)
+}
