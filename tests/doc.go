@@ -29,7 +29,8 @@
 //	stop_test.go      a server that is told to stop
 //	release_test.go   what "make dist" makes: the same each time, signed, and whole
 //	debian_*_test.go  boots a Debian in namespaces, for unit_*_test.go, where
-//	                  systemd runs the server
+//	                  systemd runs the server, and installed_*_test.go, where it
+//	                  comes from the package; image_*_test.go: podman runs it
 //	replace_test.go   a file replaced while it is read, an upload cut short
 //	bench_test.go     how fast stock clients copy
 //	arrows_test.go    which package may import which
