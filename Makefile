@@ -3,12 +3,15 @@
 #
 # All else is for those who work on Shelf; CONTRIBUTING.md says more.
 
-.PHONY: build run test check bench fuzz torture dist clean
+.PHONY: build run test check vulncheck bench fuzz torture dist clean
 
 PORT     ?= 2222
 FUZZTIME ?= 10s
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VULNDB ?= v0.0.0-20261105234957-e22db6528018
 
 # The race detector needs a C compiler; Go says whether there is one.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
@@ -49,6 +52,18 @@ check:
 	GOOS=windows go build -o /dev/null ./cmd/shelf
 	go mod tidy -diff
 	go mod verify
+	@$(MAKE) --no-print-directory vulncheck
+
+# Do the programs call anything with a known weakness? The database is a Go module,
+# too. One in Go's own library is shown, and fails nothing: it takes another Go.
+vulncheck:
+	@set -e; dir=$$(go mod download -json golang.org/x/vulndb@$(VULNDB) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'); \
+	db=$$(mktemp -d); trap 'rm -rf "$$db"' EXIT; \
+	go run golang.org/x/vulndb/cmd/indexdb@$(VULNDB) -vulns "$$dir/data/osv" -out "$$db"; \
+	status=0; found=$$(go run $(GOVULNCHECK) -db "file://$$db" ./cmd/...) || status=$$?; \
+	echo "$$found" | grep -vE '^ +#|Example traces'; \
+	case "$$found" in *' Module: '*) exit 1 ;; esac; \
+	case "$$found" in *'=== Symbol Results ==='* | *'No vulnerabilities found'*) ;; *) exit $$((status + 1)) ;; esac
 
 # Ratios to the other servers that are installed; RCLONE=rclone adds that one,
 # BEFORE=path/to/shelfd an older shelfd.

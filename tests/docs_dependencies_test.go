@@ -1,0 +1,72 @@
+package tests
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDependenciesAreDocumented compares the table of dependencies with the modules
+// that are built into the programs, and the licences in it with theirs.
+func TestDependenciesAreDocumented(t *testing.T) {
+	licences := make(map[string]string)
+	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| [^|]+ \\| [0-9]+ \\| ([A-Za-z0-9.-]+) \\| [^|]+ \\|$")
+	for _, m := range row.FindAllStringSubmatch(readText(t, top+"/docs/dependencies.md"), -1) {
+		licences[m[1]] = m[2]
+	}
+	built := make(map[string]bool)
+	// Some systems take modules that others do not.
+	for _, system := range []string{"linux", "darwin", "freebsd", "windows"} {
+		programs := []string{"../cmd/shelf", "../cmd/shelfd"}
+		if system == "windows" {
+			programs = programs[:1]
+		}
+		cmd := exec.Command("go", append([]string{"list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}"}, programs...)...)
+		cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			module, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if module == "" || built[module] {
+				continue
+			}
+			built[module] = true
+			if licence := licenceIn(t, dir); licence != licences[module] {
+				t.Errorf("%s has the licence %s, and in the table %q", module, licence, licences[module])
+			}
+		}
+	}
+	for module := range licences {
+		if !built[module] {
+			t.Errorf("%s is in the table, and in no program", module)
+		}
+	}
+}
+
+// licenceIn tells which of the licences that we take a module has, by its text.
+func licenceIn(t *testing.T, dir string) string {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(dir, "*[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*"))
+	for _, file := range files {
+		text := strings.ToLower(strings.Join(strings.Fields(readText(t, file)), " "))
+		has := func(phrase string) bool { return strings.Contains(text, phrase) }
+		switch {
+		case has("apache license version 2.0"):
+			return "Apache-2.0"
+		case has("permission is hereby granted, free of charge"):
+			return "MIT"
+		case has("redistribution and use in source and binary forms") && has("endorse or promote"):
+			return "BSD-3-Clause"
+		case has("redistribution and use in source and binary forms"):
+			return "BSD-2-Clause"
+		case has("free and unencumbered software released into the public domain"):
+			return "Unlicense"
+		}
+	}
+	return "unknown"
+}
