@@ -45,7 +45,7 @@ func startService(a answers) error {
 // folder of packages, and for a port that takes a privilege.
 func extraOf(a answers) string {
 	var lines []string
-	if usual := filepath.Dir(systemAnswers().library); !strings.HasPrefix(a.library, usual+"/") {
+	if !strings.HasPrefix(a.library, librariesFolder+"/") {
 		lines = append(lines, "ReadWritePaths="+strconv.Quote(strings.ReplaceAll(a.library, "%", "%%")))
 		if strings.HasPrefix(a.library, "/home/") || strings.HasPrefix(a.library, "/root/") {
 			lines = append(lines, "ProtectHome=no")

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// librariesFolder is where libraries are by default. It is for nothing else, so that the
+// server may change all below it.
+const librariesFolder = "/srv/shelf"
+
 // answers are what a first configuration is made of.
 type answers struct {
 	config  string // path of the configuration
@@ -18,7 +22,7 @@ type answers struct {
 // systemAnswers are those of a package.
 func systemAnswers() answers {
 	return answers{
-		config: systemConfig, library: "/srv/shelf/default", listen: ":2222", state: "/var/lib/shelf", audit: "/var/log/shelf/audit.jsonl",
+		config: systemConfig, library: librariesFolder + "/default", listen: ":2222", state: "/var/lib/shelf", audit: "/var/log/shelf/audit.jsonl",
 	}
 }
 
@@ -40,6 +44,9 @@ state = %s
 `, a.config, reload, quote(a.listen), quote(a.state))
 	if a.audit != "" {
 		fmt.Fprintf(&b, "audit_log = %s\n", quote(a.audit))
+	}
+	if strings.HasPrefix(a.library, librariesFolder+"/") {
+		fmt.Fprintf(&b, "library_roots = [%s]      # new libraries below it need no restart\n", quote(librariesFolder))
 	}
 	fmt.Fprintf(&b, `
 # A file in this folder makes an account of its name: shelfd add NAME KEY
