@@ -2,7 +2,7 @@
 // that only grows. docs/audit.md tells of every field.
 //
 //	audit.go     Log: an event becomes a line, written before the client hears OK
-//	line.go      Line: the fields
+//	line.go      Line: the fields; encode.go: as JSON
 //	operator.go  what is done to the server itself, by its operator or by itself
 //	file.go      the file: whole lines, and those that could not be written
 //	rotate.go    a new file when it has grown too large

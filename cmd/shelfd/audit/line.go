@@ -1,9 +1,7 @@
 package audit
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"math"
 	"strconv"
 	"time"
@@ -67,8 +65,10 @@ type Stamp struct{ time.Time }
 
 // MarshalJSON implements [json.Marshaler].
 func (t Stamp) MarshalJSON() ([]byte, error) {
-	return t.UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
+	return t.UTC().AppendFormat(nil, stampLayout), nil
 }
+
+const stampLayout = `"2006-01-02T15:04:05.000Z"`
 
 // Millis is a duration in milliseconds, with microseconds behind the point.
 type Millis time.Duration
@@ -114,15 +114,4 @@ func LineOf(e sshd.Event) Line {
 		l.Cert = &Cert{vfs.Escape(c.KeyID), c.Serial, c.CA}
 	}
 	return l
-}
-
-// encode is the line as it is written, with its newline.
-func (l Line) encode() []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(l); err != nil {
-		panic(err) // no field can fail
-	}
-	return b.Bytes()
 }
