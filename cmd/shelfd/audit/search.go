@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -125,22 +126,25 @@ func openLog(file string) (io.ReadCloser, error) {
 	}{unpacked, f}, nil
 }
 
-// InOrder sorts files by the time of their first lines. One that cannot be read
-// comes first.
+// InOrder sorts files by the times and numbers of their first lines. One that cannot
+// be read comes first.
 func InOrder(files []string) []string {
-	first := make(map[string]time.Time)
+	first := make(map[string]Line)
 	for _, file := range files {
 		if file == "-" {
 			continue
 		}
 		for e, err := range Read(file) {
 			if err == nil {
-				first[file] = e.Time.Time
+				first[file] = e.Line
 				break
 			}
 		}
 	}
 	sorted := slices.Clone(files)
-	slices.SortStableFunc(sorted, func(a, b string) int { return first[a].Compare(first[b]) })
+	slices.SortStableFunc(sorted, func(a, b string) int {
+		x, y := first[a], first[b]
+		return cmp.Or(x.Time.Compare(y.Time.Time), cmp.Compare(x.Seq, y.Seq))
+	})
 	return sorted
 }

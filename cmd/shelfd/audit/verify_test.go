@@ -264,3 +264,18 @@ func TestVerifyMissesCheckpoints(t *testing.T) {
 		t.Errorf("%+v (%v)", v, err)
 	}
 }
+
+// Files that were begun in the same millisecond are in the order of their numbers.
+func TestInOrder(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "audit.1"), filepath.Join(dir, "audit")
+	for n, file := range []string{first, second} {
+		line := fmt.Sprintf(`{"time":"2026-01-01T00:00:00.000Z","seq":%d,"op":"put"}`+"\n", n+1)
+		if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := audit.InOrder([]string{second, first}); got[0] != first {
+		t.Error(got)
+	}
+}
