@@ -396,3 +396,34 @@ func (h *attack) judge(t *testing.T, idle int64) {
 		t.Errorf("%d uploads that were acknowledged have no line", len(h.acts))
 	}
 }
+
+// TestManyWindows has an account fill the windows of ten channels on each of forty
+// connections. It once made the server hold 949 MiB. Another account copies meanwhile.
+func TestManyWindows(t *testing.T) {
+	need(t, "sftp")
+	s := serveConfigured(t, hostileConfig)
+	h := &attack{server: s, key: s.keyAuth(t), acts: make(map[string]string)}
+	var all sync.WaitGroup
+	for range 40 {
+		client, err := h.login("127.0.2.1", "ann", h.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		all.Go(func() { h.fill(client) })
+		defer time.AfterFunc(4*time.Second, func() { client.Close() }).Stop()
+	}
+	h.honest("bob", t.TempDir())
+	for range 40 {
+		h.most = max(h.most, s.resources(t).resident)
+		time.Sleep(100 * time.Millisecond)
+	}
+	all.Wait()
+	t.Logf("at most %d MiB were resident", h.most>>20)
+	if !raceEnabled && h.most > hostileMemory {
+		t.Errorf("%d MiB were resident", h.most>>20)
+	}
+	for _, what := range h.failed {
+		t.Error(what)
+	}
+}
