@@ -68,31 +68,7 @@ func (c *conn) closeChannel() {
 
 // widen has the window of a channel follow what the link to the client needs.
 func (c *conn) widen(channel ssh.Channel) *window.Window {
-	account := c.identity.Account
-	active := windowMemory{c.windows.Active.Of(account), c.pass.share}
-	return window.New(channel, &c.roundTrip, active, c.windows.Resting.Of(account))
-}
-
-// windowMemory is the budget of windows that are in use: a part of the memory that
-// clients can make the server hold. The rest is for what a channel may have without
-// any budget.
-type windowMemory struct {
-	windows window.Budget
-	share   *budget.Share
-}
-
-// Take implements [window.Budget].
-func (m windowMemory) Take(n int64) int64 {
-	n = m.windows.Take(n)
-	got := m.share.Some(budget.Memory, n)
-	m.windows.Give(n - got)
-	return got
-}
-
-// Give implements [window.Budget].
-func (m windowMemory) Give(n int64) {
-	m.windows.Give(n)
-	m.share.Give(budget.Memory, n)
+	return window.New(channel, &c.roundTrip, c.windows.Of(c.identity.Account))
 }
 
 // rest lets others have what the windows of a silent client took.

@@ -28,7 +28,7 @@ type conn struct {
 	wire     *wire
 	buffers  *sftp.Buffers       // of its sftp sessions
 	held     *access.Temporaries // by its sftp sessions
-	windows  window.Pools        // of its channels
+	windows  *window.Pool        // of its channels
 	pass     *pass
 	refusals *refusals
 	panics   *atomic.Int64

@@ -8,9 +8,6 @@ import (
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
-
-	"shelf/sshd/budget"
-	"shelf/sshd/window"
 )
 
 // far is a connection whose client hears of everything later.
@@ -25,7 +22,7 @@ func (f far) Read(p []byte) (int, error) {
 // What a client may send is not 2 MiB a round trip, and comes from a budget.
 func TestFarClientGetsAWideWindow(t *testing.T) {
 	const memory = 64 << 20
-	s := serve(t, func(c *Config) { c.Limits.Memory, c.Limits.PerAccount.Memory = memory, memory })
+	s := serve(t, func(c *Config) { c.Limits.Memory = memory })
 	nc, err := net.Dial("tcp", s.address)
 	if err != nil {
 		t.Fatal(err)
@@ -50,22 +47,13 @@ func TestFarClientGetsAWideWindow(t *testing.T) {
 		if _, err := f.ReadFrom(bytes.NewReader(piece)); err != nil {
 			t.Fatal(err)
 		}
-		if s.gate.budget.Used(budget.Memory) > 0 {
+		if s.windows.Taken() > 0 {
 			break
 		}
 	}
-	if n := s.gate.budget.Used(budget.Memory); n <= 0 || n > memory {
+	if n := s.windows.Taken(); n <= 0 || n > memory {
 		t.Errorf("of the budget %d bytes are taken", n)
 	}
 	client.Close()
-	eventually(t, "the budget to be given back", func() bool { return s.gate.budget.Used(budget.Memory) == 0 })
-}
-
-// A disk that stops lets clients fill their windows, and then there is no more.
-func TestWindowsShareAPartOfTheMemory(t *testing.T) {
-	pools := window.NewPools(16 << 20)
-	all := pools.Active.Of("a").Take(1<<30) + pools.Active.Of("b").Take(1<<30) + pools.Resting.Of("a").Take(1<<30) + pools.Resting.Of("b").Take(1<<30)
-	if all != 16<<20 {
-		t.Errorf("windows can take %d bytes of 16 MiB", all)
-	}
+	eventually(t, "the budget to be given back", func() bool { return s.windows.Taken() == 0 })
 }

@@ -62,7 +62,7 @@ type Server struct {
 	reads    readBuffers
 	buffers  sftp.Buffers        // of all sftp sessions
 	held     *access.Temporaries // by all sftp sessions
-	windows  window.Pools        // of all channels
+	windows  *window.Pool        // of all channels
 	traffic  access.Traffic
 	panics   atomic.Int64
 	owned    sync.WaitGroup // the goroutines of connections
@@ -79,7 +79,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{gate: newGate(c.Limits), held: access.NewTemporaries(), windows: window.NewPools(c.Limits.Memory / 2), conns: make(map[*conn]struct{})}
+	s := &Server{gate: newGate(c.Limits), held: access.NewTemporaries(), windows: window.NewPool(c.Limits.Memory / 2), conns: make(map[*conn]struct{})}
 	s.current.Store(&c)
 	s.refusals = newRefusals(func() *slog.Logger { return s.current.Load().Log })
 	return s, nil

@@ -103,8 +103,7 @@ func (b *Budget) Enter(account string, most int64) (*Share, error) {
 // Share is what one connection takes of the budget of its account and of the
 // server. It is safe for concurrent use. A nil Share is no limit at all.
 //
-// What a client may send before it is read (the window of RFC 4254 section 5.2) is
-// Memory, as far as it is more than each channel has. Package window takes it.
+// What a client has sent and nobody has read is Memory; package backlog takes it.
 type Share struct {
 	b       *Budget
 	name    string

@@ -4,11 +4,11 @@
 // upload can move in a round trip.
 //
 //	window.go  Window: a channel that grants as much as the link needs
-//	budget.go  Budget: what all windows may take together
+//	budget.go  Pool: what all windows may take together, and Budget: an account of them
 //	field.go   the window inside x/crypto
 //
 // What a client was granted it may send at any time, and the server has to keep it
-// until it is read. So the bytes come from a Budget. SSH has no way to take back what
+// until it is read. So the bytes come from a [Budget]. SSH has no way to take back what
 // was granted: a window becomes narrower only as bytes of it are read and not
 // granted again.
 package window
@@ -51,8 +51,7 @@ type Window struct {
 	field     field
 	usable    bool // x/crypto has the field
 	roundTrip *atomic.Int64
-	active    Budget // for the windows of channels that are in use
-	resting   Budget // for those of channels that are not
+	budget    Budget
 
 	moved int64         // bytes that were read since then
 	since time.Time     // when the sample began; zero if nothing was read
@@ -64,14 +63,14 @@ type Window struct {
 
 	mu    sync.Mutex // guards what follows
 	extra int64      // bytes that the window has beyond the usual ones
-	from  Budget     // where they are from
+	taken int64      // what of them is taken from the budget: none in a rest
 }
 
 // New watches over a channel. roundTrip is how long it takes to the client and back,
-// in nanoseconds, and 0 while that is not known. The bytes come from active, and
-// from resting while the channel rests.
-func New(channel ssh.Channel, roundTrip *atomic.Int64, active, resting Budget) *Window {
-	w := &Window{Channel: channel, roundTrip: roundTrip, active: active, resting: resting, from: active}
+// in nanoseconds, and 0 while that is not known. What the window has beyond the usual
+// 2 MiB comes from a budget.
+func New(channel ssh.Channel, roundTrip *atomic.Int64, b Budget) *Window {
+	w := &Window{Channel: channel, roundTrip: roundTrip, budget: b}
 	w.field, w.usable = fieldOf(channel)
 	return w
 }
@@ -162,12 +161,13 @@ func (w *Window) size() int64 {
 func (w *Window) widen(size int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.from == w.resting {
-		return
+	if w.taken < w.extra {
+		return // others have what is missing
 	}
 	w.spare = 0
-	more := w.from.Take(max(0, size-usual-w.extra))
+	more := w.budget.Take(max(0, size-usual-w.extra))
 	w.extra += more
+	w.taken += more
 	w.owed += more
 }
 
@@ -186,7 +186,15 @@ func (w *Window) give(n int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.extra -= n
-	w.from.Give(n)
+	w.keep(w.extra)
+}
+
+// keep gives back to the budget what is more than n; mu is held.
+func (w *Window) keep(n int64) {
+	if back := w.taken - n; back > 0 {
+		w.taken = n
+		w.budget.Give(back)
+	}
 }
 
 // Rest is called when nothing has come for a while. The client keeps its window, and
@@ -194,37 +202,18 @@ func (w *Window) give(n int64) {
 func (w *Window) Rest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.from == w.active {
-		w.move(w.resting)
-	}
+	w.keep(0)
 }
 
-// wake is the end of a rest. If the budget has been given to others meanwhile, the
-// window becomes the usual one.
+// wake is the end of a rest. What others have meanwhile the window gives up.
 func (w *Window) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.from == w.resting && !w.move(w.active) {
-		w.spare = w.extra
+	if w.taken < w.extra {
+		w.taken += w.budget.Take(w.extra - w.taken)
+		w.spare = max(w.spare, w.extra-w.taken)
 	}
-}
-
-// move takes what the window has from another budget, if that has as much; mu is
-// held.
-func (w *Window) move(to Budget) bool {
-	if got := to.Take(w.extra); got < w.extra {
-		to.Give(got)
-		return false
-	}
-	w.from.Give(w.extra)
-	w.from = to
-	return true
 }
 
 // End gives everything back. It is called when the client has closed the channel.
-func (w *Window) End() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.from.Give(w.extra)
-	w.extra = 0
-}
+func (w *Window) End() { w.Rest() }

@@ -96,7 +96,7 @@ func TestOtherChannelsHaveTheUsualWindow(t *testing.T) {
 		}
 	}
 	server, client := channels(t)
-	w := New(struct{ ssh.Channel }{server}, roundTrip(time.Second), NewPool(mib, mib).Of("a"), NewPool(0, 0).Of("a"))
+	w := New(struct{ ssh.Channel }{server}, roundTrip(time.Second), NewPool(mib).Of("a"))
 	go client.Write(make([]byte, 3*usual))
 	if _, err := io.ReadFull(w, make([]byte, 3*usual)); err != nil {
 		t.Fatal(err)
@@ -138,9 +138,8 @@ type link struct {
 	now   time.Time
 }
 
-func newLink(far time.Duration, speed float64, active, resting *Pool) *link {
-	w := &Window{active: active.Of("a"), resting: resting.Of("a")}
-	w.from = w.active
+func newLink(far time.Duration, speed float64, pool *Pool) *link {
+	w := &Window{budget: pool.Of("a")}
 	return &link{w, far, speed, time.Unix(1, 0)}
 }
 
@@ -178,8 +177,8 @@ func TestWindowFollowsTheLink(t *testing.T) {
 		{150 * time.Millisecond, gbit / 100, usual, usual},
 		{5 * time.Millisecond, gbit, usual, usual},
 	} {
-		pool := NewPool(64*mib, 64*mib)
-		l := newLink(c.far, c.speed, pool, NewPool(0, 0))
+		pool := NewPool(64 * mib)
+		l := newLink(c.far, c.speed, pool)
 		l.send(256 * mib)
 		if n := l.w.size(); n < c.least || n > c.most {
 			t.Errorf("at a round trip of %v and %.0f bytes a second the window is %d bytes; want %d to %d", c.far, c.speed, n, c.least, c.most)
@@ -192,8 +191,8 @@ func TestWindowFollowsTheLink(t *testing.T) {
 
 // What is slow, or was fast once, gives back what it does not need.
 func TestWindowBecomesNarrower(t *testing.T) {
-	pool := NewPool(64*mib, 64*mib)
-	l := newLink(150*time.Millisecond, 125e6, pool, NewPool(0, 0))
+	pool := NewPool(64 * mib)
+	l := newLink(150*time.Millisecond, 125e6, pool)
 	l.send(64 * mib)
 	wide := pool.taken
 	l.speed /= 100
@@ -204,42 +203,50 @@ func TestWindowBecomesNarrower(t *testing.T) {
 }
 
 func TestWindowStaysWithinItsBudget(t *testing.T) {
-	pool := NewPool(20*mib, 12*mib)
-	l := newLink(150*time.Millisecond, 125e6, pool, NewPool(0, 0))
+	pool := NewPool(16 * mib)
+	l := newLink(150*time.Millisecond, 125e6, pool)
 	l.send(64 * mib)
 	if l.w.extra != 12*mib {
 		t.Errorf("an account took %d bytes, and may have 12 MiB", l.w.extra)
 	}
-	if n := pool.Of("b").Take(12 * mib); n != 8*mib {
-		t.Errorf("another account got %d bytes; 8 MiB are left", n)
+	if n := pool.Of("b").Take(12 * mib); n != 4*mib {
+		t.Errorf("another account got %d bytes; 4 MiB are left", n)
 	}
-	pool.Of("b").Give(8 * mib)
+	pool.Of("b").Give(4 * mib)
 	if l.w.End(); pool.taken != 0 || len(pool.by) != 0 {
 		t.Errorf("after the end %d bytes are taken, by %v", pool.taken, pool.by)
 	}
 }
 
 func TestRestingWindowIsNotInTheWay(t *testing.T) {
-	active, resting := NewPool(16*mib, 16*mib), NewPool(16*mib, 16*mib)
-	l := newLink(150*time.Millisecond, 125e6, active, resting)
+	pool := NewPool(16 * mib)
+	l := newLink(150*time.Millisecond, 125e6, pool)
 	l.send(64 * mib)
-	l.w.Rest()
-	if active.taken != 0 || resting.taken != 16*mib {
-		t.Fatalf("of a resting window the active budget has %d bytes, and the resting one %d", active.taken, resting.taken)
+	if l.w.Rest(); pool.taken != 0 || l.w.extra != 12*mib {
+		t.Fatalf("a resting window has %d bytes more than usual, and %d of the budget", l.w.extra, pool.taken)
 	}
-	l.w.Rest() // once more changes nothing
-	if l.w.wake(); active.taken != 16*mib || resting.taken != 0 || l.w.spare != 0 {
-		t.Fatalf("of a window that woke up the active budget has %d bytes, and the resting one %d", active.taken, resting.taken)
+	if l.w.wake(); pool.taken != 12*mib || l.w.spare != 0 {
+		t.Fatalf("a window that woke up has %d bytes of the budget, and gives up %d", pool.taken, l.w.spare)
 	}
 	// If others took it meanwhile, the client may send no more than it was granted.
 	l.w.Rest()
-	other := active.Of("b")
-	other.Take(8 * mib)
-	if l.w.wake(); l.w.spare != l.w.extra || resting.taken != 16*mib {
-		t.Errorf("%d of %d bytes are to be given back", l.w.spare, l.w.extra)
+	other := pool.Of("b")
+	other.Take(10 * mib)
+	if l.w.wake(); l.w.taken != 6*mib || l.w.spare != 6*mib {
+		t.Errorf("of 12 MiB, 6 of which are taken by another account, %d are to be given up", l.w.spare)
 	}
-	if l.w.End(); resting.taken != 0 {
-		t.Errorf("after the end %d bytes are taken", resting.taken)
+	if l.w.widen(widest); l.w.extra != 12*mib {
+		t.Error("a window became wider than its budget")
+	}
+	for l.w.spare > 0 {
+		l.w.spare -= mib
+		l.w.give(mib)
+	}
+	if pool.taken != 16*mib || l.w.extra != 6*mib {
+		t.Errorf("the window has %d bytes more than usual", l.w.extra)
+	}
+	if l.w.End(); pool.taken != 10*mib {
+		t.Errorf("after the end %d bytes are taken", pool.taken)
 	}
 }
 
@@ -247,8 +254,8 @@ func TestRestingWindowIsNotInTheWay(t *testing.T) {
 // narrower.
 func TestNothingIsLostWhenTheWindowChanges(t *testing.T) {
 	server, client := channels(t)
-	pool := NewPool(64*mib, 64*mib)
-	w := New(server, roundTrip(50*time.Millisecond), pool.Of("a"), NewPool(0, 0).Of("a"))
+	pool := NewPool(64 * mib)
+	w := New(server, roundTrip(50*time.Millisecond), pool.Of("a"))
 	const total = 48 * mib
 	go func() {
 		b := make([]byte, mib)
