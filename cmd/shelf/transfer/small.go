@@ -25,13 +25,12 @@ func (p *putting) whole(ctx context.Context, file string) (done bool, err error)
 		return false, nil
 	}
 	at, flags := p.Server.Path(p.name), sftp.Truncate
-	if there, err := p.Server.Stat(ctx, at); p.Server.Stages && err == nil && there.Size > 0 && there.Size <= size {
-		return false, nil
-	}
 	if !p.Server.Stages {
 		// A file of this name is this version of this file: it is not truncated, since
 		// another put of it may be under way.
 		at, flags = p.beside(p.stageName(file)), sftp.Continue
+	} else if there, err := p.Server.Stat(ctx, at); err == nil && there.Size > 0 && there.Size <= size {
+		return false, nil
 	}
 	content := make([]byte, size)
 	if _, err := io.ReadFull(p.local, content); err != nil {
