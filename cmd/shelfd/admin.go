@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -35,9 +36,16 @@ type administration struct {
 	view    atomic.Pointer[view] // what operators are told of
 
 	look    func(config.Settings) *view // makes it
+	doors   []door                      // that are open
 	answers []*admin.Listener
 	stop    func() // ends the goroutine of the page
 	uploads uploads
+}
+
+// door is where operators can ask, and what answers them.
+type door struct {
+	net.Listener
+	handler http.Handler
 }
 
 // newAdministration counts for a server that is not open yet.
@@ -90,7 +98,9 @@ func (a *administration) open(s config.Settings) (err error) {
 	a.view.Store(a.look(s))
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { a.page.Run(ctx) })
+	if s.AdminListen != "" {
+		running.Go(func() { a.page.Run(ctx) })
+	}
 	a.stop = func() { stop(); running.Wait() }
 	if s.AdminSocket != "" {
 		socket, err := admin.Listen(s.AdminSocket, a.log)
@@ -98,7 +108,7 @@ func (a *administration) open(s config.Settings) (err error) {
 			a.close()
 			return unanswered(s, "admin_socket", err)
 		}
-		a.answers = append(a.answers, admin.Serve(socket, admin.API(a.server, a.metrics.Handler()), a.log))
+		a.doors = append(a.doors, door{socket, admin.API(a.server, a.metrics.Handler())})
 	}
 	if s.AdminListen != "" {
 		l, err := net.Listen("tcp", adminAddress(s))
@@ -108,9 +118,17 @@ func (a *administration) open(s config.Settings) (err error) {
 		}
 		a.log.Info("operators can look at metrics, health and a page", "url", "http://"+l.Addr().String()+"/")
 		web := admin.Web(a.server, adminHosts(s), a.metrics.Handler(), a.page.Handler())
-		a.answers = append(a.answers, admin.Serve(l, web, a.log))
+		a.doors = append(a.doors, door{l, web})
 	}
 	return nil
+}
+
+// answer begins to answer, when all parts are open.
+func (a *administration) answer() {
+	for _, d := range a.doors {
+		a.answers = append(a.answers, admin.Serve(d, d.handler, a.log))
+	}
+	a.doors = nil
 }
 
 // adminAddress is where admin_listen says: on this machine alone, if it has no host.
@@ -164,6 +182,10 @@ func (a *administration) reload(was, next config.Settings) (func() error, error)
 }
 
 func (a *administration) close() {
+	for _, d := range a.doors {
+		d.Close()
+	}
+	a.doors = nil
 	for _, l := range a.answers {
 		l.Close()
 	}

@@ -107,5 +107,8 @@ func (m *Metrics) Synced(d time.Duration) { m.fsync.Observe(d.Seconds()) }
 // Handler answers with all metrics. One scrape is answered at a time, and two more
 // wait; whoever asks besides is told to come later.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 3, DisableCompression: true})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: 3, DisableCompression: true,
+		ErrorHandling: promhttp.ContinueOnError, // one that makes no sense hides no other
+	})
 }
