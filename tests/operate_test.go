@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -308,4 +309,42 @@ func TestWatch(t *testing.T) {
 	p.types("\x03")
 	p.sees(`\x1b\[\?1049l`)
 	p.ends()
+}
+
+// TestServiceManager hears what a service manager is told, in the order in which it
+// happens, by a server in its sandbox.
+func TestServiceManager(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	t.Setenv("WATCHDOG_USEC", "3000000")
+	s := serveConfigured(t, operated)
+	hears := func(want string) {
+		t.Helper()
+		text := make([]byte, 1000)
+		for {
+			l.SetReadDeadline(time.Now().Add(patience))
+			n, err := l.Read(text)
+			if err != nil {
+				t.Fatalf("the manager does not hear %s: %v", want, err)
+			}
+			if strings.HasPrefix(string(text[:n]), want) {
+				return
+			}
+		}
+	}
+	hears("STATUS=serving: 0 connections")
+	hears("READY=1")
+	hears("WATCHDOG=1")
+	s.operate(t, "reload")
+	hears("RELOADING=1\nMONOTONIC_USEC=")
+	hears("READY=1")
+	s.dial(t)
+	hears("STATUS=serving: 1 connections")
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	hears("STOPPING=1")
 }

@@ -29,7 +29,7 @@ func kickCommand() *cobra.Command {
 		}
 		return c.show(ended, func(out io.Writer) {
 			for _, e := range ended {
-				fmt.Fprintf(out, "ended: %s of %s, from %s\n", e.ID, vfs.Escape(e.Account), e.Source)
+				fmt.Fprintf(out, "ended: %s of %s, from %s\n", vfs.Escape(e.ID), vfs.Escape(e.Account), vfs.Escape(e.Source))
 			}
 		})
 	})

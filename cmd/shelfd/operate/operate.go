@@ -21,7 +21,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 
@@ -65,11 +68,28 @@ func (c *call) show(answer any, people func(io.Writer)) error {
 		people(out)
 		return nil
 	}
-	text, err := json.MarshalIndent(answer, "", "  ")
+	return printJSON(out, answer)
+}
+
+// printJSON prints a value as a line of JSON. What a terminal might act on is
+// escaped in it, also what JSON would leave as it is.
+func printJSON(out io.Writer, value any) error {
+	text, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s\n", text)
+	var b strings.Builder
+	for _, r := range string(text) {
+		switch {
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default: // it can only be in a string
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, "\\u%04x", unit)
+			}
+		}
+	}
+	_, err = fmt.Fprintln(out, b.String())
 	return err
 }
 

@@ -2,9 +2,11 @@ package operate
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"shelf/cmd/shelfd/admin"
 )
@@ -20,6 +22,22 @@ func TestNamesCannotSteer(t *testing.T) {
 	showConnections(&out, []admin.Connection{certificate, password}, nil)
 	if text := out.String(); strings.ContainsAny(text, "\x1b\u202e") || strings.Count(text, "\n") != 4 || strings.Count(text, `a\x1b[2Jb\u202ec\nd`) != 7 {
 		t.Errorf("printed is\n%q", text)
+	}
+}
+
+// Nor does JSON, and it says the same.
+func TestJSONCannotSteer(t *testing.T) {
+	const evil = "a\x1b[2Jb\u202ec\u009bd\x7f\U000e0041é"
+	var out bytes.Buffer
+	if err := printJSON(&out, map[string]string{"name": evil}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || !strings.Contains(out.String(), "é") {
+		t.Errorf("printed is %q", out.String())
+	}
+	var back map[string]string
+	if err := json.Unmarshal(out.Bytes(), &back); err != nil || back["name"] != evil {
+		t.Errorf("it reads as %q (%v)", back["name"], err)
 	}
 }
 

@@ -2,7 +2,6 @@ package operate
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -47,7 +46,7 @@ func (c *call) watch(every time.Duration) error {
 		before, rates = ratesSince(all, before, now.Sub(asked))
 		asked = now
 		if c.json {
-			err = json.NewEncoder(out).Encode(all)
+			err = printJSON(out, all)
 		} else {
 			_, err = out.Write(frame(all, rates, now, columns, rows, screen))
 		}

@@ -49,7 +49,7 @@ func showConnections(out io.Writer, all []admin.Connection, rates map[string]flo
 	}
 	table(out, "CONN\tACCOUNT\tFROM\tFOR\tCLIENT\tKEY", func(line func(string, ...any)) {
 		for _, c := range all {
-			line("%s\t%s\t%s\t%s\t%s\t%s", c.ID, vfs.Escape(c.Account), c.Source, lasting(time.Since(c.Since)),
+			line("%s\t%s\t%s\t%s\t%s\t%s", vfs.Escape(c.ID), vfs.Escape(c.Account), vfs.Escape(c.Source), lasting(time.Since(c.Since)),
 				vfs.Escape(strings.TrimPrefix(c.Client, "SSH-2.0-")), provenBy(c))
 			for _, t := range c.Transfers {
 				rate, ok := rates[keyOf(c, t)]
