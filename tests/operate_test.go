@@ -347,4 +347,5 @@ func TestServiceManager(t *testing.T) {
 	hears("STATUS=serving: 1 connections")
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	hears("STOPPING=1")
+	<-s.exited
 }

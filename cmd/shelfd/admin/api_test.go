@@ -109,6 +109,13 @@ func TestAnswersAreKept(t *testing.T) {
 	if n := f.asked.Load(); n > 100 {
 		t.Errorf("1,000 questions became %d", n)
 	}
+	// What an operator has changed is seen at once.
+	before := f.asked.Load()
+	c.Drain("somebody")
+	c.Status()
+	if f.asked.Load() == before {
+		t.Error("after a change the answer is that from before")
+	}
 }
 
 // The file of the socket is its user's alone. A new server takes it over from an

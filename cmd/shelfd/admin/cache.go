@@ -35,6 +35,36 @@ func (c *Cached) Status() Status { return c.See().Status }
 // Connections are those of See.
 func (c *Cached) Connections() []Connection { return c.See().Connections }
 
+// Kick implements [Server]. It changes what is to be seen, as do Unban, Drain and
+// Reload.
+func (c *Cached) Kick(by Operator, who, reason string) ([]Connection, error) {
+	defer c.forget()
+	return c.Server.Kick(by, who, reason)
+}
+
+// Unban implements [Server].
+func (c *Cached) Unban(by Operator, source string) ([]Ban, error) {
+	defer c.forget()
+	return c.Server.Unban(by, source)
+}
+
+// Drain implements [Server].
+func (c *Cached) Drain(by Operator) {
+	defer c.forget()
+	c.Server.Drain(by)
+}
+
+// Reload implements [Server].
+func (c *Cached) Reload(by Operator) error {
+	defer c.forget()
+	return c.Server.Reload(by)
+}
+
+func (c *Cached) forget() {
+	c.seen.forget()
+	c.ready.forget()
+}
+
 // fresh is how old an answer may be.
 const fresh = time.Second
 
@@ -53,6 +83,12 @@ func (k *kept[T]) get(ask func() T) T {
 		k.until = time.Now().Add(fresh)
 	}
 	return k.value
+}
+
+func (k *kept[T]) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.until = time.Time{}
 }
 
 // Readiness asks the server what it needs to do its work. A disk that does not
