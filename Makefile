@@ -80,7 +80,7 @@ fuzz:
 
 # The long form of the end-to-end tests.
 torture:
-	go test $(RACE) -v -timeout 4h ./tests -torture
+	go test $(RACE) -v -timeout 4h ./tests ./vfs/bucket -torture
 
 # What people install, in the folder dist: archives, packages, an image, and their
 # digests. SIGN=~/.ssh/release_key signs these. contrib/release says more.

@@ -7,29 +7,54 @@ import (
 	"shelf/vfs"
 )
 
-// Remove implements [vfs.Library]. What was published meanwhile is removed, too.
+// Remove implements [vfs.Library]. Who is first to leave word that a version goes is the
+// one who removes it; whoever comes later helps, and finds no such file. One that is
+// replaced meanwhile was removed before that.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
 	l, err := b.look(ctx, name)
 	if err != nil {
 		return err
 	}
-	for range maxConflicts {
-		out := b.removeVersion(ctx, l)
-		switch {
-		case out.err == nil, isGone(out.err) && out.unsure:
-			b.store.removeHidden(ctx, l.sidecars...)
-			return nil
-		case isUnmet(out.err) && out.unsure:
-			const why = "it is not known whether the file was removed; there is another one now"
-			return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: out.err}
-		case !isUnmet(out.err):
-			return failure("remove", out.err)
+	mine, err := b.claim(ctx, l)
+	if err != nil {
+		return failure("remove", err)
+	}
+	out := b.removeVersion(ctx, l)
+	switch {
+	case out.err == nil, isGone(out.err), isUnmet(out.err):
+	case out.unsure:
+		return &vfs.Error{Kind: vfs.ErrUncertain, Why: "the store did not answer; it is not known whether the file was removed", Err: out.err}
+	default:
+		return failure("remove", out.err)
+	}
+	b.store.removeHidden(ctx, l.sidecars...)
+	if !mine {
+		return vfs.NotExist()
+	}
+	return nil
+}
+
+// claim leaves word that a version goes, and tells whether nobody has before. It is
+// word for who has made the version, too, and lost the answer.
+func (b *Bucket) claim(ctx context.Context, l *look) (mine bool, err error) {
+	key, me := b.store.goneKey(l.id, "removed"), newID()
+	for range maxLost {
+		_, out := b.store.put(ctx, key, bodyOfText([]byte(me)), nil, condition{absent: true})
+		if out.err == nil {
+			return true, nil
 		}
-		if l, err = b.look(ctx, name); err != nil {
-			return err
+		if !out.unsure {
+			if isUnmet(out.err) {
+				return false, nil
+			}
+			return false, out.err
+		}
+		text, _, _, err := b.store.getText(ctx, key)
+		if err == nil || !isGone(err) {
+			return string(text) == me, err
 		}
 	}
-	return errReplaced
+	return false, &vfs.Error{Kind: vfs.ErrUnavailable}
 }
 
 // removeVersion removes a file if it still is what was looked at.
@@ -39,6 +64,17 @@ func (b *Bucket) removeVersion(ctx context.Context, l *look) outcome {
 		c = condition{}
 	}
 	return b.store.remove(ctx, b.store.fileKey(l.name), c)
+}
+
+// wasThere tells of a version that is not there whether it was removed or replaced.
+func (b *Bucket) wasThere(ctx context.Context, id string) (bool, error) {
+	for _, how := range []string{"removed", "replaced"} {
+		_, err := b.store.head(ctx, b.store.goneKey(id, how))
+		if err == nil || !isGone(err) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // SetAttr implements [vfs.Library].

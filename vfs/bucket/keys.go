@@ -19,6 +19,7 @@ const hiddenFolder = ".shelf"
 //	partial/OWNER/NAME     record of a partial, by digests (record.go)
 //	tail/OWNER/NAME/RANDOM its last bytes, less than a part
 //	rename/ID              a rename under way (rename.go)
+//	gone/ID-...            a version was removed or replaced, or is about to be (change.go)
 //	node/ID                a node is alive (node.go)
 //	sweeper                which node sweeps (sweep.go)
 //	probe/RANDOM           what the probe tries with
@@ -30,6 +31,10 @@ func (s *store) fileKey(name string) string { return s.prefix + name }
 func (s *store) hiddenKey(elements ...string) string {
 	return s.prefix + hiddenFolder + "/" + strings.Join(elements, "/")
 }
+
+// goneKey is the key of the word that a version was removed or replaced, or is about
+// to be.
+func (s *store) goneKey(id, how string) string { return s.hiddenKey("gone", digest(id)+"-"+how) }
 
 // newID is an id that no other version, node or rename has.
 func newID() string { return rand.Text() }

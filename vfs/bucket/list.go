@@ -113,7 +113,7 @@ type sidecars struct {
 // dress describes a file of a list. Which sidecar is of this version is told by the
 // ETag alone.
 func (c *sidecars) dress(name string, o types.Object) (*look, error) {
-	l := lookAt(name, described{aws.ToInt64(o.Size), o.ETag, nil, o.LastModified, nil})
+	l := lookAt(name, described{size: aws.ToInt64(o.Size), etag: o.ETag, modified: o.LastModified})
 	for {
 		if err := c.fill(); err != nil {
 			return nil, err

@@ -18,9 +18,12 @@ type proxy struct {
 	sent atomic.Int64 // bytes of bodies that went to the store
 	got  atomic.Int64 // bytes of bodies that came from it
 
-	mu     sync.Mutex
-	spoil  func(*http.Request) fault // nil spoils nothing
-	counts map[string]int            // calls by method
+	mu    sync.Mutex
+	spoil func(*http.Request) fault // nil spoils nothing
+
+	// The store looks whether a DELETE meets its condition, and then removes what is
+	// there by then. So one has the store to itself.
+	alone sync.RWMutex
 }
 
 // fault is what happens to a call.
@@ -43,7 +46,7 @@ func startProxy(t *testing.T, g *gateway) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{counts: make(map[string]int)}
+	p := &proxy{}
 	forward := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host // the signed Host stays
@@ -54,16 +57,26 @@ func startProxy(t *testing.T, g *gateway) *proxy {
 			return nil
 		},
 	}
+	through := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodDelete:
+			p.alone.Lock()
+			defer p.alone.Unlock()
+		case http.MethodPut, http.MethodPost:
+			p.alone.RLock()
+			defer p.alone.RUnlock()
+		}
+		forward.ServeHTTP(w, r)
+	})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
-		p.counts[r.Method]++
 		f := none
 		if p.spoil != nil {
 			f = p.spoil(r)
 		}
 		p.mu.Unlock()
 		r.Body = &counted{r.Body, &p.sent, -1}
-		p.serve(forward, w, r, f)
+		p.serve(through, w, r, f)
 	}))
 	t.Cleanup(server.Close)
 	p.url = server.URL

@@ -13,13 +13,19 @@ import (
 // at the same time.
 const maxConflicts = 100
 
+// maxLost is how many answers may be lost until it is told that nobody knows.
+const maxLost = 5
+
 // publish makes the upload a file.
 func (u *upload) publish(ctx context.Context, try func(condition) (answer, outcome)) (*look, error) {
 	blind := false
-	for range maxConflicts {
+	for conflicts, lost := 0, 0; conflicts < maxConflicts; conflicts++ {
 		c := u.condition()
 		if blind {
 			c = condition{}
+		}
+		if err := u.leaveWord(ctx); err != nil {
+			return nil, failure("publish", err)
 		}
 		a, out := try(c)
 		switch {
@@ -27,32 +33,59 @@ func (u *upload) publish(ctx context.Context, try func(condition) (answer, outco
 			return u.published(ctx, a), nil
 		case isNoUpload(out.err) && !out.unsure:
 			return nil, u.lostParts(out.err)
-		case isUnmet(out.err), isGone(out.err), isNoUpload(out.err):
-		case out.unsure:
-			return u.settle(ctx, out.err)
-		default:
+		case !out.unsure && !isUnmet(out.err) && !isGone(out.err):
 			return nil, failure("publish", out.err)
 		}
-		now, err := u.lookAgain(ctx)
+		now, err := u.settle(ctx, out)
 		switch {
-		case err != nil && out.unsure:
-			return u.settle(ctx, err)
 		case err != nil:
 			return nil, err
 		case now != nil && now.id == u.id:
 			return u.found(now), nil
-		case out.unsure:
-			// It may have been published and replaced, or removed, since.
+		case out.unsure && (isNoUpload(out.err) || lost == maxLost || ctx.Err() != nil):
 			return nil, uncertain(out.err)
 		case now != nil && !u.replaces():
 			return nil, exists()
 		case u.only && (now == nil || now.id != u.seen.id):
 			return nil, errReplaced
 		}
+		if out.unsure {
+			lost++
+		}
 		blind = now == nil && c.absent && !u.b.has.overMarkers
 		u.see(now)
 	}
 	return nil, errReplaced
+}
+
+// settle looks what has the name after a try that failed. If the answer was lost, it
+// may be this upload; or that is gone since, and there is word of it.
+func (u *upload) settle(ctx context.Context, out outcome) (now *look, err error) {
+	if out.unsure {
+		var cancel context.CancelFunc
+		ctx, cancel = u.b.lateFor(ctx)
+		defer cancel()
+	}
+	now, err = u.lookAgain(ctx)
+	if err == nil && out.unsure && (now == nil || now.id != u.id) {
+		var was bool
+		if was, err = u.b.wasThere(ctx, u.id); was {
+			return &look{name: u.name, size: u.content.Size(), id: u.id, attributes: attributes{mtime: u.made}}, nil
+		}
+	}
+	if err != nil && out.unsure {
+		err = uncertain(errors.Join(out.err, err))
+	}
+	return now, err
+}
+
+// leaveWord says that a version was there which this upload is about to replace, if
+// it is so young that its maker may still ask.
+func (u *upload) leaveWord(ctx context.Context) error {
+	if u.seen == nil || !u.seen.young {
+		return nil
+	}
+	return u.b.store.putText(ctx, u.b.store.goneKey(u.seen.id, "replaced"), nil)
 }
 
 // errReplaced is the end of a change to a file that others replace all the time.
@@ -78,17 +111,6 @@ func (u *upload) lookAgain(ctx context.Context) (*look, error) {
 		return nil, nil
 	}
 	return now, err
-}
-
-// settle finds out whether an upload was published of which the answer was lost.
-func (u *upload) settle(ctx context.Context, cause error) (*look, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), u.b.store.timeout)
-	defer cancel()
-	now, err := u.lookAgain(ctx)
-	if err == nil && now != nil && now.id == u.id {
-		return u.found(now), nil
-	}
-	return nil, uncertain(errors.Join(cause, err))
 }
 
 // uncertain is the error of a Commit whose answer was lost.

@@ -16,6 +16,7 @@ type intent struct {
 	ID       string // of the version that the new name gets
 	Old, New string
 	ETag     string // of the old one
+	OldID    string
 }
 
 // Rename implements [vfs.Library]. A store can't give an object another name, so it is
@@ -71,7 +72,7 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 	if u.seen != nil && !replace {
 		return after, replaced, exists()
 	}
-	key, err := b.intend(ctx, intent{b.node.id, u.id, from.name, new, from.etag})
+	key, err := b.intend(ctx, intent{b.node.id, u.id, from.name, new, from.etag, from.id})
 	if err != nil {
 		return after, replaced, failure("rename", err)
 	}
@@ -87,6 +88,9 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 	defer cancel()
 	if err := u.dress(late, to); err != nil {
 		return after, replaced, err
+	}
+	if _, err := b.claim(late, from); err != nil {
+		b.o.Log.Warn("after a rename", "old", from.name, "new", new, "err", err)
 	}
 	out := b.removeVersion(late, from)
 	if out.err != nil && !isGone(out.err) && !isUnmet(out.err) {

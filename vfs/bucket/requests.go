@@ -109,9 +109,10 @@ func storeTime(m middleware.Metadata) time.Time {
 	return time.Now()
 }
 
-// put makes an object.
+// put makes an object. If there must be none, a call whose answer was lost is not made
+// again: it may have made the object, and another removed that.
 func (s *store) put(ctx context.Context, key string, b body, meta map[string]string, c condition) (a answer, out outcome) {
-	out = s.tryTo(ctx, func(ctx context.Context) error {
+	out = s.tryUntil(ctx, c.absent, func(ctx context.Context) error {
 		in := &s3.PutObjectInput{
 			Bucket: &s.bucket, Key: &key, Body: b.reader(), ContentLength: &b.n, Metadata: meta,
 			IfMatch: c.ifMatch(), IfNoneMatch: c.ifNoneMatch(),

@@ -49,7 +49,12 @@ func (s *store) try(ctx context.Context, call func(context.Context) error) error
 }
 
 // tryTo is try for a call that changes something.
-func (s *store) tryTo(ctx context.Context, call func(context.Context) error) (out outcome) {
+func (s *store) tryTo(ctx context.Context, call func(context.Context) error) outcome {
+	return s.tryUntil(ctx, false, call)
+}
+
+// tryUntil is tryTo; with untilLost a call whose answer was lost is not made again.
+func (s *store) tryUntil(ctx context.Context, untilLost bool, call func(context.Context) error) (out outcome) {
 	wait := firstWait
 	for n := 1; ; n++ {
 		out.err = call(ctx)
@@ -58,7 +63,7 @@ func (s *store) tryTo(ctx context.Context, call func(context.Context) error) (ou
 		}
 		verdict := verdictOf(out.err)
 		out.unsure = out.unsure || verdict == lost
-		if verdict == refused || n == maxTries || ctx.Err() != nil {
+		if verdict == refused || verdict == lost && untilLost || n == maxTries || ctx.Err() != nil {
 			return out
 		}
 		select {

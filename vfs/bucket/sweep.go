@@ -16,6 +16,10 @@ import (
 // leftAfter is how long what may belong to something under way is left alone.
 const leftAfter = 24 * time.Hour
 
+// goneFor is how long there is word of a version that was removed: longer than anybody
+// tries to find out what became of one.
+const goneFor = time.Hour
+
 // sweepAll sweeps now and then, until ctx ends.
 func (b *Bucket) sweepAll(ctx context.Context) {
 	tick := time.NewTicker(b.o.Sweep)
@@ -62,6 +66,7 @@ func (b *Bucket) Sweep(ctx context.Context) error {
 		b.sweepRenames(ctx),
 		b.sweepParts(ctx, kept),
 		b.sweepOld(ctx, "tail", b.o.Partials.MaxAge+leftAfter),
+		b.sweepOld(ctx, "gone", goneFor),
 		b.sweepOld(ctx, "node", leftAfter),
 		b.sweepOld(ctx, "probe", leftAfter),
 		b.sweepSidecars(ctx),
@@ -171,7 +176,7 @@ func (b *Bucket) endRename(ctx context.Context, key string) error {
 		return err
 	}
 	if err == nil && now.id == i.ID {
-		out := b.removeVersion(ctx, &look{name: i.Old, etag: i.ETag})
+		out := b.removeVersion(ctx, &look{name: i.Old, etag: i.ETag, id: i.OldID})
 		if out.err != nil && !isGone(out.err) && !isUnmet(out.err) {
 			return out.err
 		}
