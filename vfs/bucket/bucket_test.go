@@ -29,7 +29,7 @@ func text(seed uint64, n int) []byte {
 }
 
 // write writes as clients do: in order, 256 KiB at a time.
-func write(t *testing.T, u vfs.Upload, off int64, b []byte) {
+func write(t testing.TB, u vfs.Upload, off int64, b []byte) {
 	t.Helper()
 	for len(b) > 0 {
 		n, err := u.WriteAt(b[:min(len(b), 256<<10)], off)
@@ -40,7 +40,7 @@ func write(t *testing.T, u vfs.Upload, off int64, b []byte) {
 	}
 }
 
-func create(t *testing.T, lib vfs.Library, name string, o vfs.CreateOptions) vfs.Upload {
+func create(t testing.TB, lib vfs.Library, name string, o vfs.CreateOptions) vfs.Upload {
 	t.Helper()
 	u, err := lib.Create(t.Context(), name, o)
 	if err != nil {
@@ -49,7 +49,7 @@ func create(t *testing.T, lib vfs.Library, name string, o vfs.CreateOptions) vfs
 	return u
 }
 
-func commit(t *testing.T, u vfs.Upload) vfs.Info {
+func commit(t testing.TB, u vfs.Upload) vfs.Info {
 	t.Helper()
 	c, err := u.Commit(t.Context())
 	if err != nil {
@@ -58,14 +58,14 @@ func commit(t *testing.T, u vfs.Upload) vfs.Info {
 	return c.After
 }
 
-func put(t *testing.T, lib vfs.Library, name string, b []byte) {
+func put(t testing.TB, lib vfs.Library, name string, b []byte) {
 	t.Helper()
 	u := create(t, lib, name, vfs.CreateOptions{Create: true, Truncate: true})
 	write(t, u, 0, b)
 	commit(t, u)
 }
 
-func has(t *testing.T, lib vfs.Library, name string, want []byte) {
+func has(t testing.TB, lib vfs.Library, name string, want []byte) {
 	t.Helper()
 	f, err := lib.Open(t.Context(), name)
 	if err != nil {

@@ -97,7 +97,8 @@ func (c Connection) transport(cfg aws.Config) (*http.Transport, error) {
 	t.TLSHandshakeTimeout = c.Timeout
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = keepIdle, keepIdle
 	t.IdleConnTimeout = c.Timeout
-	t.WriteBufferSize, t.ReadBufferSize = 64<<10, 64<<10
+	t.WriteBufferSize = 64 << 10
+	t.ReadBufferSize = 0 // a small one: large reads then go by it
 	t.DisableCompression = true
 	dialer := &net.Dialer{Timeout: c.Timeout / 2}
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {

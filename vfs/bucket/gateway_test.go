@@ -35,7 +35,7 @@ const (
 )
 
 // startGateway starts a store; versioned has it keep old versions.
-func startGateway(t *testing.T, versioned bool) *gateway {
+func startGateway(t testing.TB, versioned bool) *gateway {
 	t.Helper()
 	program, err := exec.LookPath("versitygw")
 	if err != nil {
@@ -82,7 +82,7 @@ func startGateway(t *testing.T, versioned bool) *gateway {
 var prefixes atomic.Int32
 
 // options are for a library of its own in the store.
-func (g *gateway) options(t *testing.T) bucket.Options {
+func (g *gateway) options(t testing.TB) bucket.Options {
 	t.Helper()
 	credentials := filepath.Join(t.TempDir(), "credentials")
 	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", accessKey, secretKey)
@@ -103,7 +103,7 @@ func (g *gateway) options(t *testing.T) bucket.Options {
 }
 
 // logTo writes the log of a library to that of its test.
-type logTo struct{ t *testing.T }
+type logTo struct{ t testing.TB }
 
 func (l logTo) Write(p []byte) (int, error) {
 	if l.t.Context().Err() == nil {
@@ -113,7 +113,7 @@ func (l logTo) Write(p []byte) (int, error) {
 }
 
 // open opens a library as a node.
-func open(t *testing.T, o bucket.Options) *bucket.Bucket {
+func open(t testing.TB, o bucket.Options) *bucket.Bucket {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -142,15 +142,19 @@ func TestVersionedBucket(t *testing.T) {
 	})
 }
 
-// version has the bucket keep old versions.
-func (g *gateway) version(t *testing.T) {
-	t.Helper()
-	client := s3.New(s3.Options{
+// client is a plain client of the store.
+func (g *gateway) client() *s3.Client {
+	return s3.New(s3.Options{
 		BaseEndpoint: &g.url, UsePathStyle: true, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
+}
+
+// version has the bucket keep old versions.
+func (g *gateway) version(t testing.TB) {
+	t.Helper()
 	name := bucketName
-	_, err := client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+	_, err := g.client().PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
 		Bucket: &name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
 	})
 	if err != nil {
