@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"cmd/shelfd/operate":     {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/config", "vfs"},
 	"cmd/shelfd/page":        {"cmd/shelfd/admin", "sshd", "vfs"},
 	"cmd/shelfd/credentials": {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},
-	"cmd/shelfd/library":     {"cmd/shelfd/config", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd/library":     {"cmd/shelfd/config", "vfs/bucket", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/tuning":      {},
 	"cmd/shelfd/install":     {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},
 	"cmd/shelfd/confine":     {},

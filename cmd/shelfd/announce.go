@@ -34,7 +34,7 @@ func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer, out io.Writ
 	}
 	var paths []string
 	for _, l := range s.AllLibraries() {
-		paths = append(paths, l.Path)
+		paths = append(paths, l.Where())
 	}
 	slices.Sort(paths)
 	key, stock, shelf := identify(hostKeys, s.FIPS), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p")

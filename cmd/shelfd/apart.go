@@ -37,7 +37,7 @@ func (apart) check(s config.Settings) error {
 		for other, inner := range p.libraries {
 			if name != other && library.Within(path, inner) {
 				return &problem{s.Where(s.PathSetting(other)), "One library is in another", fmt.Errorf("%s lies in %s", inner, path),
-					"Give each library a directory of its own, none within another."}
+					"Give each library a directory or prefix of its own, none within another."}
 			}
 		}
 	}
@@ -77,6 +77,10 @@ func trustedPaths(s config.Settings) []trustedPath {
 		{"list of authorities", s.TrustedUserCAKeys, "trusted_user_ca_keys", false},
 		{"list of revoked keys", s.RevokedKeys, "revoked_keys", false},
 		{"audit log", s.AuditLog, "audit_log", false},
+		{"spool", s.Spool, "spool", true},
+	}
+	for name, l := range s.Libraries {
+		all = append(all, trustedPath{"file of credentials", l.CredentialsFile, "libraries." + name + ".credentials_file", false})
 	}
 	if s.KeyFiles() == "" {
 		all = append(all, keyFile(s.AuthorizedKeysFile, "authorized_keys_file"))
@@ -98,6 +102,10 @@ type places struct {
 func newPlaces(s config.Settings) *places {
 	p := &places{libraries: make(map[string]string), parents: make(map[string]string)}
 	for name, l := range s.AllLibraries() {
+		if l.Bucket != "" {
+			p.libraries[name] = l.Bucket // no path is in it
+			continue
+		}
 		prefix := library.Prefix(l.Path)
 		if below, err := filepath.Rel(prefix, l.Path); err == nil && library.PerAccount(l.Path) {
 			p.libraries[name] = filepath.Join(resolve(prefix), below)

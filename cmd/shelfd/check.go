@@ -10,6 +10,7 @@ import (
 
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/library"
 )
 
 func checkCommand() *cobra.Command {
@@ -42,6 +43,7 @@ func check(s config.Settings, stdout, stderr io.Writer) error {
 	if err == nil {
 		err = show(s, stdout)
 	}
+	listFindings(s, stdout)
 	listEntrances(entrances, time.Now(), stdout)
 	if err == nil {
 		fmt.Fprintf(stdout, "#\n# No mistake was found.\n")
@@ -54,4 +56,27 @@ func show(s config.Settings, out io.Writer) error {
 	text, err := s.Show()
 	_, failed := fmt.Fprintf(out, "%s\n", text)
 	return errors.Join(err, failed)
+}
+
+// listFindings prints what the stores of libraries in buckets do of what a library
+// needs.
+func listFindings(s config.Settings, out io.Writer) {
+	for _, name := range s.LibraryNames() {
+		l := s.AllLibraries()[name]
+		if l.Bucket == "" {
+			continue
+		}
+		found, err := library.Findings(s, l)
+		if err != nil && len(found) == 0 {
+			continue // the part libraries says so
+		}
+		fmt.Fprintf(out, "#\n# The store of %s, library %s:\n", l.Bucket, name)
+		for _, f := range found {
+			what := "yes"
+			if !f.Holds {
+				what = fmt.Sprintf("no (%s): %s", f.Answer, f.Lost)
+			}
+			fmt.Fprintf(out, "#   %-28s %s\n", f.Name, what)
+		}
+	}
 }

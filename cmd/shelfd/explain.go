@@ -190,7 +190,7 @@ func (x *explanation) explainFiles(w io.Writer) {
 		say(false, prefix+setting, "it has no library")
 		return
 	}
-	path := keys.ExpandUser(at.Path, x.account)
+	path := keys.ExpandUser(at.Where(), x.account)
 	say(true, prefix+setting, "its library is %s, in %s", one.Library, path)
 	if setting == "library" {
 		setting = "permissions"

@@ -41,11 +41,11 @@ func (l *libraries) check(s config.Settings) (err error) {
 func checkLibrary(s config.Settings, name string) error {
 	l := s.AllLibraries()[name]
 	err := library.CheckFolder(l)
-	if err == nil {
+	if err == nil && l.Bucket == "" {
 		err = library.CheckOwner(s, library.Prefix(l.Path))
 	}
-	if err == nil && !library.PerAccount(l.Path) {
-		err = library.Probe(l)
+	if err == nil && !library.PerAccount(l.Where()) {
+		err = library.Probe(s, l)
 	}
 	return unserved(s, name, err)
 }
@@ -55,7 +55,7 @@ func (l *libraries) open(s config.Settings) error {
 	l.set = library.New(s, l.log, l.timed)
 	faults := l.set.Open()
 	for _, name := range s.LibraryNames() {
-		if at := s.AllLibraries()[name]; library.PerAccount(at.Path) {
+		if at := s.AllLibraries()[name]; library.PerAccount(at.Where()) {
 			if err := library.CheckFolder(at); err != nil {
 				faults[name] = err
 			}
@@ -116,6 +116,10 @@ func unserved(s config.Settings, name string, err error) error {
 		return nil
 	}
 	setting, path := s.PathSetting(name), s.AllLibraries()[name].Path
+	if bucket := s.AllLibraries()[name].Bucket; bucket != "" {
+		return &problem{s.Where(setting), "The library cannot be served", err,
+			"Its store must be there, know the credentials, and do what a library needs; shelfd check prints what it does."}
+	}
 	what, remedy := "The library cannot be served", path+" must be a directory that this user can read and write, and that no other server serves."
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -32,7 +32,7 @@ func (b *sandbox) open(s config.Settings) error {
 	required := s.Sandbox.Word == config.SandboxRequire
 	for _, layer := range []func() error{
 		func() error { return confine.Files(reachOf(s), required) },
-		confine.Calls,
+		func() error { return confine.Calls(s.HasBuckets()) },
 	} {
 		err := layer()
 		if err != nil && required {
@@ -63,7 +63,11 @@ func reachOf(s config.Settings) confine.Reach {
 	var r reach
 	r.Changed = append(r.Changed, s.State)
 	for _, l := range s.AllLibraries() {
-		r.serve(s, l.Path)
+		if l.Bucket == "" {
+			r.serve(s, l.Path)
+		} else {
+			r.connect(s, l)
+		}
 	}
 	r.Made = append(r.Made, s.LibraryRoots...)
 	switch folder := filepath.Dir(s.AuditLog); {
@@ -102,6 +106,13 @@ func (r *reach) serve(s config.Settings, path string) {
 	case !holdsTrusted(s, filepath.Dir(folder)):
 		r.Made = append(r.Made, filepath.Dir(folder))
 	}
+}
+
+// connect adds what it takes to reach the store of a library.
+func (r *reach) connect(s config.Settings, l config.Library) {
+	r.Changed = append(r.Changed, s.SpoolFolder())
+	r.Ports = append(r.Ports, library.Ports(l)...)
+	r.readAgain(library.ConnectionFiles(l)...)
 }
 
 // holdsTrusted tells whether something that decides who enters, or records what

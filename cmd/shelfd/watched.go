@@ -79,8 +79,10 @@ func (w *watched) status() admin.Library {
 		s.Problem = reasonOf(err)
 	}
 	if !r.at.IsZero() {
-		s.Free, s.Size = int64(r.space.Available*r.space.BlockSize), int64(r.space.Blocks*r.space.BlockSize)
 		s.FreeFiles, s.Partials = int64(r.space.FreeFiles), r.partials
+	}
+	if r.space.BlockSize > 0 {
+		s.Free, s.Size = int64(r.space.Available*r.space.BlockSize), int64(r.space.Blocks*r.space.BlockSize)
 	}
 	l, _ := w.now()
 	if u, ok := vfs.As[vfs.Usage](l); ok {

@@ -129,7 +129,8 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 		s.close()
 		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
 	}
-	if err := judge(found, &o); err != nil {
+	o.warn(found)
+	if err := Judge(found, o.Allow); err != nil {
 		s.close()
 		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
 	}
@@ -143,15 +144,20 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	return b, nil
 }
 
-// judge refuses a store that lacks what is needed and not allowed to be missing.
-func judge(found []Finding, o *Options) error {
+// warn logs what a store lacks.
+func (o *Options) warn(found []Finding) {
+	for _, f := range found {
+		if !f.Holds && !f.Optional {
+			o.Log.Warn("the store does not do what a library needs", "bucket", o.Bucket, "what", f.Name, "lost", f.Lost, "answer", f.Answer)
+		}
+	}
+}
+
+// Judge refuses a store that lacks what is needed and not allowed to be missing.
+func Judge(found []Finding, allow []string) error {
 	var lacks []string
 	for _, f := range found {
-		if f.Holds || f.Optional {
-			continue
-		}
-		o.Log.Warn("the store does not do what a library needs", "bucket", o.Bucket, "what", f.Name, "lost", f.Lost, "answer", f.Answer)
-		if !slices.Contains(o.Allow, f.Name) {
+		if !f.Holds && !f.Optional && !slices.Contains(allow, f.Name) {
 			lacks = append(lacks, fmt.Sprintf("%s (%s)", f.Name, f.Lost))
 		}
 	}

@@ -76,6 +76,19 @@ func Probe(ctx context.Context, o Options) ([]Finding, error) {
 	return s.probe(ctx)
 }
 
+// Probe implements [vfs.Probe]: the spool takes files, and the store answers.
+func (b *Bucket) Probe(ctx context.Context) error {
+	f, err := b.o.Spool.create()
+	if err != nil {
+		return err
+	}
+	f.Close()
+	ctx, cancel := b.store.brief(ctx)
+	defer cancel()
+	_, err = b.store.listPage(ctx, b.store.prefix, "", true, 1)
+	return failure("look whether the store answers", err)
+}
+
 // prober tries what a store does.
 type prober struct {
 	s     *store

@@ -12,6 +12,7 @@
 //	flags.go     the settings that have a flag
 //	paths.go     paths that start from the file's folder
 //	tables.go    libraries and accounts, with nothing left unsaid
+//	buckets.go   libraries in buckets
 //	mistakes.go  what is wrong in the file, with line, column and example
 //	forms.go     how each kind of value is written
 //	places.go    where in the file each setting stands
@@ -101,6 +102,10 @@ type Settings struct {
 
 	AccountLimits AccountLimits `toml:"account_limits"`
 
+	Spool         string `toml:"spool" unset:"the directory spool in state" doc:"directory where uploads to buckets wait"`
+	SpoolMax      Size   `toml:"spool_max" default:"0" doc:"the most that uploads to buckets may take there; 0 is no limit"`
+	PartsInFlight Count  `toml:"parts_in_flight" default:"8" doc:"parts of uploads that are sent to buckets at a time"`
+
 	LibraryRoots []string `toml:"library_roots" unset:"none" doc:"directories below which a reload may add libraries"`
 
 	Libraries map[string]Library `toml:"libraries"`
@@ -118,7 +123,8 @@ type Settings struct {
 // Library is a table [libraries.NAME]. What it leaves out is as at the top of
 // the file.
 type Library struct {
-	Path         string      `toml:"path" doc:"the directory to serve, with %u a directory for each account; it must be set"`
+	Path         string      `toml:"path" doc:"the directory to serve, with %u a directory for each account; it or bucket must be set"`
+	Bucket       string      `toml:"bucket" unset:"none" doc:"the bucket to serve, as s3://NAME or s3://NAME/PREFIX, with %u in the prefix one for each account"`
 	FolderMode   *FolderMode `toml:"folder_mode" unset:"0750" doc:"mode of the directories that are made for %u"`
 	FileMode     *FileMode   `toml:"file_mode" unset:"as at the top" doc:"file_mode of this library"`
 	Durability   *Durability `toml:"durability" unset:"as at the top" doc:"durability of this library"`
@@ -128,6 +134,17 @@ type Library struct {
 	MaxFileSize  *Size       `toml:"max_file_size" unset:"as at the top" doc:"max_file_size of this library"`
 
 	AllowHardLinks *bool `toml:"allow_hard_links" unset:"as at the top" doc:"allow_hard_links of this library"`
+
+	Endpoint        string   `toml:"endpoint,omitempty" unset:"that of AWS for the region" doc:"URL of the store of bucket"`
+	Region          string   `toml:"region,omitempty" unset:"as in the AWS configuration, or us-east-1" doc:"region of bucket"`
+	PathStyle       bool     `toml:"path_style,omitempty" default:"false" doc:"whether the name of bucket is in the path, and not before the name of the host"`
+	EndpointCA      string   `toml:"endpoint_ca,omitempty" unset:"the authorities of the system" doc:"file of certificates that endpoint must have one of"`
+	CredentialsFile string   `toml:"credentials_file,omitempty" unset:"the usual chain of AWS" doc:"file of credentials for bucket, in the form of ~/.aws/credentials"`
+	Profile         string   `toml:"credentials_profile,omitempty" unset:"default" doc:"section of the file of credentials"`
+	PartSize        Size     `toml:"part_size,omitempty" default:"0" doc:"size of the parts that uploads to bucket are sent in; 0 has them grow from 8 MiB"`
+	Encryption      string   `toml:"server_side_encryption,omitempty" unset:"as the bucket says" doc:"the header of that name for what is written: AES256 or aws:kms"`
+	KMSKey          string   `toml:"kms_key,omitempty" unset:"as the bucket says" doc:"id of the key for aws:kms"`
+	AllowDegraded   []string `toml:"allow_degraded,omitempty" unset:"none" doc:"what the store of bucket may lack, by the names that shelfd check prints"`
 }
 
 // Account is a table [accounts.NAME].

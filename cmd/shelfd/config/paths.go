@@ -13,7 +13,7 @@ func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
 			*path, err = change(*path)
 		}
 	}
-	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile, &s.TrustedUserCAKeys, &s.RevokedKeys, &s.AuditLog, &s.AdminSocket} {
+	for _, path := range []*string{&s.Library, &s.State, &s.AuthorizedKeysFile, &s.TrustedUserCAKeys, &s.RevokedKeys, &s.AuditLog, &s.AdminSocket, &s.Spool} {
 		apply(path)
 	}
 	for i := range s.LibraryRoots {
@@ -21,6 +21,8 @@ func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
 	}
 	for name, l := range s.Libraries {
 		apply(&l.Path)
+		apply(&l.EndpointCA)
+		apply(&l.CredentialsFile)
 		s.Libraries[name] = l
 	}
 	for name, a := range s.Accounts {

@@ -24,11 +24,12 @@ func TestSample(t *testing.T) {
 	if err := s.parse("sample", full, &base); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Accounts) != 2 || len(s.Libraries) != 2 {
+	if len(s.Accounts) != 2 || len(s.Libraries) != 3 {
 		t.Errorf("got %+v", s)
 	}
 	s.Library, s.State, s.User, s.AuthorizedKeysFile = "", "", "", ""
 	s.AuditLog, s.TrustedUserCAKeys, s.RevokedKeys, s.ExemptProbes, s.ProxyProtocol = "", "", "", nil, nil
+	s.Spool = ""
 	s.AdminSocket, s.AdminListen, s.AdminHosts = "", "", nil
 	s.Libraries, s.LibraryRoots, s.Accounts, s.FileAccounts, s.Listen = nil, nil, nil, FileAccounts{}, base.Listen
 	if !reflect.DeepEqual(s, base) {

@@ -16,21 +16,21 @@ const onlyLibrary = "library"
 func (s Settings) AllLibraries() map[string]Library {
 	all := make(map[string]Library)
 	for name, l := range s.Libraries {
-		all[name] = Library{
-			Path:         l.Path,
-			FolderMode:   First(l.FolderMode, &FolderMode{0o750}),
-			FileMode:     First(l.FileMode, &s.FileMode),
-			Durability:   First(l.Durability, &s.Durability),
-			Quota:        First(l.Quota, &s.Quota),
-			MaxFiles:     First(l.MaxFiles, &s.MaxFiles),
-			MinFreeSpace: First(l.MinFreeSpace, &s.MinFreeSpace),
-			MaxFileSize:  First(l.MaxFileSize, &s.MaxFileSize),
-
-			AllowHardLinks: First(l.AllowHardLinks, &s.AllowHardLinks),
-		}
+		l.FolderMode = First(l.FolderMode, &FolderMode{0o750})
+		l.FileMode = First(l.FileMode, &s.FileMode)
+		l.Durability = First(l.Durability, &s.Durability)
+		l.Quota = First(l.Quota, &s.Quota)
+		l.MaxFiles = First(l.MaxFiles, &s.MaxFiles)
+		l.MinFreeSpace = First(l.MinFreeSpace, &s.MinFreeSpace)
+		l.MaxFileSize = First(l.MaxFileSize, &s.MaxFileSize)
+		l.AllowHardLinks = First(l.AllowHardLinks, &s.AllowHardLinks)
+		all[name] = l
 	}
 	if len(all) == 0 {
-		all[onlyLibrary] = Library{s.Library, &FolderMode{0o750}, &s.FileMode, &s.Durability, &s.Quota, &s.MaxFiles, &s.MinFreeSpace, &s.MaxFileSize, &s.AllowHardLinks}
+		all[onlyLibrary] = Library{
+			Path: s.Library, FolderMode: &FolderMode{0o750}, FileMode: &s.FileMode, Durability: &s.Durability, Quota: &s.Quota,
+			MaxFiles: &s.MaxFiles, MinFreeSpace: &s.MinFreeSpace, MaxFileSize: &s.MaxFileSize, AllowHardLinks: &s.AllowHardLinks,
+		}
 	}
 	return all
 }
@@ -83,10 +83,13 @@ func First[T any](all ...*T) *T {
 	return nil
 }
 
-// PathSetting is the name of the setting for a library's path.
+// PathSetting is the name of the setting for a library's path, or for its bucket.
 func (s Settings) PathSetting(library string) string {
 	if len(s.Libraries) == 0 {
 		return "library"
+	}
+	if s.Libraries[library].Bucket != "" {
+		return "libraries." + library + ".bucket"
 	}
 	return "libraries." + library + ".path"
 }
@@ -142,8 +145,11 @@ func (s Settings) checkTables() error {
 		return s.Mistake("user", errors.New("it names the account of a server that has no others; here "+where+" name them, so leave it out"))
 	}
 	for name, l := range s.Libraries {
-		if l.Path == "" {
+		if l.Path == "" && l.Bucket == "" {
 			return s.Mistake("libraries."+name+".path", errors.New("it is not set; name the directory to serve"))
+		}
+		if err := s.checkBucket(name, l); err != nil {
+			return err
 		}
 	}
 	if len(s.Accounts) > 0 && s.AuthorizedKeysFile != "" && s.KeyFiles() == "" {

@@ -8,4 +8,4 @@ import "errors"
 func Files(Reach, bool) error { return errors.New("this system has no Landlock") }
 
 // Calls is not to be had here.
-func Calls() error { return errors.New("this system has no seccomp") }
+func Calls(bool) error { return errors.New("this system has no seccomp") }

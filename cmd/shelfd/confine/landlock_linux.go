@@ -7,7 +7,7 @@ import (
 
 // Files uses Landlock to allow this process to change some folders, write in
 // others, and read or list yet others, and nothing else: neither to execute, nor
-// to bind, nor to connect. It counts for child processes too. strict fails where
+// to bind, nor to connect but to some ports. It counts for child processes too. strict fails where
 // the kernel cannot do all of that; without strict, what it can do is enough.
 //
 // Publishing an upload moves it between folders, which needs version 2 of
@@ -26,7 +26,7 @@ func Files(r Reach, strict bool) error {
 	if strict {
 		config = landlock.V4
 	}
-	return config.Restrict(
+	rules := []landlock.Rule{
 		landlock.PathAccess(writing, r.Changed...),
 		landlock.PathAccess(writing|ll.AccessFSMakeDir, r.Made...).IgnoreIfMissing(),
 		landlock.PathAccess(appending, r.Appended...),
@@ -34,5 +34,9 @@ func Files(r Reach, strict bool) error {
 		landlock.PathAccess(reading, r.Read...).IgnoreIfMissing(),
 		landlock.PathAccess(listing, r.Listed...).IgnoreIfMissing(),
 		landlock.PathAccess(ll.AccessFSReadFile, r.Files...).IgnoreIfMissing(),
-	)
+	}
+	for _, port := range r.Ports {
+		rules = append(rules, landlock.ConnectTCP(port))
+	}
+	return config.Restrict(rules...)
 }

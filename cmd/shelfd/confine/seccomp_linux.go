@@ -60,11 +60,21 @@ func narrowCalls() []seccomp.NameWithConditions {
 	}
 }
 
+// connecting are the calls that it takes to reach the store of a bucket, and who
+// knows its address: sockets of IPv4 and IPv6 alone. Which TCP ports they may
+// connect to is for [Files].
+func connecting() []seccomp.NameWithConditions {
+	socket := func(family uint64) seccomp.NameWithConditions {
+		return seccomp.NameWithConditions{Name: "socket", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.Equal, Value: family}}}
+	}
+	return []seccomp.NameWithConditions{socket(unix.AF_INET), socket(unix.AF_INET6)}
+}
+
 // Calls has the kernel refuse what is not in these tables, in every
 // thread, for good. A refused call fails and does not end the process: then a
 // client who can bring the server to a stray call would end it for everybody,
-// and the call is no less impossible.
-func Calls() error {
+// and the call is no less impossible. connects is for libraries in buckets.
+func Calls(connects bool) error {
 	here, err := arch.GetInfo("")
 	if err != nil || here != arch.X86_64 && here != arch.AARCH64 {
 		return fmt.Errorf("seccomp: which system calls serving takes is not known for %s", runtime.GOARCH)
@@ -76,6 +86,10 @@ func Calls() error {
 		}
 	}
 	allow.NamesWithCondtions = narrowCalls()
+	if connects {
+		allow.Names = append(allow.Names, "connect")
+		allow.NamesWithCondtions = append(allow.NamesWithCondtions, connecting()...)
+	}
 	// The flags of clone3 cannot be looked at. With this answer, libc calls clone.
 	absent := seccomp.SyscallGroup{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)}
 	runtime.LockOSThread() // no_new_privs is that of a thread, until the filter gives it to all

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"shelf/cmd/shelfd/config"
 	"shelf/vfs"
 	"shelf/vfs/local"
 )
@@ -21,13 +22,13 @@ type holder struct {
 	wanted bool      // it stays open without users
 	gone   bool      // it is in the settings no more
 
-	opening sync.Mutex   // one opens it, the others wait
-	mu      sync.Mutex   // taken last
-	dir     *local.Dir   // nil if it is not open; mu
-	old     []*local.Dir // what was open before another disk took its place; mu
-	err     error        // why it could not be opened; mu
-	tried   time.Time    // when; mu
-	closed  bool         // mu
+	opening sync.Mutex // one opens it, the others wait
+	mu      sync.Mutex // taken last
+	dir     store      // nil if it is not open; mu
+	old     []store    // what was open before another disk took its place; mu
+	err     error      // why it could not be opened; mu
+	tried   time.Time  // when; mu
+	closed  bool       // mu
 }
 
 // retry is how long an attempt to open a library counts.
@@ -58,7 +59,7 @@ func (s *Set) leave(h *holder) {
 }
 
 // use is the library, which it opens if need be.
-func (h *holder) use() (*local.Dir, error) {
+func (h *holder) use() (store, error) {
 	h.opening.Lock()
 	defer h.opening.Unlock()
 	h.mu.Lock()
@@ -109,12 +110,17 @@ func (h *holder) now() (vfs.Library, error) {
 	return h.dir, nil
 }
 
-// change sets other options.
-func (h *holder) change(o local.Options) {
+// change has the library go on with other settings. Set.mu is held.
+func (h *holder) change(l config.Library) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.dir != nil {
-		h.dir.Change(o)
+	switch dir := h.dir.(type) {
+	case *local.Dir:
+		dir.Change(h.set.options(l))
+	case *inBucket:
+		if !dir.isLike(l) {
+			h.old, h.dir = append(h.old, h.dir), nil // it is opened anew
+		}
 	}
 	h.tried = time.Time{} // what was wrong may be right now
 }

@@ -7,6 +7,7 @@
 //	path.go     %u in a path, and the folders that are made for it
 //	apart.go    which paths lie within others
 //	store.go    how a library keeps its files
+//	bucket.go   how one in a bucket does
 package library
 
 import (
@@ -37,6 +38,7 @@ type Set struct {
 	digests *local.Digests
 	umask   fs.FileMode
 	timed   func(local.Step, time.Duration)
+	buckets buckets
 
 	mu       sync.Mutex
 	settings config.Settings    // mu
@@ -72,10 +74,10 @@ func (s *Set) Open() map[string]error {
 	s.mu.Unlock()
 	faults := make(map[string]error)
 	for name, l := range settings.AllLibraries() {
-		if PerAccount(l.Path) {
+		if PerAccount(l.Where()) {
 			continue
 		}
-		if err := s.want(Source{s, name, keys.ExpandUser(l.Path, "")}); err != nil {
+		if err := s.want(Source{s, name, keys.ExpandUser(l.Where(), "")}); err != nil {
 			faults[name] = err
 		}
 	}
@@ -102,10 +104,10 @@ func (s *Set) Change(next config.Settings) map[string]error {
 	all := next.AllLibraries()
 	for path, h := range s.holders {
 		l, ok := all[h.from.name]
-		h.wanted = ok && !PerAccount(l.Path) && keys.ExpandUser(l.Path, "") == path
-		h.gone = !ok || !matches(l.Path, path)
+		h.wanted = ok && !PerAccount(l.Where()) && keys.ExpandUser(l.Where(), "") == path
+		h.gone = !ok || !matches(l.Where(), path)
 		if !h.gone {
-			h.change(s.options(l))
+			h.change(l)
 		}
 	}
 	s.mu.Unlock()
@@ -163,12 +165,12 @@ func (s *Set) Status() (all []Status) {
 func (s *Set) Now(name string) (vfs.Library, error) {
 	s.mu.Lock()
 	l, ok := s.settings.AllLibraries()[name]
-	h := s.holders[keys.ExpandUser(l.Path, "")]
+	h := s.holders[keys.ExpandUser(l.Where(), "")]
 	s.mu.Unlock()
 	switch {
 	case !ok:
 		return nil, errGone
-	case PerAccount(l.Path):
+	case PerAccount(l.Where()):
 		return nil, CheckFolder(l)
 	case h == nil:
 		return nil, errClosed

@@ -150,7 +150,7 @@ func TestLibraryComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, h := range set.all() {
-		h.change(h.set.options(set.settings.AllLibraries()["bad"])) // forgets when it was tried
+		h.change(set.settings.AllLibraries()["bad"]) // forgets when it was tried
 	}
 	set.Tend(time.Now())
 	if err := set.Status()[0].Err; err != nil {

@@ -90,6 +90,9 @@ func setMode(root *os.Root, path string, mode fs.FileMode) error {
 // CheckFolder refuses a library whose folder is not there, or of whose folder only
 // what is made for an account may be missing.
 func CheckFolder(l config.Library) error {
+	if l.Bucket != "" {
+		return nil
+	}
 	path := Prefix(l.Path)
 	info, err := os.Stat(path)
 	if err == nil && !info.IsDir() {

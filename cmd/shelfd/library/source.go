@@ -23,12 +23,12 @@ func (s *Set) Source(name, account string) (Source, error) {
 	if !ok {
 		return Source{}, fmt.Errorf("there is no library %q", name)
 	}
-	if PerAccount(l.Path) {
+	if PerAccount(l.Where()) {
 		if err := vfs.CheckName(account); err != nil {
 			return Source{}, fmt.Errorf("%q can't be the name of a folder: %w", account, err)
 		}
 	}
-	return Source{s, name, keys.ExpandUser(l.Path, account)}, nil
+	return Source{s, name, keys.ExpandUser(l.Where(), account)}, nil
 }
 
 // Open implements access.Source.
@@ -48,6 +48,9 @@ func (f Source) Properties() vfs.Properties {
 	defer f.set.mu.Unlock()
 	p := vfs.Properties{AtomicRename: true, OldVersionsReadable: true, Fsync: true}
 	if l, ok := f.set.settings.AllLibraries()[f.name]; ok {
+		if l.Bucket != "" {
+			return bucketProperties
+		}
 		p.Durable = l.Durability.Word == "fsync"
 	}
 	return p

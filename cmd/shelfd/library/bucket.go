@@ -1,0 +1,137 @@
+package library
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"shelf/cmd/shelfd/config"
+	"shelf/keys"
+	"shelf/vfs"
+	"shelf/vfs/bucket"
+)
+
+// bucketProperties is what a library in any bucket promises.
+var bucketProperties = vfs.Properties{Durable: true, ApproximateList: true}
+
+// buckets is what all libraries in buckets share.
+type buckets struct {
+	once  sync.Once
+	spool *bucket.Spool
+	slots bucket.Slots
+	err   error
+}
+
+// openTimeout is how long a bucket may take to be opened.
+const openTimeout = time.Minute
+
+// sweepEvery is how often a node looks for what dead nodes left.
+const sweepEvery = 10 * time.Minute
+
+// inBucket is a library in a bucket, and the settings that it was opened with.
+type inBucket struct {
+	*bucket.Bucket
+	settings config.Library
+}
+
+// IsAt implements store: nothing takes the place of a bucket.
+func (*inBucket) IsAt(string) bool { return true }
+
+// isLike tells whether other settings change nothing.
+func (b *inBucket) isLike(l config.Library) bool { return reflect.DeepEqual(b.settings, l) }
+
+// openBucket opens a library in a bucket by its URL.
+func (s *Set) openBucket(settings config.Settings, l config.Library, at string) (store, error) {
+	s.buckets.once.Do(func() {
+		s.buckets.spool, s.buckets.err = bucket.OpenSpool(settings.SpoolFolder(), settings.SpoolMax.Bytes)
+		s.buckets.slots = bucket.NewSlots(int(settings.PartsInFlight.N))
+	})
+	if s.buckets.err != nil {
+		return nil, s.buckets.err
+	}
+	o := bucketOptions(settings, l, at, s.log)
+	o.Spool, o.Slots, o.Umask, o.Sweep = s.buckets.spool, s.buckets.slots, s.umask, sweepEvery
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	b, err := bucket.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &inBucket{b, l}, nil
+}
+
+// bucketOptions is how a library in a bucket keeps its files.
+func bucketOptions(s config.Settings, l config.Library, at string, log *slog.Logger) bucket.Options {
+	name, prefix := config.SplitBucket(at)
+	o := bucket.Options{
+		Bucket: name, Prefix: prefix,
+		Connection: bucket.Connection{
+			Endpoint: l.Endpoint, Region: l.Region, PathStyle: l.PathStyle, CA: l.EndpointCA, Profile: l.Profile,
+		},
+		PartSize: l.PartSize.Bytes, Encryption: l.Encryption, KMSKey: l.KMSKey, Allow: l.AllowDegraded, Log: log,
+		Partials: bucket.PartialRules{
+			MinSize: s.PartialMinSize.Bytes, MaxAge: s.PartialMaxAge.Duration, PerAccount: int(s.PartialsPerAccount),
+		},
+	}
+	if o.Partials.PerAccount == 0 {
+		o.Partials.PerAccount = -1 // none
+	}
+	if l.CredentialsFile != "" {
+		o.Connection.CredentialsFiles = []string{l.CredentialsFile}
+	}
+	return o
+}
+
+// Findings asks a bucket to do what a library needs. The error says why it can't be
+// served.
+func Findings(s config.Settings, l config.Library) ([]bucket.Finding, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	at := l.Bucket
+	if PerAccount(at) {
+		at = keys.ExpandUser(at, ".check") // the name of no account
+	}
+	found, err := bucket.Probe(ctx, bucketOptions(s, l, at, slog.New(slog.DiscardHandler)))
+	if err == nil {
+		err = bucket.Judge(found, l.AllowDegraded)
+	}
+	return found, err
+}
+
+// Ports are the TCP ports that it takes to reach the store of a library: its own, that
+// of DNS, and where there is no file of credentials those of who gives them out.
+func Ports(l config.Library) []uint16 {
+	ports := []uint16{53}
+	if l.CredentialsFile == "" && os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		ports = append(ports, 80, 443)
+	}
+	store, err := url.Parse(l.Endpoint)
+	switch {
+	case err == nil && store.Port() != "":
+		if port, err := strconv.ParseUint(store.Port(), 10, 16); err == nil {
+			return append(ports, uint16(port))
+		}
+	case err == nil && store.Scheme == "http":
+		return append(ports, 80)
+	}
+	return append(ports, 443)
+}
+
+// ConnectionFiles are the files that are read again to reach the store of a library:
+// what knows addresses, certificates, and credentials, which may change.
+func ConnectionFiles(l config.Library) []string {
+	files := []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", l.EndpointCA, l.CredentialsFile}
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CA_BUNDLE", "SSL_CERT_FILE"} {
+		files = append(files, os.Getenv(name))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		files = append(files, filepath.Join(home, ".aws", "config"), filepath.Join(home, ".aws", "credentials"))
+	}
+	return files
+}
