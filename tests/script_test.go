@@ -21,7 +21,7 @@ import (
 //
 // After serve, $ADDR, $HOST and $PORT say where it listens and $FINGERPRINT is
 // its host key's, as SHA256:...; $USER is the account and ./id its private key. The condition [root] holds for root, who
-// is bound by no permission.
+// is bound by no permission, and [bucket] where the library lies in a bucket.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -29,19 +29,25 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setUpScript,
 		Condition:           func(name string) (bool, error) { return name == "root" && os.Geteuid() == 0, nil },
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"need":     needCmd,
-			"serve":    func(ts *testscript.TestScript, _ bool, args []string) { serveCmd(t, ts, args) },
-			"shutdown": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(stateOf(ts).server.stop()) },
-			"random":   randomCmd,
-		},
+		Cmds:                scriptCommands(t),
 	})
+}
+
+// scriptCommands are those that are added to testscript's own.
+func scriptCommands(t *testing.T) map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"need":     needCmd,
+		"serve":    func(ts *testscript.TestScript, _ bool, args []string) { serveCmd(t, ts, args) },
+		"shutdown": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(stateOf(ts).server.stop()) },
+		"random":   randomCmd,
+	}
 }
 
 // script is what the commands of one script share.
 type script struct {
-	t      testscript.T
-	server *server
+	t        testscript.T
+	server   *server
+	inBucket bool // the library lies in a bucket
 }
 
 type scriptKey struct{}
@@ -72,6 +78,15 @@ func serveCmd(t *testing.T, ts *testscript.TestScript, args []string) {
 	start := func() (*server, error) { return startServer(ts.Getenv("WORK"), args...) }
 	if len(args) == 1 && args[0] == "configured" {
 		start = func() (*server, error) { return startConfigured(ts.Getenv("WORK"), ts.ReadFile("shelfd.toml")) }
+	}
+	if stateOf(ts).inBucket {
+		start = func() (*server, error) {
+			s, g, err := startInBucket(ts.Getenv("WORK"), args...)
+			if err == nil {
+				ts.Defer(g.stop)
+			}
+			return s, err
+		}
 	}
 	s, err := start()
 	ts.Check(err)

@@ -122,8 +122,10 @@ fails(errno.ENOENT, sftp.rename, "put", "x")
 for name in "/etc/passwd", "../../../etc/passwd", "//etc/passwd", "./x/../../etc/passwd", "link", "link/", "new\nline", ".hidden", "a\0b":
     fails(errno.ENOENT, sftp.open, name, "r")
     fails(errno.ENOENT, sftp.stat, name)
-for name in "new\nline", ".hidden", "esc\x1b[2J", "n" * 256, "nul\0", "link":
+for name in "new\nline", ".hidden", "esc\x1b[2J", "n" * 256, "nul\0":
     fails(None, sftp.open, name, "w")
+if "IN_BUCKET" not in os.environ: # where there are no links
+    fails(None, sftp.open, "link", "w")
 fails(errno.ENOENT, sftp.open, "sub/file", "w")
 fails(None, sftp.mkdir, "folder")
 fails(None, sftp.symlink, "/etc/passwd", "planted")
