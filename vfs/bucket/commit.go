@@ -192,9 +192,6 @@ func (u *upload) Abort() error {
 		return nil
 	}
 	u.stop()
-	if u.parts != nil {
-		u.parts.wait()
-	}
 	if u.recorder.drop(u) {
 		u.dropParts()
 	}

@@ -99,6 +99,9 @@ func (u *upload) readTail(r *record) error {
 			break
 		}
 	}
+	if isGone(err) {
+		r.Tail, r.TailSize, err = "", 0, nil // the parts are there still
+	}
 	return failure("read a partial", err)
 }
 

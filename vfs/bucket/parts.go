@@ -85,11 +85,10 @@ func (u *upload) advance() error {
 		if u.parts.failed() {
 			return nil // Commit will try again
 		}
-		k := u.next
-		u.next++
-		if err := u.send(k, u.sizes.end(k), nil); err != nil {
-			return u.content.Fail(err)
+		if err := u.send(u.next, u.sizes.end(u.next), nil); err != nil {
+			return err
 		}
+		u.next++
 	}
 	return nil
 }
@@ -102,6 +101,8 @@ func (u *upload) send(k int32, end int64, from *look) error {
 	case p.ahead <- struct{}{}:
 	case <-u.sending.Done():
 		return u.sending.Err()
+	case <-u.ctx.Done():
+		return u.ctx.Err()
 	}
 	p.busy.Go(func() {
 		defer func() { <-p.ahead }()

@@ -236,8 +236,11 @@ func (w *recorder) write(ctx context.Context, u *upload, r record) error {
 }
 
 // drop removes the record. It is false if another goes on with the upload, whose parts
-// then are not ours any more. No part is being sent.
+// then are not ours any more. It waits for parts that are being sent.
 func (w *recorder) drop(u *upload) (ours bool) {
+	if u.parts != nil {
+		u.parts.wait()
+	}
 	wasOn := w.on || w.mine
 	w.on = false
 	if !wasOn || w.key == "" {

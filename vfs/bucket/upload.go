@@ -283,7 +283,6 @@ func (u *upload) changes(off, end int64) error {
 	if !u.late {
 		// Who went on with these parts would have the old bytes.
 		u.late = true
-		u.parts.wait()
 		u.recorder.drop(u)
 	}
 	u.parts.forget(u.sizes, off, end)
