@@ -56,6 +56,9 @@ func TestImage(t *testing.T) {
 		if out, err := sftp.CombinedOutput(); err != nil {
 			t.Errorf("%v: %s\n%s", err, batch, out)
 		}
+		if out, err := i.run("health", "--state", "/state").CombinedOutput(); err != nil {
+			t.Errorf("the health probe: %v\n%s", err, out)
+		}
 		if err := s.stop(); err != nil {
 			t.Fatal(err)
 		}

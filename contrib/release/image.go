@@ -60,6 +60,12 @@ type containerInit struct {
 	Volumes      map[string]struct{} `json:"Volumes"`
 	Labels       map[string]string   `json:"Labels"`
 	StopSignal   string              `json:"StopSignal"`
+	Healthcheck  *healthcheck        `json:"Healthcheck,omitempty"` // Docker's; others leave it alone
+}
+
+type healthcheck struct {
+	Test     []string
+	Interval time.Duration // in nanoseconds, as Docker has it
 }
 
 type rootFS struct {
@@ -151,6 +157,7 @@ func (r *release) containerInit() containerInit {
 		Volumes:      map[string]struct{}{"/config": none, "/state": none, "/library": none},
 		Labels:       map[string]string{"org.opencontainers.image.title": "shelf", "org.opencontainers.image.version": r.name, "org.opencontainers.image.licenses": "Apache-2.0"},
 		StopSignal:   "SIGTERM",
+		Healthcheck:  &healthcheck{[]string{"CMD", "/usr/bin/shelfd", "health", "--state", "/state"}, 30 * time.Second},
 	}
 }
 

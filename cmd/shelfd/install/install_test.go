@@ -179,3 +179,12 @@ func TestQuestions(t *testing.T) {
 		t.Error("the account of root has no usable name")
 	}
 }
+
+// A line that counts for nothing is no reason to refuse those beside it.
+func TestAddWithAnOddLine(t *testing.T) {
+	_, file, public := server(t)
+	a := adding{config: file}
+	if err := a.addKey("bob", nil, strings.NewReader("# bob's\nssh-dss AAAA old\n"+public+"\n"), os.Stderr); err != nil {
+		t.Error(err)
+	}
+}

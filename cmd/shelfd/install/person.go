@@ -64,7 +64,12 @@ func (p person) publicKey() (path string, made bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	// The home is another user's: no link that is there is followed.
+	public, err := os.OpenFile(private+".pub", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return "", false, err
+	}
 	line := ssh.MarshalAuthorizedKey(key)
-	err = os.WriteFile(private+".pub", fmt.Appendf(nil, "%s %s\n", line[:len(line)-1], cmp.Or(p.name, "shelf")), 0o644)
-	return private + ".pub", true, errors.Join(err, p.take(private), p.take(private+".pub"))
+	_, err = fmt.Fprintf(public, "%s %s\n", line[:len(line)-1], cmp.Or(p.name, "shelf"))
+	return public.Name(), true, errors.Join(err, public.Close(), p.take(private), p.take(public.Name()))
 }
