@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"crypto/sha256"
 	"hash"
 	"sync"
@@ -128,8 +129,9 @@ func (s *summing) resized(size int64) {
 	}
 }
 
-// of is the sum of the upload as it is now; nil is that it is not known.
-func (s *summing) of(up vfs.Upload) []byte {
+// of is the sum of the upload as it is now; nil is that it is not known, or that
+// nobody waits for it any more.
+func (s *summing) of(ctx context.Context, up vfs.Upload) []byte {
 	if s == nil {
 		return nil
 	}
@@ -140,7 +142,7 @@ func (s *summing) of(up vfs.Upload) []byte {
 	if s.stale {
 		s.hash, s.end, s.stale = nil, 0, false
 	}
-	if s.end < i.Size && !s.catchUp(up, i.Size) {
+	if s.end < i.Size && !s.catchUp(ctx, up, i.Size) {
 		return nil
 	}
 	s.add(nil) // makes the hash of nothing
@@ -151,11 +153,11 @@ func (s *summing) of(up vfs.Upload) []byte {
 const readAgain = 256 << 10
 
 // catchUp reads what was not hashed.
-func (s *summing) catchUp(up vfs.Upload, size int64) bool {
+func (s *summing) catchUp(ctx context.Context, up vfs.Upload, size int64) bool {
 	buffer := make([]byte, readAgain)
 	for s.end < size {
 		n, _ := up.ReadAt(buffer[:min(readAgain, size-s.end)], s.end)
-		if n == 0 {
+		if n == 0 || ctx.Err() != nil {
 			return false // Commit will say why
 		}
 		s.add(buffer[:n])

@@ -261,7 +261,7 @@ func (w *Writer) commit() error {
 func (w *Writer) publish() error {
 	var sum []byte
 	if w.wrote {
-		sum = w.sum.of(w.up)
+		sum = w.sum.of(w.ctx, w.up)
 	}
 	c, err := w.up.Commit(w.ctx)
 	if err != nil {

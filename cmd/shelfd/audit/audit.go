@@ -63,6 +63,7 @@ type Log struct {
 	seq        uint64    // of the last line; mu
 	old        []string  // files that were too large, the oldest first; mu
 	nextTry    time.Time // to begin a new file; mu
+	syncError  error     // of the last call, or nil; mu
 	lost       int       // lines that were not written since the last that was; mu
 	complained time.Time // when the server's log was last told; mu
 	count      Counters  // mu
@@ -116,10 +117,13 @@ func (l *Log) Health() error {
 		return nil
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := l.recover()
+	err, unsynced, seq := l.recover(), l.syncError != nil, l.seq
 	if err != nil {
 		l.complain(err)
+	}
+	l.mu.Unlock()
+	if err == nil && unsynced {
+		err = l.sync(seq)
 	}
 	return err
 }
@@ -149,7 +153,7 @@ func (l *Log) recover() error {
 		return err
 	}
 	l.o.Log.Warn("the audit log can be written again", "file", l.o.Path, "lost", l.lost)
-	l.lost, l.complained, l.count.Failing = 0, time.Time{}, false
+	l.lost, l.complained, l.count.Failing = 0, time.Time{}, l.syncError != nil
 	return nil
 }
 
@@ -192,17 +196,26 @@ func (l *Log) sync(seq uint64) error {
 	f, last := l.file.File, l.seq
 	l.mu.Unlock()
 	err := f.Sync()
-	if errors.Is(err, fs.ErrClosed) {
-		err = nil // who closes it has synced it
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case errors.Is(err, fs.ErrClosed):
+		err = l.syncError // who closed it has synced it
+	case err != nil:
+		l.unsynced(err)
+	default:
+		l.syncError, l.count.Failing = nil, l.lost > 0
 	}
-	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.fails(err)
-		return err
+	if err == nil {
+		l.synced = last
 	}
-	l.synced = last
-	return nil
+	return err
+}
+
+// unsynced notes that lines may not survive a power cut. mu is held.
+func (l *Log) unsynced(err error) {
+	l.syncError = err
+	l.fails(err)
 }
 
 // complaints is how often the server's log is told that lines are lost.
@@ -211,7 +224,7 @@ const complaints = time.Minute
 // fails counts a failure and complains of it. mu is held.
 func (l *Log) fails(err error) {
 	l.count.Failures++
-	l.count.Failing, l.count.LastFailure, l.count.LastError = l.lost > 0, time.Now(), err.Error()
+	l.count.Failing, l.count.LastFailure, l.count.LastError = l.lost > 0 || l.syncError != nil, time.Now(), err.Error()
 	l.complain(err)
 }
 

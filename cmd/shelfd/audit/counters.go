@@ -6,7 +6,7 @@ import "time"
 type Counters struct {
 	Lines       uint64    // written since the server has started
 	Failures    uint64    // lines that were not written, and syncs that failed
-	Failing     bool      // lines are missing, and none could be written since
+	Failing     bool      // lines are missing, and none could be written since; or the last could not be synced
 	LastFailure time.Time // zero is none
 	LastError   string    // of that time
 	Size        int64     // of the file, in bytes

@@ -61,7 +61,7 @@ func (l *Log) Reopen() error {
 }
 
 // open opens the file of the path instead of the one that is open, which is
-// synced for those who wait for that. mu is held, but in Open.
+// synced for those who wait for that. On an error it goes on in that one. mu is held, but in Open.
 func (l *Log) open() error {
 	f, err := os.OpenFile(l.o.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, l.rules.Mode)
 	if err != nil {
@@ -83,7 +83,11 @@ func (l *Log) open() error {
 	if before, err := was.Stat(); err == nil && os.SameFile(before, info) {
 		l.file.torn = was.torn
 	}
-	return errors.Join(was.Sync(), was.Close())
+	if err := was.Sync(); err != nil {
+		l.unsynced(err)
+	}
+	was.Close()
+	return nil
 }
 
 // Close ends the log.

@@ -31,8 +31,11 @@ func oldFiles(path string) (old []string) {
 // removes those that are more than are to stay. If that fails, the old one goes on
 // to grow, and it is tried again a minute later. mu is held.
 func (l *Log) rotateIfFull() {
+	if l.rules.MaxSize == 0 || l.file.size < l.rules.MaxSize {
+		return
+	}
 	now := time.Now()
-	if l.rules.MaxSize == 0 || l.file.size < l.rules.MaxSize || now.Before(l.nextTry) {
+	if now.Before(l.nextTry) {
 		return
 	}
 	if err := l.rotate(now); err != nil {
