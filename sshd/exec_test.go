@@ -104,7 +104,7 @@ func TestScpCut(t *testing.T) {
 		}
 		client.Close()
 		eventually(t, "the end of the connection", func() bool { return s.Count() == 0 })
-		kept, err := filepath.Glob(filepath.Join(folder, ".shelf", "partial-*"))
+		kept, err := filepath.Glob(filepath.Join(folder, ".shelf", "partials", "*"))
 		if err != nil || len(kept) != test.kept {
 			t.Errorf("%s: %q, %v", what, kept, err)
 		}

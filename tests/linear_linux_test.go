@@ -11,7 +11,8 @@ import (
 )
 
 // TestLinearizableLinked is TestLinearizable where renameat2 does not have
-// RENAME_NOREPLACE, so that a rename which must not replace is link and unlink.
+// RENAME_NOREPLACE, so that a rename which must not replace is link and unlink. Two
+// servers share the library.
 func TestLinearizableLinked(t *testing.T) {
 	needFUSE(t)
 	dir := t.TempDir()
@@ -31,5 +32,5 @@ func TestLinearizableLinked(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	linear(t, dir, true, 10*time.Second)
+	linear(t, &linearRun{dir: dir, forced: true, servers: 2}, 10*time.Second)
 }

@@ -20,11 +20,17 @@ import (
 // every second or so. What they were told must be as if each request had been
 // done at one moment.
 func TestLinearizable(t *testing.T) {
-	linear(t, t.TempDir(), false, 10*time.Second)
+	linear(t, &linearRun{dir: t.TempDir(), servers: 1}, 10*time.Second)
+}
+
+// TestLinearizableOverTwo is TestLinearizable with two servers, each asked by the
+// clients in turns. One is killed while the other goes on, and the other after it.
+func TestLinearizableOverTwo(t *testing.T) {
+	linear(t, &linearRun{dir: t.TempDir(), servers: 2}, 8*time.Second)
 }
 
 // linear runs for a time, or with -torture for ten minutes.
-func linear(t *testing.T, dir string, forced bool, duration time.Duration) {
+func linear(t *testing.T, r *linearRun, duration time.Duration) {
 	t.Helper()
 	if *torture {
 		duration = 10 * time.Minute
@@ -32,7 +38,7 @@ func linear(t *testing.T, dir string, forced bool, duration time.Duration) {
 	if testing.Short() {
 		duration = 2 * time.Second
 	}
-	r := linearRun{dir: dir, forced: forced, seed: rand.Uint64()}
+	r.seed = rand.Uint64()
 	t.Logf("seed %d", r.seed)
 	if err := r.fill(); err != nil {
 		t.Fatal(err)
@@ -64,12 +70,13 @@ func linear(t *testing.T, dir string, forced bool, duration time.Duration) {
 
 // linearRun is one library, served again and again.
 type linearRun struct {
-	dir    string
-	forced bool // renameat2 refuses RENAME_NOREPLACE here
-	seed   uint64
-	lives  int
-	last   atomic.Uint32 // the number of the newest version
-	from   library       // what there is when no server runs
+	dir     string
+	forced  bool // renameat2 refuses RENAME_NOREPLACE here
+	servers int
+	seed    uint64
+	lives   int
+	last    atomic.Uint32 // the number of the newest version
+	from    library       // what there is when no server runs
 }
 
 // epoch is one life of the server: all that was asked from its start until it
@@ -105,37 +112,62 @@ permissions = ["admin"]
 func (r *linearRun) epoch(t *testing.T) (*epoch, error) {
 	r.lives++
 	e := &epoch{r.from, newHistory()}
-	s, err := r.start()
+	all, err := r.startAll()
 	if err != nil {
 		return nil, err
 	}
+	e.askAll(r, all)
+	return e, r.look(e)
+}
+
+// askAll has the clients ask until the servers are dead.
+func (e *epoch) askAll(r *linearRun, servers []*server) {
 	var stop atomic.Bool
+	var turn atomic.Int64
+	dial := func() (*client, error) { return servers[int(turn.Add(1))%len(servers)].connect() }
 	var all sync.WaitGroup
 	for i := range linearClients {
-		l := &linearClient{id: i, h: e.history, last: &r.last, forced: r.forced, dial: s.connect,
+		l := &linearClient{id: i, h: e.history, last: &r.last, forced: r.forced, dial: dial,
 			lot: rand.New(rand.NewPCG(r.seed, uint64(r.lives*linearClients+i)))}
 		all.Go(func() { l.run(&stop) })
 	}
-	all.Go(func() { r.wander(s, &stop) })
+	all.Go(func() { r.wander(dial, &stop) })
 	lot := rand.New(rand.NewPCG(r.seed, uint64(r.lives)<<32))
-	for range 1 + lot.IntN(3) {
-		time.Sleep(time.Duration(100+lot.IntN(400)) * time.Millisecond)
-		s.cmd.Process.Signal(syscall.SIGSTOP)
-		time.Sleep(time.Duration(lot.IntN(100)) * time.Millisecond)
-		s.cmd.Process.Signal(syscall.SIGCONT)
+	for _, s := range servers {
+		for range 1 + lot.IntN(3) {
+			time.Sleep(time.Duration(100+lot.IntN(400)) * time.Millisecond)
+			s.cmd.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(time.Duration(lot.IntN(100)) * time.Millisecond)
+			s.cmd.Process.Signal(syscall.SIGCONT)
+		}
+		time.Sleep(time.Duration(lot.IntN(200)) * time.Millisecond)
+		s.cmd.Process.Kill()
+		<-s.exited
 	}
-	time.Sleep(time.Duration(lot.IntN(200)) * time.Millisecond)
-	s.cmd.Process.Kill()
-	<-s.exited
 	stop.Store(true)
 	all.Wait()
-	return e, r.look(e)
+}
+
+func (r *linearRun) startAll() ([]*server, error) {
+	first, err := r.start()
+	if err != nil {
+		return nil, err
+	}
+	all := []*server{first}
+	for n := 2; n <= r.servers; n++ {
+		s, err := first.another(n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
 // wander renames the file that is never replaced. Where it is need not be known:
 // after a rename without an answer it is tried under each name.
-func (r *linearRun) wander(s *server, stop *atomic.Bool) {
-	c, err := s.connect()
+func (r *linearRun) wander(dial func() (*client, error), stop *atomic.Bool) {
+	c, err := dial()
 	if err != nil {
 		return
 	}

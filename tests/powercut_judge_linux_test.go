@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -38,7 +37,7 @@ func (j *judge) judge() error {
 
 // lookHidden: in the hidden folder nothing but partials is left.
 func (j *judge) lookHidden() error {
-	entries, err := os.ReadDir(filepath.Join(j.library, ".shelf"))
+	entries, err := hidden(j.library)
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), "partial-") {
 			j.object("%s is left in the hidden folder", e.Name())

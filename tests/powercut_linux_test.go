@@ -27,7 +27,7 @@ const (
 // each and judges what its clients find: what was acknowledged, no file that
 // is torn or mixed, and nothing left of an upload but what its owner can go on
 // with, to the intended end. In every other library renameat2 refuses
-// RENAME_NOREPLACE.
+// RENAME_NOREPLACE. In every other round, and the first, two servers share the libraries.
 func TestPowerCut(t *testing.T) {
 	r := round{libraries: 25, cuts: 2, states: 4}
 	rounds := 1
@@ -38,7 +38,8 @@ func TestPowerCut(t *testing.T) {
 		r.cuts, r.states = 1, 1
 	}
 	var all verdict
-	for range rounds {
+	for n := range rounds {
+		r.two = n%2 == 0
 		all.add(r.run(t))
 	}
 	t.Logf("%d requests acknowledged, %d cuts, %d disks, %d of them bad", all.requests, all.cuts, all.disks, len(all.bad))
@@ -54,8 +55,8 @@ func TestPowerCut(t *testing.T) {
 // did not do it: the judge must see it each time.
 func TestPowerCutControl(t *testing.T) {
 	for what, ignore := range map[string]func(path string) bool{
-		"stages":        func(path string) bool { return strings.HasPrefix(path, ".shelf/") },
-		"stage folder":  func(path string) bool { return path == ".shelf" },
+		"stages":        func(path string) bool { return strings.Count(path, "/") == 2 },
+		"stage folders": func(path string) bool { return strings.HasPrefix(path, ".shelf") && strings.Count(path, "/") < 2 },
 		"files":         func(path string) bool { return path != "." && path != "" && !strings.HasPrefix(path, ".shelf") },
 		"the directory": func(path string) bool { return path == "." },
 	} {
@@ -78,6 +79,7 @@ type round struct {
 	cuts      int // of each library
 	states    int // disks drawn from a cut by each model
 	ignore    func(path string) bool
+	two       bool // servers share the libraries
 }
 
 type verdict struct {
@@ -142,9 +144,19 @@ func (r round) run(t *testing.T) verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := r.work(t, s, libraries, seed)
-	s.cmd.Process.Kill() // there is nothing more to learn from it
-	<-s.exited
+	servers := []*server{s}
+	if r.two {
+		other, err := s.another(2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		servers = append(servers, other)
+	}
+	v := r.work(t, servers, libraries, seed)
+	for _, s := range servers {
+		s.cmd.Process.Kill() // there is nothing more to learn from it
+		<-s.exited
+	}
 	for _, l := range libraries {
 		if err := l.disk.Unmount(); err != nil {
 			t.Error(err)
@@ -195,7 +207,7 @@ func cutConfig(libraries []*cutLibrary, folder func(*cutLibrary) string, durabil
 }
 
 // work has the writers work until each library was cut often enough.
-func (r round) work(t *testing.T, s *server, libraries []*cutLibrary, seed uint64) (v verdict) {
+func (r round) work(t *testing.T, servers []*server, libraries []*cutLibrary, seed uint64) (v verdict) {
 	t.Helper()
 	var all sync.WaitGroup
 	for i, l := range libraries {
@@ -207,8 +219,8 @@ func (r round) work(t *testing.T, s *server, libraries []*cutLibrary, seed uint6
 				l.cut(lot)
 			}
 		})
-		for _, w := range l.writers {
-			w.dial = func() (*client, error) { return s.connectAs(l.account) }
+		for n, w := range l.writers {
+			w.dial = func() (*client, error) { n++; return servers[n%len(servers)].connectAs(l.account) }
 			all.Go(func() {
 				if err := w.work(over); err != nil {
 					t.Errorf("%s: %v\n%s", l.account, err, strings.Join(w.log, "\n"))

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,6 +91,17 @@ func startConfigured(dir, toml string) (*server, error) {
 		return nil, err
 	}
 	return s, s.start([]string{"--config", file})
+}
+
+// another starts one more server with the configuration of this one, as n of them, for
+// the same libraries and with the same state.
+func (s *server) another(n int) (*server, error) {
+	o, err := newServer(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	o.config = fmt.Sprintf("%s-%d", s.config, n)
+	return o, o.start([]string{"--config", filepath.Join(s.dir, "shelfd.toml")})
 }
 
 func newServer(dir string) (*server, error) {
@@ -251,14 +263,29 @@ func slurp(t testing.TB, files ...string) (all []byte) {
 	return all
 }
 
-// stages lists the uploads that wait in the library's hidden folder.
+// stages lists the uploads and partials in the library's hidden folder.
 func (s *server) stages(t testing.TB) []os.DirEntry {
 	t.Helper()
-	entries, err := os.ReadDir(filepath.Join(s.library, ".shelf"))
+	entries, err := hidden(s.library)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
 	return entries
+}
+
+// hidden lists what lies in the hidden folder of a library and in its folders, but
+// for locks.
+func hidden(library string) (all []os.DirEntry, err error) {
+	err = filepath.WalkDir(filepath.Join(library, ".shelf"), func(path string, e os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) && e != nil && e.IsDir() {
+			return nil // of an instance that has ended meanwhile
+		}
+		if err == nil && !e.IsDir() && !slices.Contains([]string{"lock", "names", "owner"}, e.Name()) {
+			all = append(all, e)
+		}
+		return err
+	})
+	return all, err
 }
 
 // makeKey makes an ed25519 key pair: file and file.pub. It leaves one that is

@@ -221,7 +221,7 @@ func TestShelfDamagedBeginnings(t *testing.T) {
 		folder string // where the beginning lies
 		result string
 	}{
-		{[]string{"put", "--retry", "0", "--json", file}, filepath.Join(c.server.library, ".shelf"), filepath.Join(c.server.library, "up")},
+		{[]string{"put", "--retry", "0", "--json", file}, filepath.Join(c.server.library, ".shelf", "partials"), filepath.Join(c.server.library, "up")},
 		{[]string{"get", "--retry", "0", "--json", "down", "to", to}, to, filepath.Join(to, "down")},
 	} {
 		for _, damaged := range []bool{false, true} {
@@ -255,7 +255,7 @@ func partsIn(t *testing.T, folder string) (parts []string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Size() > 0 && (strings.HasPrefix(e.Name(), ".shelf-") || filepath.Base(folder) == ".shelf") {
+		if info, err := e.Info(); err == nil && info.Size() > 0 && (strings.HasPrefix(e.Name(), ".shelf-") || strings.HasPrefix(e.Name(), "partial-")) {
 			parts = append(parts, filepath.Join(folder, e.Name()))
 		}
 	}

@@ -103,6 +103,8 @@ func (r *reach) serve(s config.Settings, path string) {
 		r.Made = append(r.Made, folder)
 	case exists(filepath.Join(folder, local.StageFolder)):
 		r.Changed = append(r.Changed, folder)
+		// Each server makes a folder in it, and removes those of dead ones.
+		r.Made = append(r.Made, filepath.Join(folder, local.StageFolder))
 	case !holdsTrusted(s, filepath.Dir(folder)):
 		r.Made = append(r.Made, filepath.Dir(folder))
 	}

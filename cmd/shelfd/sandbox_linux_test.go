@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -190,6 +191,16 @@ func escape(t *testing.T, dir string) {
 	if _, err := upload.Commit(t.Context()); err != nil {
 		t.Errorf("an upload is not published: %v", err)
 	}
+	if err := another(t, library); err != nil {
+		t.Errorf("after its disk was away, a library is not opened again: %v", err)
+	}
+	if err := open.Close(); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(filepath.Join(library, local.StageFolder))
+	if err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return e.IsDir() && e.Name() != "partials" }) {
+		t.Errorf("an instance has left its folder: %v, %v", left, err)
+	}
 	for range 2 { // its own is made, and added to after a reload
 		f, err := os.OpenFile(s.AuditLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err == nil {
@@ -211,6 +222,23 @@ func escape(t *testing.T, dir string) {
 	if err := errors.Join(os.WriteFile(saved+".new", nil, 0o600), os.Rename(saved+".new", saved)); err != nil {
 		t.Errorf("the state folder cannot be written: %v", err)
 	}
+}
+
+// another opens a library once more, with an upload that is swept after it.
+func another(t *testing.T, library string) error {
+	first, err := local.Open(library, local.Options{})
+	if err != nil {
+		return err
+	}
+	if _, err := first.Create(t.Context(), "torn", vfs.CreateOptions{Create: true}); err != nil {
+		return err
+	}
+	first.Close()
+	second, err := local.Open(library, local.Options{})
+	if err != nil {
+		return err
+	}
+	return second.Close()
 }
 
 // forbidden are system calls that serving does not take. Each would be possible

@@ -215,19 +215,17 @@ func has(t *testing.T, folder, name, want string) {
 	}
 }
 
-// isEmpty checks that no file is in the library or in its stage folder.
+// isEmpty checks that no file is in the library, and no upload in its hidden folder.
 func isEmpty(t *testing.T, folder, after string) {
 	t.Helper()
-	for _, f := range []string{folder, filepath.Join(folder, ".shelf")} {
-		entries, err := os.ReadDir(f)
-		if err != nil {
-			t.Fatal(err)
+	err := filepath.WalkDir(folder, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && e.Name() != "lock" && e.Name() != "names" && e.Name() != "owner" {
+			t.Errorf("%s: %s is left", after, path)
 		}
-		for _, e := range entries {
-			if e.Name() != ".shelf" && e.Name() != "lock" {
-				t.Errorf("%s: %s is left", after, filepath.Join(filepath.Base(f), e.Name()))
-			}
-		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

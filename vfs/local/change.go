@@ -25,7 +25,7 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) (c vfs.Ch
 	if old == new {
 		return vfs.Change{Before: from.public(), After: from.public()}, nil
 	}
-	rename := func() (err error) { c.Replaced, err = d.rename(old, from.id, new, replace); return err }
+	rename := func() (err error) { c.Replaced, err = d.rename(old, new, replace); return err }
 	if err := d.usage.replacing(d, new, rename); err != nil {
 		return vfs.Change{}, err
 	}
@@ -56,50 +56,40 @@ func (d *Dir) changed(f *os.File, before info, name string) (vfs.Change, error) 
 	return vfs.Change{Before: before.public(), After: after.public()}, nil
 }
 
-// rename tells which file it has replaced.
-func (d *Dir) rename(old string, from fileID, new string, replace bool) (was vfs.Info, err error) {
-	release := d.names.hold(new, replace)
-	to, err := d.checkTarget(new, replace)
-	if err == nil && to.id == from {
-		release()
-		return d.unlinkTwin(old, new)
+// rename tells which file it has replaced. Two names of one file, which rename(2)
+// would leave so, become one.
+func (d *Dir) rename(old, new string, replace bool) (was vfs.Info, err error) {
+	release, err := d.names.hold()
+	if err != nil {
+		return was, err
 	}
 	defer release()
+	to, err := d.checkTarget(new, replace)
 	if err != nil {
 		return was, err
 	}
-	d.renames.tell(new, to.id != fileID{})
-	return to.orNone(), d.place(d.fd(), old, new, replace)
-}
-
-// unlinkTwin renames where both names are the same file, which rename(2) would
-// leave so. It looks again with the lock to itself: by now old may stand for
-// another file, or new for none.
-func (d *Dir) unlinkTwin(old, new string) (was vfs.Info, err error) {
-	defer d.names.holdAlone()()
-	from, err := d.stat(old)
-	if err != nil {
+	if to.id != (fileID{}) {
+		from, err := d.stat(old)
+		if err != nil {
+			return was, err
+		}
+		if from.id == to.id {
+			return was, vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
+		}
+	}
+	if err := (renameLog{d.names.file}).tell(new, to.id != fileID{}); err != nil {
 		return was, err
 	}
-	to, err := d.checkTarget(new, true)
-	if err != nil {
-		return was, err
-	}
-	if to.id == from.id {
-		return was, vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
-	}
-	d.renames.tell(new, to.id != fileID{})
-	return to.orNone(), d.place(d.fd(), old, new, true)
+	return to.orNone(), d.place(d.fd(), old, new, replace, to)
 }
 
 // publish gives the file entry of the stage folder its name in the library, and
 // tells which file had it. If only is set it must be that one; else the error is
 // errReplaced.
 func (d *Dir) publish(entry, name string, replace bool, only fileID) (was vfs.Info, err error) {
-	release := d.names.hold(name, replace)
-	if only != (fileID{}) {
-		release()
-		release = d.names.holdAlone()
+	release, err := d.names.hold()
+	if err != nil {
+		return was, err
 	}
 	defer release()
 	now, err := d.checkTarget(name, replace)
@@ -109,14 +99,17 @@ func (d *Dir) publish(entry, name string, replace bool, only fileID) (was vfs.In
 	if only != (fileID{}) && now.id != only {
 		return was, errReplaced
 	}
-	return now.orNone(), d.place(d.stages.fd(), entry, name, replace)
+	return now.orNone(), d.place(d.stages.fd(), entry, name, replace, now)
 }
 
 // place moves the file old of a folder on this file system to a name of the
-// library. The caller holds d.names and has called checkTarget.
-func (d *Dir) place(folder int, old, new string, replace bool) error {
+// library, which stands for was. The caller holds d.names and has called checkTarget.
+func (d *Dir) place(folder int, old, new string, replace bool, was info) error {
 	if !replace {
 		return vfs.SystemError("rename", d.renameNoReplace(folder, old, new))
+	}
+	if was.id != (fileID{}) {
+		d.versions.note(was)
 	}
 	return vfs.SystemError("rename", unix.Renameat(folder, old, d.fd(), new))
 }
@@ -148,7 +141,16 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 		return err
 	}
 	remove := func() error {
-		defer d.names.hold(name, true)()
+		release, err := d.names.hold()
+		if err != nil {
+			return err
+		}
+		defer release()
+		i, err := d.stat(name)
+		if err != nil {
+			return err
+		}
+		d.versions.note(i)
 		return vfs.SystemError("remove", unix.Unlinkat(d.fd(), name, 0))
 	}
 	if err := d.usage.replacing(d, name, remove); err != nil {

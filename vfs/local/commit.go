@@ -45,7 +45,8 @@ func (u *upload) sync() error {
 //	fsync(folder)    the name is on disk before the client is told; those who have
 //	                 renamed by the time that it begins share it
 //	unlinkat         a partial of the same owner and name, which is obsolete
-//	fsync(.shelf)    if there was one, or the stage was saved
+//	fsync            of the folder of partials if there was one, and of the stages'
+//	                 if this one was saved
 //
 // After an error of fsync(folder) the new file is there, whole, but a power cut
 // may undo that: it is uncertain.
@@ -135,11 +136,10 @@ func (u *upload) Keep() error {
 	if _, err := u.d.stat(u.name); err == nil {
 		return u.Abort()
 	}
-	kept, err := u.stage.keep(u.attempt, size)
+	kept, err := u.stage.keep(u.attempt, size, u.held)
 	if err != nil || !kept {
 		return errors.Join(err, u.Abort())
 	}
-	u.d.usage.settle(u.held, size)
 	u.held = amount{}
 	return u.close()
 }

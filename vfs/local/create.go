@@ -48,9 +48,12 @@ func orNil(u *upload, err error) (vfs.Upload, error) {
 // createNew begins an upload under a name that stands for nothing: from the
 // owner's partial, if there is one and it is wanted.
 func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
-	u := d.begin(name, o)
+	u, err := d.begin(name, o)
+	if err != nil {
+		return nil, err
+	}
 	u.mode = d.newMode(o.Mode)
-	err := u.resume()
+	err = u.resume()
 	if errors.Is(err, fs.ErrNotExist) && o.Create {
 		err = u.startEmpty()
 	}
@@ -63,9 +66,9 @@ func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 }
 
 // begin is an upload that has no stage yet.
-func (d *Dir) begin(name string, o vfs.CreateOptions) *upload {
-	mine := d.stages.attempts.begin(o.Owner, name)
-	return &upload{d: d, name: name, o: o, attempt: mine}
+func (d *Dir) begin(name string, o vfs.CreateOptions) (*upload, error) {
+	mine, err := d.stages.beginAttempt(o.Owner, name)
+	return &upload{d: d, name: name, o: o, attempt: mine}, err
 }
 
 // resume makes the owner's partial the stage, or drops one that is not wanted.
@@ -83,9 +86,7 @@ func (u *upload) resume() error {
 	if err != nil {
 		return err
 	}
-	// It is counted already.
 	u.stage, u.held, u.content = st, costOf(size), spool.Resume(st.File, u, size)
-	u.d.usage.resume(u.held)
 	return nil
 }
 
@@ -94,7 +95,7 @@ func (u *upload) startEmpty() (err error) {
 	if err := u.charge(0); err != nil {
 		return err
 	}
-	if u.stage, err = u.d.stages.create(); err != nil {
+	if u.stage, err = u.d.stages.create(u.attempt.entry); err != nil {
 		return err
 	}
 	u.content = spool.New(u.stage.File, u)
@@ -112,12 +113,16 @@ func (u *upload) dropUnwanted() error {
 
 // replace begins an upload that will replace the file base.
 func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (*upload, error) {
-	u := d.begin(name, o)
+	u, err := d.begin(name, o)
+	if err != nil {
+		base.Close()
+		return nil, err
+	}
 	u.mode = d.modeFor(i.mode)
 	if o.Base == nil {
 		u.takeCredit(i)
 	}
-	err := u.dropUnwanted()
+	err = u.dropUnwanted()
 	if err == nil {
 		err = u.startEmpty()
 	}

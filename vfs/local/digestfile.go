@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // digestFile is where digests outlive the server: a line each, added at the
@@ -17,7 +19,7 @@ import (
 //	8bd69e52 5 2049 131 6 1700000000000000000 1700000000000000000 b1946ac9...
 //
 // A line that was torn, or is wrong in any other way, is passed over. Nothing is
-// synced: what a crash takes is computed again.
+// synced: what a crash takes is computed again. Several servers may add to it.
 type digestFile struct {
 	path  string
 	f     *os.File // to append; nil until then
@@ -56,6 +58,10 @@ func (d *digestFile) load(add func(digestKey, string)) error {
 
 func (d *digestFile) append(key digestKey, sum string) error {
 	line := formatDigest(key, sum) + "\n"
+	if d.f != nil && isRemoved(d.f) {
+		d.f.Close() // another server has written the file anew
+		d.f = nil
+	}
 	if d.f == nil {
 		f, err := os.OpenFile(d.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
@@ -66,6 +72,12 @@ func (d *digestFile) append(key digestKey, sum string) error {
 	d.lines++
 	_, err := d.f.WriteString(line)
 	return err
+}
+
+// isRemoved tells whether an open file has no name any more.
+func isRemoved(f *os.File) bool {
+	var st unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &st) == nil && st.Nlink == 0
 }
 
 // rewrite replaces the file by one with these digests alone.

@@ -4,15 +4,17 @@
 //	versions.go           no version is like another
 //	list.go folder.go     list; reading a folder's names
 //	change.go link.go     rename, remove, set attributes; renaming without replacing
+//	lock.go               a lock that several servers share
 //	renames.go            what a listing under way is told of renames
 //	create.go upload.go   an upload: what it starts from, and while it goes on
-//	draft.go              an upload that is opened again before it has ended
 //	commit.go             how it is published: the promise, in one screen
 //	foldersync.go         one fsync of the folder for all who wait for it
-//	stage.go              the hidden folder where uploads wait
+//	instance.go sweep.go  the hidden folder, where each server has its own; what dead ones left
+//	stage.go              a file there: an upload waits in it
 //	partial.go attempts.go  what is kept of an upload that was cut; which of two
 //	saved.go              what fsync@openssh.com made survive a crash
 //	room.go usage.go      how much there may be: limits, quota, the disk
+//	ledger.go             what several servers tell each other of that
 //	digests.go digestfile.go  digests that are remembered
 //	probe.go              whether a folder could be a library
 //	dir_linux.go dir_bsd.go  system calls that differ
@@ -23,11 +25,11 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -106,15 +108,17 @@ type Dir struct {
 	stages *stages
 	usage  *usage
 
-	names    nameLock
-	renames  renames
+	names    *lockFile // held while a name changes, by one of all instances
+	twoSteps bool      // renames without replacing take two steps here
 	versions versions
+	done     chan struct{} // closed at Close
+	closing  sync.Once
+	sweeper  sync.WaitGroup
 }
 
-// Open opens the directory path as a library and takes it for this process:
-// it makes the hidden stage folder, discards what a crash left there, and
-// fails if another process serves it, if it is not a directory or cannot be
-// written.
+// Open opens the directory path as a library: it makes the hidden stage folder,
+// discards what a crash left there, and fails if path is not a directory or cannot be
+// written. Other processes, here or on other machines, may serve it, too.
 func Open(path string, o Options) (*Dir, error) {
 	dir, err := os.OpenFile(path, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -125,7 +129,7 @@ func Open(path string, o Options) (*Dir, error) {
 
 // OpenFolder is Open of a directory that is open already. It takes and closes it.
 func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
-	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage)}
+	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage), done: make(chan struct{})}
 	d.usage.count = d.count
 	d.Change(o)
 	var err error
@@ -133,7 +137,9 @@ func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
-	d.names.twoSteps, d.names.seed = d.stages.twoSteps, maphash.MakeSeed()
+	d.names, d.twoSteps = d.stages.names, d.stages.twoSteps
+	d.usage.share(&ledger{s: d.stages})
+	d.sweeper.Go(func() { d.stages.sweepUntil(d.done) })
 	return d, nil
 }
 
@@ -156,12 +162,15 @@ func (d *Dir) IsAt(path string) bool {
 // Properties implements [vfs.Library].
 func (d *Dir) Properties() vfs.Properties {
 	return vfs.Properties{
-		Durable: d.o.now().Durability != NoFsync, AtomicRename: !d.names.twoSteps, OldVersionsReadable: true, Fsync: true,
+		Durable: d.o.now().Durability != NoFsync, AtomicRename: !d.twoSteps, OldVersionsReadable: true, Fsync: true,
 	}
 }
 
 // Close gives the library back. Uploads that are open fail.
 func (d *Dir) Close() error {
+	d.closing.Do(func() { close(d.done) })
+	d.sweeper.Wait()
+	d.usage.share(nil)
 	return errors.Join(d.stages.close(), d.dir.Close())
 }
 

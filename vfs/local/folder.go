@@ -24,6 +24,12 @@ const folderBuffer = 8 << 10
 
 // folderEntries yields what is in an open folder, reading it anew.
 func folderEntries(fd int) iter.Seq2[entry, error] {
+	return folderEntriesAfter(fd, func() error { return nil })
+}
+
+// folderEntriesAfter does the same, and calls read when it has read a part of the
+// folder, before it yields that.
+func folderEntriesAfter(fd int, read func() error) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		again, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
@@ -36,6 +42,9 @@ func folderEntries(fd int) iter.Seq2[entry, error] {
 			n, err := unix.ReadDirent(int(folder.Fd()), buffer)
 			if errors.Is(err, unix.EINTR) {
 				continue
+			}
+			if err == nil {
+				err = read()
 			}
 			if err != nil {
 				yield(entry{}, err)

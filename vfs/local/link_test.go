@@ -17,13 +17,19 @@ import (
 func openTwoSteps(t *testing.T) (*Dir, string) {
 	t.Helper()
 	path := t.TempDir()
+	return anotherTwoSteps(t, path), path
+}
+
+// anotherTwoSteps is one more instance of it.
+func anotherTwoSteps(t *testing.T, path string) *Dir {
+	t.Helper()
 	d, err := Open(path, Options{Durability: NoFsync})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	d.names.twoSteps = true
-	return d, path
+	d.twoSteps = true
+	return d
 }
 
 func publishFile(t *testing.T, d *Dir, name, text string) {
@@ -45,12 +51,14 @@ func publishFile(t *testing.T, d *Dir, name, text string) {
 // it had made was unlinked.
 func TestTwoStepRenameAgainstRenameBack(t *testing.T) {
 	d, path := openTwoSteps(t)
+	others := []*Dir{d, anotherTwoSteps(t, path)} // this instance, and another
 	for i := range 2000 {
+		other := others[i%2]
 		publishFile(t, d, "c", fmt.Sprint(i))
 		var both sync.WaitGroup
 		var back error
 		both.Go(func() { d.Rename(t.Context(), "c", "a", false) })
-		both.Go(func() { _, back = d.Rename(t.Context(), "a", "c", true) })
+		both.Go(func() { _, back = other.Rename(t.Context(), "a", "c", true) })
 		both.Wait()
 		there := "a"
 		if back == nil {
@@ -73,12 +81,14 @@ func TestTwoStepRenameAgainstRenameBack(t *testing.T) {
 // unlinked: an acknowledged upload was lost.
 func TestTwoStepRenameAgainstPublish(t *testing.T) {
 	d, path := openTwoSteps(t)
+	others := []*Dir{d, anotherTwoSteps(t, path)} // this instance, and another
 	for i := range 2000 {
+		other := others[i%2]
 		publishFile(t, d, "c", "old")
 		var both sync.WaitGroup
 		var moved error
 		both.Go(func() { _, moved = d.Rename(t.Context(), "c", "a", false) })
-		both.Go(func() { publishFile(t, d, "c", fmt.Sprint(i)) })
+		both.Go(func() { publishFile(t, other, "c", fmt.Sprint(i)) })
 		both.Wait()
 		at := "c"
 		if _, err := os.Stat(filepath.Join(path, "c")); errors.Is(err, fs.ErrNotExist) {

@@ -20,19 +20,27 @@ import (
 // inode. When nothing is missed, nothing is read again.
 func (d *Dir) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
 	return func(yield func(vfs.Info, error) bool) {
-		l := &lister{d: d, ctx: ctx, yield: yield, renamed: d.followRenames()}
-		defer d.renames.leave(l.renamed)
+		renamed, err := d.followRenames()
+		if err != nil {
+			yield(vfs.Info{}, err)
+			return
+		}
+		l := &lister{d: d, ctx: ctx, yield: yield, renamed: renamed}
 		if err := l.run(); err != nil && err != errStopped {
 			yield(vfs.Info{}, vfs.SystemError("list", err))
 		}
 	}
 }
 
-// followRenames begins while no rename is under way: one that has told of its
-// name and is not done would be missed.
-func (d *Dir) followRenames() *renamed {
-	defer d.names.holdAlone()()
-	return d.renames.follow()
+// followRenames begins while no rename is under way, in any instance: one that has
+// told of its name and is not done would be missed.
+func (d *Dir) followRenames() (*renamed, error) {
+	release, err := d.names.hold()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return renameLog{d.names.file}.follow()
 }
 
 // errStopped is the end of a listing whose caller wants no more.
@@ -75,7 +83,7 @@ func (l *lister) run() error {
 
 // read reads the folder once and looks at what is wanted of it.
 func (l *lister) read(wanted func(entry) bool) (n int, err error) {
-	for e, err := range folderEntries(l.d.fd()) {
+	for e, err := range folderEntriesAfter(l.d.fd(), l.renamed.catchUp) {
 		if err = errors.Join(err, l.ctx.Err()); err != nil {
 			return n, err
 		}
@@ -118,7 +126,11 @@ func (l *lister) look(e entry) error {
 // while no name changes: a file that was there all the time has one of them
 // then, or one that was read.
 func (l *lister) lookAtRenamed() error {
-	for _, i := range l.nowRenamed() {
+	files, err := l.nowRenamed()
+	if err != nil {
+		return err
+	}
+	for _, i := range files {
 		if !l.yield(i.public(), nil) {
 			return errStopped
 		}
@@ -126,18 +138,20 @@ func (l *lister) lookAtRenamed() error {
 	return nil
 }
 
-func (l *lister) nowRenamed() (files []info) {
-	if !l.renamed.any() {
-		return nil
+func (l *lister) nowRenamed() (files []info, err error) {
+	release, err := l.d.names.hold()
+	if err != nil {
+		return nil, err
 	}
-	defer l.d.names.holdAlone()()
-	for {
-		name, ok := l.renamed.next()
-		if !ok {
-			return files
-		}
+	defer release()
+	if err := l.renamed.catchUp(); err != nil {
+		return nil, err
+	}
+	for _, name := range l.renamed.rest() {
+		l.renamed.saw(name)
 		if i, regular, err := l.d.look(name); err == nil && regular {
 			files = append(files, i)
 		}
 	}
+	return files, nil
 }

@@ -33,8 +33,8 @@ func (r PartialRules) worth(owner string, size int64) bool {
 	return owner != "" && r.PerAccount > 0 && r.MaxAge > 0 && size >= r.MinSize
 }
 
-// A partial lies in the stage folder under a name made from its owner and its
-// name, so that finding one is a stat and nobody else's can be found.
+// A partial lies in a folder that all instances share, under a name made from its
+// owner and its name, so that finding one is a stat and nobody else's can be found.
 const partialPrefix = "partial-"
 
 func isPartial(entry string) bool { return strings.HasPrefix(entry, partialPrefix) }
@@ -54,7 +54,7 @@ func digest(s string) string {
 
 // Partials implements [vfs.Usage].
 func (d *Dir) Partials(context.Context) (n int, err error) {
-	for name, err := range folderNames(d.stages.fd()) {
+	for name, err := range folderNames(d.stages.partialFd()) {
 		if err != nil {
 			return n, vfs.SystemError("list the partials", err)
 		}
@@ -71,13 +71,16 @@ func (d *Dir) Partial(_ context.Context, owner, name string) (vfs.Info, error) {
 	if owner == "" || vfs.CheckName(name) != nil || !d.stages.isResumable(entry) {
 		return vfs.Info{}, vfs.NotExist()
 	}
-	i, err := d.stages.stat(entry)
+	i, err := d.stages.statPartial(entry)
 	i.name = name
 	return i.public(), err
 }
 
-func (s *stages) stat(entry string) (info, error) {
-	i, regular, err := statAt(s.fd(), entry)
+func (s *stages) statPartial(entry string) (info, error) { return statEntry(s.partialFd(), entry) }
+
+// statEntry describes a file of a folder that only servers use.
+func statEntry(folder int, entry string) (info, error) {
+	i, regular, err := statAt(folder, entry)
 	if err != nil {
 		return info{}, vfs.SystemError("stat", err)
 	}
@@ -91,7 +94,7 @@ func (s *stages) stat(entry string) (info, error) {
 // has no other name. With a second one, which a power cut can bring back, it is
 // a published file too, which must not change.
 func (s *stages) isResumable(entry string) bool {
-	i, err := s.stat(entry)
+	i, err := s.statPartial(entry)
 	return err == nil && i.links == 1 && time.Since(i.mtime) <= s.o.now().Partials.MaxAge
 }
 
@@ -102,67 +105,76 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 	if owner == "" || !s.isResumable(entry) {
 		return nil, 0, vfs.NotExist()
 	}
-	fd, err := unix.Openat(s.fd(), entry, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(s.partialFd(), entry, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, 0, vfs.SystemError("open a partial", err)
 	}
-	st := &stage{File: os.NewFile(uintptr(fd), entry), in: s, name: entry}
-	if err := s.claim(st); err != nil {
+	st := &stage{File: os.NewFile(uintptr(fd), entry), in: s, of: entry}
+	size, err := s.claim(st)
+	if err != nil {
 		st.File.Close()
 		return nil, 0, err
 	}
-	i, err := s.stat(st.name)
-	if err = errors.Join(err, s.sync()); err != nil {
-		return nil, 0, errors.Join(err, st.discard())
+	if err := s.syncPartials(); err != nil {
+		return nil, 0, errors.Join(err, st.discard(), s.usage.hold(costOf(size), amount{}))
 	}
-	return st, i.size, nil
+	return st, size, nil
 }
 
-// claim gives an open partial the name of a stage, unless the name stands for
-// another file by now, which another session has kept.
-func (s *stages) claim(st *stage) error {
-	s.attempts.mu.Lock()
-	defer s.attempts.mu.Unlock()
+// claim moves an open partial into the instance's folder, unless the name stands for
+// another file by now, which another session has kept. It tells the size, in bytes,
+// which is charged as that of an upload from now on.
+func (s *stages) claim(st *stage) (size int64, err error) {
+	release, err := s.lock.hold()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	open, err := (&dirFile{File: st.File}).stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if i, err := s.stat(st.name); err != nil || i.id != open.id || i.links != 1 {
-		return vfs.NotExist()
+	if i, err := s.statPartial(st.of); err != nil || i.id != open.id || i.links != 1 {
+		return 0, vfs.NotExist()
 	}
-	return st.rename(stageName())
+	st.name = stageName(st.of)
+	if err := unix.Renameat(s.partialFd(), st.of, s.fd(), st.name); err != nil {
+		return 0, vfs.SystemError("take a partial", err)
+	}
+	s.usage.resume(costOf(open.size))
+	return open.size, nil
 }
 
 // dropOlder makes mine the attempt that counts: what its owner could resume of
 // earlier ones is gone, after a power cut too, since what is uploaded anew must
 // not be taken for its continuation.
 func (s *stages) dropOlder(mine attempt) error {
-	changed := false
-	_, err := s.attempts.win(mine, func(r *rivals) error {
+	var disowned, removed bool
+	_, err := s.win(mine, func(r *rivals) (err error) {
 		if r.winner == mine.number {
 			return nil // it was dropped when mine won, and who keeps a partial wins
 		}
-		disowned, err := r.disown(mine)
-		if err != nil {
-			return err
+		if disowned, err = r.disown(mine); err == nil {
+			removed, err = s.removePartial(mine.entry)
 		}
-		removed, err := s.removePartial(mine.entry)
-		changed = disowned || removed
 		return err
 	})
-	if err != nil || !changed {
-		return err
+	if err == nil && disowned {
+		err = s.sync()
 	}
-	return s.sync()
+	if err == nil && removed {
+		err = s.syncPartials()
+	}
+	return err
 }
 
 // removePartial tells whether there was one.
 func (s *stages) removePartial(entry string) (bool, error) {
-	i, err := s.stat(entry)
+	i, err := s.statPartial(entry)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err := unix.Unlinkat(s.fd(), entry, 0); err != nil {
+	if err := unix.Unlinkat(s.partialFd(), entry, 0); err != nil {
 		return false, vfs.SystemError("drop a partial", err)
 	}
 	s.usage.removed(i.size)
@@ -171,35 +183,45 @@ func (s *stages) removePartial(entry string) (bool, error) {
 
 // keep makes the first size bytes of the stage its owner's partial. They are
 // synced first: after a crash of the machine too, what a partial has is right.
-// It is kept only if mine is still the attempt that counts.
-func (st *stage) keep(mine attempt, size int64) (kept bool, err error) {
+// It is kept only if mine is still the attempt that counts. What the upload held of
+// limits is the partial's then.
+func (st *stage) keep(mine attempt, size int64, held amount) (kept bool, err error) {
 	if err := errors.Join(st.Truncate(size), st.Sync()); err != nil {
 		return false, vfs.SystemError("keep a partial", err)
 	}
 	s := st.in
 	st.release()
-	kept, err = s.attempts.win(mine, func(r *rivals) error {
-		if _, err := r.disown(mine); err != nil {
+	kept, err = s.win(mine, func(r *rivals) error {
+		disowned, err := r.disown(mine)
+		if err != nil {
 			return err
 		}
-		return s.makePartial(st.name, mine.entry)
+		if err := s.makePartial(s.folder, st.name, mine.entry); err != nil {
+			return err
+		}
+		s.usage.settle(held, size)
+		if !disowned && st.saved.Load() == 0 {
+			return nil
+		}
+		// What was saved must not come back after the partial was taken, which another
+		// instance can do from here on.
+		st.saved.Store(0)
+		return errors.Join(s.syncPartials(), s.sync())
 	})
 	if err != nil || !kept {
 		return kept, err
 	}
-	st.saved.Store(0)
-	st.name = mine.entry
-	return true, s.sync()
+	return true, s.syncPartials()
 }
 
-// makePartial gives a stage the name of a partial.
-func (s *stages) makePartial(stage, entry string) error {
+// makePartial makes a partial of a stage in an instance's folder; the lock is held.
+func (s *stages) makePartial(folder *os.File, stage, entry string) error {
 	if err := s.makeRoom(entry); err != nil {
 		return err
 	}
-	old, err := s.stat(entry)
+	old, err := s.statPartial(entry)
 	replaces := err == nil
-	if err := unix.Renameat(s.fd(), stage, s.fd(), entry); err != nil {
+	if err := unix.Renameat(int(folder.Fd()), stage, s.partialFd(), entry); err != nil {
 		return vfs.SystemError("keep a partial", err)
 	}
 	if replaces {
@@ -213,20 +235,20 @@ func (s *stages) makePartial(stage, entry string) error {
 func (s *stages) makeRoom(entry string) error {
 	owner := entry[:strings.LastIndexByte(entry, '-')+1]
 	var all []info
-	for name, err := range folderNames(s.fd()) {
+	for name, err := range folderNames(s.partialFd()) {
 		if err != nil {
 			return vfs.SystemError("list the partials", err)
 		}
 		if !strings.HasPrefix(name, owner) || name == entry {
 			continue
 		}
-		if i, err := s.stat(name); err == nil {
+		if i, err := s.statPartial(name); err == nil {
 			all = append(all, i)
 		}
 	}
 	slices.SortFunc(all, func(a, b info) int { return a.mtime.Compare(b.mtime) })
 	for len(all) >= s.o.now().Partials.PerAccount {
-		if err := unix.Unlinkat(s.fd(), all[0].name, 0); err != nil {
+		if err := unix.Unlinkat(s.partialFd(), all[0].name, 0); err != nil {
 			return vfs.SystemError("remove a partial", err)
 		}
 		s.usage.removed(all[0].size)

@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,10 @@ func TestListMissesNoRenamedFile(t *testing.T) {
 	renameByOthers := func(_ *local.Dir, path, old, new string) error {
 		return os.Rename(filepath.Join(path, old), filepath.Join(path, new))
 	}
+	renameByAnother := func(_ *local.Dir, path, old, new string) error {
+		d := reopen(t, path, local.Options{Durability: local.NoFsync})
+		return errors.Join(failure(d.Rename(t.Context(), old, new, false)), d.Close())
+	}
 	for _, c := range []struct {
 		story  string
 		files  int
@@ -23,6 +28,8 @@ func TestListMissesNoRenamedFile(t *testing.T) {
 	}{
 		{"by a session, before its name is read", 600, renameByUs},
 		{"by a session, after its name is read", 60, renameByUs},
+		{"by another instance, before its name is read", 600, renameByAnother},
+		{"by another instance, after its name is read", 60, renameByAnother},
 		{"by another program, after its name is read", 60, renameByOthers},
 	} {
 		d, path := openDir(t, local.Options{Durability: local.NoFsync})

@@ -117,7 +117,7 @@ func TestPartialWithTwoNamesIsNotTaken(t *testing.T) {
 	if err := keep(begin(t, d, "f", "text", vfs.CreateOptions{})); err != nil {
 		t.Fatal(err)
 	}
-	all, _ := filepath.Glob(filepath.Join(path, ".shelf", "partial-*"))
+	all := stages(t, path)
 	if len(all) != 1 {
 		t.Fatal(all)
 	}
@@ -191,7 +191,7 @@ func TestSyncedAndPublished(t *testing.T) {
 	if err := first.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if err := age(path, time.Now().Add(-time.Minute), int64(len("first"))); err != nil {
+	if err := age(t, path, time.Now().Add(-time.Minute), int64(len("first"))); err != nil {
 		t.Fatal(err)
 	}
 	second := begin(t, d, "f", "the second", vfs.CreateOptions{Truncate: true})
@@ -281,7 +281,7 @@ func TestSyncedWithAnOldTime(t *testing.T) {
 	if err := begin(t, d, "f", "beginning", vfs.CreateOptions{}).Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if err := age(path, time.Unix(1, 0), int64(len("beginning"))); err != nil {
+	if err := age(t, path, time.Unix(1, 0), int64(len("beginning"))); err != nil {
 		t.Fatal(err)
 	}
 	d.Close()

@@ -49,11 +49,12 @@ func (st *stage) save(mine attempt, size int64) error {
 		return nil
 	}
 	name := fmt.Sprintf("%s%s-%d-%s", savedPrefix, strings.TrimPrefix(mine.entry, partialPrefix), size, rand.Text())
-	won, err := st.in.attempts.win(mine, func(r *rivals) error {
+	removed := false
+	won, err := st.in.win(mine, func(r *rivals) (err error) {
 		if _, err := r.disown(mine); err != nil {
 			return err
 		}
-		if _, err := st.in.removePartial(mine.entry); err != nil {
+		if removed, err = st.in.removePartial(mine.entry); err != nil {
 			return err
 		}
 		if err := st.rename(name); err != nil {
@@ -66,7 +67,10 @@ func (st *stage) save(mine attempt, size int64) error {
 	if err != nil || !won {
 		return err
 	}
-	return vfs.SystemError("fsync", st.in.folder.Sync())
+	if err := st.in.folder.Sync(); err != nil || !removed {
+		return vfs.SystemError("fsync", err)
+	}
+	return vfs.SystemError("fsync", st.in.partials.Sync())
 }
 
 // unsave takes that back: what was saved is about to change.
@@ -75,7 +79,7 @@ func (st *stage) unsave() error {
 	if st.saved.Load() == 0 {
 		return nil
 	}
-	if err := st.rename(stageName()); err != nil {
+	if err := st.rename(stageName(st.of)); err != nil {
 		return err
 	}
 	return st.settleName()
@@ -90,50 +94,42 @@ func (st *stage) release() {
 	}
 }
 
-func (st *stage) rename(name string) error {
-	if err := unix.Renameat(st.in.fd(), st.name, st.in.fd(), name); err != nil {
-		return vfs.SystemError("rename a stage", err)
-	}
-	st.name = name
-	return nil
-}
-
-// recover makes partials of the stages that were saved when the server or the
-// machine crashed. A saved stage is later than a partial of the same name.
-func (s *stages) recover(saved []savedName, library int) error {
+// recover makes partials of the stages of a folder that were saved when the server or
+// the machine crashed. A saved stage is later than a partial of the same name.
+func (s *stages) recover(folder *os.File, saved []savedName) error {
 	if len(saved) == 0 {
 		return nil
 	}
-	published, err := publishedNames(library)
+	published, err := publishedNames(int(s.library.Fd()))
 	if err != nil {
 		return err
 	}
 	for _, n := range saved {
-		if published[n.partial[len(n.partial)-digestLen:]] || s.o.now().Partials.PerAccount == 0 || !s.isLatest(n, saved) {
-			err = unix.Unlinkat(s.fd(), n.entry, 0)
+		if published[n.partial[len(n.partial)-digestLen:]] || s.o.now().Partials.PerAccount == 0 || !isLatest(folder, n, saved) {
+			err = unix.Unlinkat(int(folder.Fd()), n.entry, 0)
 		} else {
-			err = s.recoverOne(n)
+			err = s.recoverOne(folder, n)
 		}
 		if err != nil {
 			return fmt.Errorf("%q: %w", n.entry, err)
 		}
 	}
-	return nil
+	return s.syncPartials()
 }
 
 // isLatest tells whether a saved stage is the one to recover: it has what its
 // name says, and of several for one partial, which a power cut can leave, it is
 // the latest.
-func (s *stages) isLatest(n savedName, saved []savedName) bool {
-	mine, err := s.stat(n.entry)
+func isLatest(folder *os.File, n savedName, saved []savedName) bool {
+	mine, err := statEntry(int(folder.Fd()), n.entry)
 	return err == nil && mine.links == 1 && mine.size >= n.size && !slices.ContainsFunc(saved, func(other savedName) bool {
-		i, err := s.stat(other.entry)
+		i, err := statEntry(int(folder.Fd()), other.entry)
 		return other.partial == n.partial && other.entry != n.entry && err == nil && i.mtime.After(mine.mtime)
 	})
 }
 
-func (s *stages) recoverOne(n savedName) error {
-	fd, err := unix.Openat(s.fd(), n.entry, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+func (s *stages) recoverOne(folder *os.File, n savedName) error {
+	fd, err := unix.Openat(int(folder.Fd()), n.entry, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
@@ -145,7 +141,7 @@ func (s *stages) recoverOne(n savedName) error {
 		return err
 	}
 	s.o.now().Log.Info("kept the beginning of an upload that had been synced", "bytes", n.size)
-	return s.makePartial(n.entry, n.partial)
+	return s.makePartial(folder, n.entry, n.partial)
 }
 
 // publishedNames are the digests of the names in a library, as partials have

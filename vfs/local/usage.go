@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +13,8 @@ import (
 // usage is the ledger of a library with a limit: how many bytes and files it holds.
 // All that makes it grow is charged here before it happens: a write, a new size, a
 // copy, a partial that is gone on with. An upload is charged what its file will be,
-// less the file that it replaces, and gets back what it does not need.
+// less the file that it replaces, and gets back what it does not need. What other
+// instances hold is in it, too: all that grows is charged under their common lock.
 //
 // Files that others put into the folder are seen when it is counted: at the first
 // upload, before an upload is refused and when it is asked what is left, at most
@@ -21,9 +23,12 @@ type usage struct {
 	limit atomic.Pointer[amount] // of each, 0 is no limit; without any only pledges are counted
 	count func() (amount, error)
 
-	mu       sync.Mutex // guards what follows, and is held while a file is replaced
-	used     amount     // files, stages and partials
+	mu       sync.Mutex // guards what follows, and is held while a file is replaced; taken after stages.lock
+	shared   *ledger    // nil while the library is being opened
+	used     amount     // files, stages of this instance and partials; see ledger for the others
 	pledged  amount     // what of used uploads hold
+	found    amount     // used when it was counted, without what was pledged
+	before   amount     // what this instance had added when it was counted
 	replaced map[fileID]bool
 	counted  time.Time
 }
@@ -57,25 +62,64 @@ func (u *usage) setLimit(l amount) {
 
 func (u *usage) counts() bool { return *u.limit.Load() != amount{} }
 
-// hold changes what an upload holds from old to want, or refuses that.
-func (u *usage) hold(old, want amount) error {
+// share has the other instances be asked and told; nil ends that.
+func (u *usage) share(l *ledger) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.shared != nil {
+		u.shared.close()
+	}
+	u.shared = l
+}
+
+// lock is held while something grows that is limited.
+func (u *usage) lock() (release func(), err error) {
+	if u.counts() {
+		return u.shared.s.lock.hold()
+	}
+	return func() {}, nil
+}
+
+// tell has the other instances know what this one holds; mu is held.
+func (u *usage) tell() error {
+	if u.shared == nil || !u.counts() {
+		return nil
+	}
+	return u.shared.tell(share{u.pledged, u.net()})
+}
+
+// net is what files and partials have become more by this instance; mu is held.
+func (u *usage) net() amount { return u.before.plus(u.used).minus(u.pledged).minus(u.found) }
+
+// hold changes what an upload holds from old to want, or refuses that.
+func (u *usage) hold(old, want amount) error {
 	more := want.minus(old)
+	if more.orNothing() != (amount{}) {
+		release, err := u.lock()
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	if u.counts() {
 		if err := u.allow(more); err != nil {
 			return err
 		}
 	}
 	u.used, u.pledged = u.used.plus(more), u.pledged.plus(more)
-	return nil
+	return u.tell()
 }
 
-// allow refuses what passes a limit; mu is held. What makes nothing larger is
-// never refused.
+// allow refuses what passes a limit; mu and the lock are held. What makes nothing
+// larger is never refused.
 func (u *usage) allow(more amount) error {
 	if more.orNothing() == (amount{}) {
 		return nil
+	}
+	if err := u.ask(); err != nil {
+		return err
 	}
 	if u.refusal(more) != nil || u.counted.IsZero() {
 		if err := u.refresh(); err != nil {
@@ -85,12 +129,29 @@ func (u *usage) allow(more amount) error {
 	return u.refusal(more)
 }
 
+// ask finds out what the other instances hold; mu and the lock are held.
+func (u *usage) ask() error {
+	gone, err := u.shared.ask()
+	if gone {
+		u.counted = time.Time{}
+	}
+	return err
+}
+
+// all is what the library holds, with what other instances do; mu is held.
+func (u *usage) all() amount {
+	if u.shared == nil {
+		return u.used
+	}
+	return u.used.plus(u.shared.sum)
+}
+
 func (u *usage) refusal(more amount) error {
-	limit := u.limit.Load()
+	limit, used := u.limit.Load(), u.all()
 	switch {
-	case limit.bytes > 0 && more.bytes > 0 && more.bytes > limit.bytes-u.used.bytes:
+	case limit.bytes > 0 && more.bytes > 0 && more.bytes > limit.bytes-used.bytes:
 		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the library's quota is used up"}
-	case limit.files > 0 && more.files > 0 && more.files > limit.files-u.used.files:
+	case limit.files > 0 && more.files > 0 && more.files > limit.files-used.files:
 		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the library has as many files as it may have"}
 	}
 	return nil
@@ -98,15 +159,20 @@ func (u *usage) refusal(more amount) error {
 
 // left is how much can still be charged, of what is limited.
 func (u *usage) left() (amount, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if err := u.refresh(); err != nil {
+	release, err := u.lock()
+	if err != nil {
 		return amount{}, err
 	}
-	return u.limit.Load().minus(u.used).orNothing(), nil
+	defer release()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err := errors.Join(u.ask(), u.refresh()); err != nil {
+		return amount{}, err
+	}
+	return u.limit.Load().minus(u.all()).orNothing(), nil
 }
 
-// refresh counts anew unless that was done lately; mu is held.
+// refresh counts anew unless that was done lately; mu and the lock are held.
 func (u *usage) refresh() error {
 	if time.Since(u.counted) < recount {
 		return nil
@@ -115,8 +181,9 @@ func (u *usage) refresh() error {
 	if err != nil {
 		return err
 	}
-	u.used, u.counted = found.plus(u.pledged), time.Now()
-	return nil
+	u.before = u.net()
+	u.used, u.found, u.counted = found.plus(u.pledged), found, time.Now()
+	return errors.Join(u.shared.counted(), u.tell())
 }
 
 // credit is what an upload need not be charged, since its file will take the place
@@ -145,21 +212,24 @@ func (u *usage) returnCredit(id fileID) {
 	delete(u.replaced, id)
 }
 
-// resume is told that an upload holds what was a partial.
+// resume is told that an upload holds what was a partial, which is counted already;
+// the lock is held.
 func (u *usage) resume(held amount) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.pledged = u.pledged.plus(held)
+	u.tell() // if it fails, the next charge will
 }
 
-// settle turns what an upload holds into a partial of size bytes.
+// settle turns what an upload holds into a partial of size bytes; the lock is held.
 func (u *usage) settle(held amount, size int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.used, u.pledged = u.used.plus(costOf(size)).minus(held), u.pledged.minus(held)
+	u.tell() // if it fails, the next charge will
 }
 
-// removed is told that a file of size bytes has gone.
+// removed is told that a partial of size bytes has gone; the lock is held.
 func (u *usage) removed(size int64) {
 	if !u.counts() {
 		return
@@ -167,6 +237,7 @@ func (u *usage) removed(size int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.used = u.used.minus(costOf(size))
+	u.tell() // if it fails, the next charge will
 }
 
 // replacing runs do, which removes or replaces the file of that name, and takes
@@ -186,6 +257,11 @@ func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() err
 		}
 		return err
 	}
+	release, err := u.lock()
+	if err != nil {
+		return err
+	}
+	defer release()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	more := cost.minus(held)
@@ -199,6 +275,7 @@ func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() err
 		return err
 	}
 	u.used, u.pledged = u.used.plus(more), u.pledged.minus(held)
+	u.tell() // it is done: if this fails, the next charge will
 	return nil
 }
 
@@ -213,8 +290,14 @@ func (u *usage) published(held amount) {
 func (d *Dir) Usage(context.Context) (vfs.UsageInfo, error) {
 	u := d.usage
 	u.mu.Lock()
-	pledged := u.pledged
+	pledged, err := u.pledged, u.ask()
+	for _, other := range u.shared.last {
+		pledged = pledged.plus(other.pledged)
+	}
 	u.mu.Unlock()
+	if err != nil {
+		return vfs.UsageInfo{}, err
+	}
 	found, err := d.count() // without the lock: uploads need not wait for it
 	found = found.plus(pledged)
 	return vfs.UsageInfo{Bytes: found.bytes, Files: found.files}, err
@@ -225,7 +308,8 @@ func (d *Dir) Charged() (held vfs.UsageInfo, ok bool) {
 	u := d.usage
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return vfs.UsageInfo{Bytes: u.used.bytes, Files: u.used.files}, u.counts() && !u.counted.IsZero()
+	held = vfs.UsageInfo{Bytes: u.all().bytes, Files: u.all().files}
+	return held, u.counts() && !u.counted.IsZero()
 }
 
 // count adds up the library's files and partials. Stages of open uploads are
@@ -237,11 +321,11 @@ func (d *Dir) count() (all amount, err error) {
 		}
 		all = all.plus(costOf(i.Size))
 	}
-	for name, err := range folderNames(d.stages.fd()) {
+	for name, err := range folderNames(d.stages.partialFd()) {
 		if err != nil {
 			return all, vfs.SystemError("count", err)
 		}
-		if i, err := d.stages.stat(name); err == nil && isPartial(name) {
+		if i, err := d.stages.statPartial(name); err == nil {
 			all = all.plus(costOf(i.size))
 		}
 	}

@@ -222,11 +222,8 @@ func TestProbe(t *testing.T) {
 	if err := d.Probe(t.Context()); err != nil {
 		t.Error(err)
 	}
-	left, err := os.ReadDir(filepath.Join(dir, ".shelf"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v (%v)", left, err)
-	}
-	if err := os.Remove(filepath.Join(dir, ".shelf")); err != nil {
+	stagesAre(t, dir, 0)
+	if err := os.RemoveAll(filepath.Join(dir, ".shelf")); err != nil {
 		t.Fatal(err)
 	}
 	if d.Probe(t.Context()) == nil {

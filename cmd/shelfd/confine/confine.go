@@ -10,7 +10,7 @@ package confine
 // Reach is what the process can still reach: folders and files, and TCP ports.
 type Reach struct {
 	Changed  []string // folders that it changes
-	Made     []string // the same, and it makes folders there
+	Made     []string // the same, and it makes and removes folders there
 	Appended []string // folders in which it writes to a file
 	Rotated  []string // the same, and it renames and removes files there
 	Read     []string // folders whose files it reads, whatever replaces them

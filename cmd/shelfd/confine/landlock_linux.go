@@ -28,7 +28,7 @@ func Files(r Reach, strict bool) error {
 	}
 	rules := []landlock.Rule{
 		landlock.PathAccess(writing, r.Changed...),
-		landlock.PathAccess(writing|ll.AccessFSMakeDir, r.Made...).IgnoreIfMissing(),
+		landlock.PathAccess(writing|ll.AccessFSMakeDir|ll.AccessFSRemoveDir, r.Made...).IgnoreIfMissing(),
 		landlock.PathAccess(appending, r.Appended...),
 		landlock.PathAccess(rotating, r.Rotated...),
 		landlock.PathAccess(reading, r.Read...).IgnoreIfMissing(),
