@@ -3,10 +3,14 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,17 +97,64 @@ func TestUsedCodesOutliveTheProcess(t *testing.T) {
 		wantVerdict(t, w.login(t, home, "ana", ssh.PublicKeys(key), answers(codeAt(t, noon))), want, true)
 	}
 	path := filepath.Join(state, usedCodesName)
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v (%v)", info, err)
-	}
-	if left, _ := os.ReadDir(state); len(left) != 1 {
-		t.Errorf("left behind: %v", left)
+	if left, _ := filepath.Glob(path + "-*"); len(left) != 1 {
+		t.Errorf("the codes that were used: %v", left)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenUsedCodes(state, nil); err == nil {
 		t.Error("a broken file is taken for an empty one")
+	}
+}
+
+// Servers that share a state folder accept a code once, whichever is asked, all at
+// once and again after a restart.
+func TestServersShareUsedCodes(t *testing.T) {
+	state := t.TempDir()
+	open := func() *UsedCodes {
+		used, err := OpenUsedCodes(state, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return used
+	}
+	account, from := Account{Name: "ana", TOTPSecret: anasSecret}, net.Addr(nil)
+	for round := range 40 {
+		given := noon.Add(time.Duration(round) * codePeriod * time.Second)
+		var good atomic.Int64
+		var all sync.WaitGroup
+		for range 3 {
+			used := open()
+			all.Go(func() {
+				if used.use(account, codeAt(t, given), from, given) == nil {
+					good.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if n := good.Load(); n != 1 {
+			t.Fatalf("round %d: accepted %d times", round, n)
+		}
+		if err := open().use(account, codeAt(t, given.Add(-codePeriod*time.Second)), from, given); !errors.Is(err, errUsedCode) {
+			t.Errorf("an earlier one: %v", err)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(state, "*"))
+	if err != nil || len(left) > keptPeriods+2 {
+		t.Errorf("%d files are left, %v", len(left), err)
+	}
+}
+
+// A code that cannot be recorded is not good: another server would take it, too.
+func TestCodeThatCannotBeRecorded(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "gone")
+	used, err := OpenUsedCodes(state, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := used.use(Account{Name: "ana", TOTPSecret: anasSecret}, codeAt(t, noon), nil, noon); !errors.Is(err, errNotRecorded) {
+		t.Error(err)
 	}
 }
 

@@ -26,6 +26,8 @@ const minSecret = 16
 var (
 	errWrongCode = errors.New("wrong code")
 	errUsedCode  = errors.New("the code, or a later one, was used before")
+	// That a code is used could not be recorded.
+	errNotRecorded = errors.New("the server cannot record that the code is used")
 )
 
 // useCode spends a code of an account, or says why it is not good. It waits

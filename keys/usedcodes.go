@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,15 +12,29 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
-// usedCodesName is the file in the state folder.
+// usedCodesName starts the names of files in the state folder. Each stands for one
+// code that was used:
+//
+//	used_codes-<account, as 32 digits of its SHA-256>-<period>
+//
+// It is made, empty, with O_EXCL before the code counts: servers that share the folder
+// accept a code once, also over NFS, and also after a crash. It goes when no clock
+// takes the code any more. An older version had all codes in one file of that name,
+// which is read.
 const usedCodesName = "used_codes"
 
-// maxUsedCodes is the largest such file that is read, in bytes.
+// maxUsedCodes is the largest file of an older version that is read, in bytes.
 const maxUsedCodes = 16 << 20
+
+// keptPeriods is how long a file is kept, in periods: ten minutes, since the clocks
+// of servers differ.
+const keptPeriods = 20
 
 // codeSteps are how long one source has to wait that gives wrong codes for an
 // account, and accountSteps how long all have to that it never logged in from
@@ -38,13 +53,14 @@ func accountSteps() steps {
 // Nobody is locked out: one source's guesses do not make another wait from which
 // the account has logged in before, and a right code is good after the wait.
 type UsedCodes struct {
-	path      string // "" is to forget with the process
+	path      string // of the older version's file; "" is to forget with the process
 	log       *slog.Logger
 	bySource  *backoff // guesses at an account from a source
 	byAccount *backoff // and from all sources together
 
 	mu   sync.Mutex
 	last map[string]uint64         // period of the last code, by account; mu
+	tidy uint64                    // period in which old files were removed; mu
 	home map[string][]netip.Prefix // where the account logged in from, the latest last; mu
 }
 
@@ -59,8 +75,8 @@ func NewUsedCodes() *UsedCodes {
 	}
 }
 
-// OpenUsedCodes remembers in a file of the state folder, which is made when the
-// first code is used. What goes wrong with it then goes to the log.
+// OpenUsedCodes remembers in the state folder, which servers may share. A code that
+// cannot be recorded there is refused, and the log says why.
 func OpenUsedCodes(state string, log *slog.Logger) (*UsedCodes, error) {
 	u := NewUsedCodes()
 	u.path, u.log = filepath.Join(state, usedCodesName), log
@@ -116,11 +132,16 @@ func (u *UsedCodes) use(a Account, code string, from net.Addr, given time.Time) 
 	if of <= u.last[a.Name] {
 		return errUsedCode
 	}
+	if err := u.claim(a.Name, of); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return errUsedCode
+		}
+		u.log.Error("a one-time code was refused, since it cannot be recorded that it is used; the state folder must be writable", "account", a.Name, "reason", err)
+		return errNotRecorded
+	}
 	u.last[a.Name] = of
 	u.remember(a.Name, source)
-	if err := u.save(); err != nil {
-		u.log.Error("a one-time code that was used could not be recorded; after a restart it would be good again", "account", a.Name, "reason", err)
-	}
+	u.removeOld(of)
 	return nil
 }
 
@@ -131,37 +152,51 @@ func (u *UsedCodes) remember(account string, source netip.Prefix) {
 	u.home[account] = home[max(0, len(home)-maxHome):]
 }
 
-// save writes the file: the whole of it beside the old one, to the disk, and then
-// in its place, so that a crash leaves one or the other. It is called with mu held.
-func (u *UsedCodes) save() (err error) {
+// fileOf stands for a code that was used.
+func (u *UsedCodes) fileOf(account string, period uint64) string {
+	sum := sha256.Sum256([]byte(account))
+	return fmt.Sprintf("%s-%x-%d", u.path, sum[:16], period)
+}
+
+// claim records that a code is used, on the disk. The error is fs.ErrExist if it, or
+// a later one, was used before, by any server. It is called with mu held.
+func (u *UsedCodes) claim(account string, period uint64) error {
 	if u.path == "" {
 		return nil
 	}
-	content, err := json.Marshal(u.last)
+	for later := period + 1; later <= period+2*codeSkew+1; later++ {
+		if _, err := os.Lstat(u.fileOf(account, later)); err == nil {
+			return fs.ErrExist
+		}
+	}
+	f, err := os.OpenFile(u.fileOf(account, period), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
-	}
-	if err := writeSynced(u.path+".new", content); err != nil {
-		return err
-	}
-	if err := os.Rename(u.path+".new", u.path); err != nil {
 		return err
 	}
 	folder, err := os.Open(filepath.Dir(u.path))
 	if err != nil {
-		return err
+		return errors.Join(err, f.Close())
 	}
-	defer folder.Close()
-	return folder.Sync()
+	return errors.Join(folder.Sync(), folder.Close(), f.Close())
 }
 
-func writeSynced(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+// removeOld removes the files of codes that no clock takes any more, once a period.
+// It is called with mu held.
+func (u *UsedCodes) removeOld(now uint64) {
+	if u.path == "" || u.tidy == now {
+		return
 	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
+	u.tidy = now
+	all, err := filepath.Glob(u.path + "-*-*")
+	if err != nil {
+		return
+	}
+	for _, file := range all {
+		period, err := strconv.ParseUint(file[strings.LastIndexByte(file, '-')+1:], 10, 64)
+		if err == nil && period+keptPeriods < now {
+			os.Remove(file) // if not now, then the next time
+		}
+	}
 }
 
 // network is what counts as one source: an address of IPv4, or a /64 of IPv6.

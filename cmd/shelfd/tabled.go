@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"shelf/cmd/shelfd/config"
 	"shelf/keys"
 )
@@ -45,6 +47,11 @@ func (a *accounts) remember(s config.Settings) error {
 	if s.KeyFiles() == "" {
 		return nil
 	}
+	release, err := lockState(s)
+	if err != nil {
+		return &problem{s.Where("state"), "Which accounts have tables cannot be remembered", err, "The user of the server must be able to write there."}
+	}
+	defer release()
 	all, err := hadTables(s)
 	if err != nil {
 		return err
@@ -69,6 +76,23 @@ func (a *accounts) remember(s config.Settings) error {
 		}
 	}
 	return err
+}
+
+// lockState keeps other servers with this state folder from changing the file
+// meanwhile: what one adds must not get lost.
+func lockState(s config.Settings) (release func(), err error) {
+	if err := os.MkdirAll(s.State, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(tabled(s)+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
 }
 
 func exists(path string) bool {
