@@ -231,10 +231,12 @@ func TestOperatorSteers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.operate(t, "drain", "--no-wait")
-	waiting := exec.Command("shelfd", "drain", "--state", s.state)
+	waiting, said := exec.Command("shelfd", "drain", "--state", s.state), newOutput()
+	waiting.Stdout, waiting.Stderr = said, said
 	if err := waiting.Start(); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "drain waits", func() bool { return strings.Contains(said.String(), "draining: 1 upload ") })
 	eventually(t, "nobody is let in", func() bool {
 		late, err := s.connect()
 		if err == nil {
@@ -253,7 +255,7 @@ func TestOperatorSteers(t *testing.T) {
 		t.Error(err)
 	}
 	if err := waiting.Wait(); err != nil {
-		t.Errorf("drain ends with %v", err)
+		t.Errorf("drain ends with %v\n%s", err, said)
 	}
 	<-s.exited
 	if got := s.get(t, "last"); string(got) != "whole" {
