@@ -45,9 +45,9 @@ func (a *adding) inviteOne(account string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "%s has a new account, %s, which can put files until %s, and do nothing else.\n"+
-		"It counts after a reload: systemctl reload shelfd\n"+
+		"It counts after a reload: %s\n"+
 		"To take it back, remove [accounts.%s] and reload.\n\n"+
-		"Send this, and nothing else, to the one who is invited. Whoever has it can put files.\n", s.File, account, until.Format(time.RFC3339), quoteKey(account))
+		"Send this, and nothing else, to the one who is invited. Whoever has it can put files.\n", s.File, account, until.Format(time.RFC3339), reload(s.File), quoteKey(account))
 	printInvitation(out, connection{s, account, a.host, account + ".key"}, private)
 	return nil
 }

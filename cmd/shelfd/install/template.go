@@ -28,10 +28,6 @@ func systemAnswers() answers {
 
 // text is the configuration. That of systemAnswers is contrib/package/shelfd.toml.
 func (a answers) text() string {
-	reload := "kill -HUP PID"
-	if a.config == systemConfig {
-		reload = "systemctl reload shelfd"
-	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Settings of shelfd. "man shelfd.toml" explains all that there are.
 # After a change:
@@ -41,7 +37,7 @@ func (a answers) text() string {
 
 listen = %s
 state = %s
-`, a.config, reload, quote(a.listen), quote(a.state))
+`, a.config, reload(a.config), quote(a.listen), quote(a.state))
 	if a.audit != "" {
 		fmt.Fprintf(&b, "audit_log = %s\n", quote(a.audit))
 	}
@@ -57,6 +53,14 @@ path = %s
 min_free_space = "1GiB"             # is left free on the disk
 `, quote(a.library))
 	return b.String()
+}
+
+// reload is the command that has a server read its configuration again.
+func reload(config string) string {
+	if config == systemConfig {
+		return "systemctl reload shelfd"
+	}
+	return "shelfd reload --config " + config
 }
 
 // quote writes a string of TOML. That of JSON is one.
