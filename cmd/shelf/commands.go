@@ -51,7 +51,8 @@ func commands() []command {
 				"links, are not shown.", listFlags, remoteNames, nothing, once, list},
 		{"cd", nil, "cd [FOLDER]", "go to another folder of the server",
 			"Without a folder it goes back to the first one. Names are then those of that\n" +
-				"folder. A library of Shelf has no folders; other servers have.", jsonFlag, remoteFolders, nothing, once, cd},
+				"folder. A library of Shelf has no folders; who has several libraries has each as a\n" +
+				"folder. Other servers have folders, too.", jsonFlag, remoteFolders, nothing, once, cd},
 		{"pwd", nil, "pwd", "show which folder of the server this is", "", jsonFlag, nothing, nothing, once, pwd},
 		{"info", []string{"stat"}, "info NAME...", "show the size, time and SHA-256 of files",
 			"If the server has no sha256sum the file is read, which takes as long as a get.", jsonFlag, remoteNames, nothing, once, info},
@@ -73,16 +74,16 @@ func commands() []command {
 			"It fails if a file has the new name already; --force replaces that file.", renameFlags, remoteNames, nothing, once, rename},
 		{"remove", []string{"rm", "del", "delete"}, "remove NAME...", "delete files on the server, after asking",
 			"Names may be patterns. The account must have the permission to delete.", removeFlags, remoteNames, nothing, once, remove},
-		{"sync", nil, "sync DIR", "upload what is new or changed in a folder",
+		{"sync", nil, "sync DIR [to FOLDER]", "upload what is new or changed in a folder",
 			"It goes one way, and deletes nothing. With --down it downloads. Files are\n" +
 				"compared by size and time, or with --checksum by SHA-256. It says what it leaves\n" +
 				"out: folders, names that start with a dot, and what is no file. If it has left\n" +
-				"out folders it ends with an error, unless --top-only says that this is meant.", syncFlags, localFolders, nothing, resumes, syncFolder},
-		{"watch", nil, "watch DIR", "sync a folder, and upload new files until Ctrl-C",
+				"out folders it ends with an error, unless --top-only says that this is meant.", syncFlags, localFolders, remoteFolders, resumes, syncFolder},
+		{"watch", nil, "watch DIR [to FOLDER]", "sync a folder, and upload new files until Ctrl-C",
 			"A file is uploaded when it has not changed for a while and, as far as Linux can\n" +
 				"tell, nobody has it open for writing. After an error it is tried again, unless\n" +
-				"the server forbids the file.", watchFlags, localFolders, nothing, once, watch},
-		{"space", []string{"df"}, "space", "show how much room the server has", "", jsonFlag, nothing, nothing, once, space},
+				"the server forbids the file.", watchFlags, localFolders, remoteFolders, once, watch},
+		{"space", []string{"df"}, "space [FOLDER]", "show how much room the server has", "", jsonFlag, remoteFolders, nothing, once, space},
 		{"reconnect", nil, "reconnect", "connect again, and go on with the transfer that was cut",
 			"Other commands also connect again after a lost connection.", nil, nothing, nothing, offline, reconnect},
 		{"help", []string{"?"}, "help [COMMAND]", "show the commands, or explain one", "", nil, commandNames, nothing, offline, showSomeHelp},

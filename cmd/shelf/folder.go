@@ -17,6 +17,16 @@ func cd(ctx context.Context, s *session, _ *flags, args []string) error {
 	default:
 		return usageErrorf("which folder? cd [FOLDER]")
 	}
+	if err := s.enter(ctx, folder); err != nil {
+		return err
+	}
+	s.ui.Sayf("%s", folder)
+	s.ui.Event(ui.Note{Event: "pwd", Name: folder})
+	return nil
+}
+
+// enter goes to a folder of the server.
+func (s *session) enter(ctx context.Context, folder string) error {
 	a, err := s.server.Stat(ctx, folder)
 	if err != nil {
 		return fmt.Errorf("%s: %w", folder, s.server.Explain(ctx, err))
@@ -25,9 +35,20 @@ func cd(ctx context.Context, s *session, _ *flags, args []string) error {
 		return fmt.Errorf("%s is not a folder", folder)
 	}
 	s.folder, s.server.Folder, s.server.File = folder, folder, ""
-	s.ui.Sayf("%s", folder)
-	s.ui.Event(ui.Note{Event: "pwd", Name: folder})
 	return nil
+}
+
+// visit goes to a folder of the server for one command, and back; "" is the one
+// where it is.
+func (s *session) visit(ctx context.Context, folder string) (back func(), err error) {
+	if folder == "" {
+		return func() {}, nil
+	}
+	was, at := s.folder, s.server.Folder
+	if err := s.enter(ctx, s.server.Path(folder)); err != nil {
+		return nil, err
+	}
+	return func() { s.folder, s.server.Folder = was, at }, nil
 }
 
 // pwd shows which folder of the server it is in.

@@ -3,15 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"shelf/cmd/shelf/ui"
 )
 
 // space shows how much room the server has.
 func space(ctx context.Context, s *session, _ *flags, args []string) error {
-	if len(args) > 0 {
-		return usageErrorf("space takes no arguments")
+	if len(args) > 1 {
+		return usageErrorf("which folder? space [FOLDER]")
 	}
+	back, err := s.visit(ctx, strings.Join(args, ""))
+	if err != nil {
+		return err
+	}
+	defer back()
 	v, err := s.server.Space(ctx)
 	if err != nil {
 		return s.server.Explain(ctx, err)

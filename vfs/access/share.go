@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -14,8 +15,7 @@ import (
 // library.
 type Source interface {
 	// Open takes part in the library, which may have to be opened for that, until
-	// release is called. The error is for the person at the client, as that of a
-	// Library.
+	// release is called. The error is for the log.
 	Open(ctx context.Context) (l vfs.Library, release func(), err error)
 
 	// Properties is what the library promises, as far as that is known before it
@@ -110,7 +110,9 @@ func (s *Session) reach(in *share) error {
 	}
 	l, release, err := in.source.Open(s.ctx)
 	if err != nil {
-		return err
+		// What the cause is an error of, as of a folder that is not there, says nothing
+		// of a file.
+		return &vfs.Error{Kind: vfs.ErrUnavailable, Why: "the library cannot be served now; try again later", Err: errors.New(err.Error())}
 	}
 	in.Library, in.release = l, release
 	s.reached = append(s.reached, in)

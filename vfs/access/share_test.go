@@ -135,10 +135,13 @@ func names(t *testing.T, s *access.Session, path string) (all []string) {
 // is served once it can be.
 func TestFolderOutOfOrder(t *testing.T) {
 	in, out, all := exchange()
-	out.err = &vfs.Error{Kind: vfs.ErrUnavailable}
+	out.err = fs.ErrNotExist // of its folder
 	s := access.New(context.Background(), access.Options{Account: "acme", Shares: all})
 	defer s.End()
 	if _, err := s.Open("out/f"); !errors.Is(err, vfs.ErrUnavailable) {
+		t.Error(err)
+	}
+	if err := putInto(t, s, "out/f", "text"); !errors.Is(err, vfs.ErrUnavailable) {
 		t.Error(err)
 	}
 	if err := putInto(t, s, "in/f", "text"); err != nil || in.open != 1 {

@@ -37,7 +37,7 @@ func (f Source) Open(context.Context) (vfs.Library, func(), error) {
 	library, err := h.use()
 	if err != nil {
 		f.set.leave(h)
-		return nil, nil, &vfs.Error{Kind: vfs.ErrUnavailable, Why: "the library cannot be served now; try again later", Err: err}
+		return nil, nil, err
 	}
 	return library, func() { f.set.leave(h) }, nil
 }
