@@ -22,7 +22,7 @@ import (
 type Account struct {
 	Name           string
 	AuthorizedKeys *AuthorizedKeys // nil is none
-	PasswordHash   string          // argon2id, as [HashPassword] writes it; "" is none
+	PasswordHash   string          // argon2id, as [HashPassword] writes it, bcrypt or sha512-crypt; "" is none
 	TOTPSecret     string          // in base32; "" is none
 	Methods        []Chain         // one of these must succeed; nil is those that the fields above allow
 	Principals     []string        // names that a certificate may be for; nil is the account's name

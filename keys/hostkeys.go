@@ -49,7 +49,7 @@ func OpenHostKeys(state string) (k HostKeys, err error) {
 	if _, err := HostKey(state); err != nil {
 		return k, err
 	}
-	return loadHostKeys(state)
+	return LoadHostKeys(state)
 }
 
 // MakeMissingHostKeys makes a key of each type that the state folder has none of,
@@ -74,11 +74,13 @@ func MakeMissingHostKeys(state string) error {
 // CheckHostKeys is nil if the host keys of the state folder can be loaded. It
 // makes none.
 func CheckHostKeys(state string) error {
-	_, err := loadHostKeys(state)
+	_, err := LoadHostKeys(state)
 	return err
 }
 
-func loadHostKeys(state string) (k HostKeys, err error) {
+// LoadHostKeys loads the host keys of the state folder, and all next keys and
+// certificates that are there. It makes none: there may be none.
+func LoadHostKeys(state string) (k HostKeys, err error) {
 	for _, t := range hostKeyTypes() {
 		path := filepath.Join(state, t.file)
 		current, err := loadSigner(path, t.algorithm)

@@ -4,8 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
+	"strings"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/go-crypt/crypt/algorithm"
+	"github.com/go-crypt/crypt/algorithm/shacrypt"
+	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -33,17 +38,91 @@ func HashPassword(text string) (string, error) {
 	return argon2id.CreateHash(text, hashParams())
 }
 
-// checkSecrets refuses a hash or secret with which no login could succeed, or any
-// would: argon2id compares as many bytes as the hash has, even none.
+// passwordHash is the hash of a password.
+type passwordHash interface{ is(password []byte) bool }
+
+// parseHash reads a hash: argon2id, as [HashPassword] makes it, or what people
+// bring from other servers, bcrypt and sha512-crypt. It refuses one with which no
+// login could succeed, or any would, and one that takes a guess too long.
+func parseHash(text string) (passwordHash, error) {
+	switch {
+	case strings.HasPrefix(text, "$argon2id$"):
+		return parseArgon2id(text)
+	case strings.HasPrefix(text, "$2a$"), strings.HasPrefix(text, "$2b$"), strings.HasPrefix(text, "$2y$"):
+		return parseBcrypt(text)
+	case strings.HasPrefix(text, "$6$"):
+		return parseSHA512Crypt(text)
+	}
+	return nil, errors.New("it is not an argon2id hash, nor one of bcrypt ($2b$) or sha512-crypt ($6$); make one with: shelfd passwd")
+}
+
+var errHashBounds = errors.New("its parameters are out of bounds; make another with: shelfd passwd")
+
+type argon2idHash string
+
+func parseArgon2id(text string) (passwordHash, error) {
+	p, _, _, err := argon2id.DecodeHash(text)
+	if err != nil {
+		return nil, errors.New("it is not an argon2id hash; make one with: shelfd passwd")
+	}
+	if p.KeyLength < 16 || p.SaltLength < 8 || p.Iterations < 1 || p.Parallelism < 1 ||
+		p.Memory < 8<<10 || p.Memory > 1<<20 || p.Iterations > 100 {
+		return nil, errHashBounds
+	}
+	return argon2idHash(text), nil
+}
+
+func (h argon2idHash) is(password []byte) bool {
+	right, err := argon2id.ComparePasswordAndHash(string(password), string(h))
+	return right && err == nil
+}
+
+type bcryptHash []byte
+
+// maxBcryptCost is the highest cost of bcrypt: a guess takes about a second.
+const maxBcryptCost = 14
+
+func parseBcrypt(text string) (passwordHash, error) {
+	cost, err := bcrypt.Cost([]byte(text))
+	switch {
+	case err != nil || len(text) != 60:
+		return nil, errors.New("it is not a bcrypt hash; make one with: shelfd passwd")
+	case cost > maxBcryptCost:
+		return nil, errHashBounds
+	}
+	return bcryptHash(text), nil
+}
+
+func (h bcryptHash) is(password []byte) bool {
+	return bcrypt.CompareHashAndPassword(h, password) == nil
+}
+
+type sha512CryptHash struct{ algorithm.Digest }
+
+// maxSHA512Rounds is the most rounds of sha512-crypt, of which 5000 are usual.
+const maxSHA512Rounds = 500_000
+
+func parseSHA512Crypt(text string) (passwordHash, error) {
+	digest, err := shacrypt.DecodeVariant(shacrypt.VariantSHA512)(text)
+	if err != nil || len(text)-strings.LastIndexByte(text, '$')-1 != 86 {
+		return nil, errors.New("it is not a sha512-crypt hash; make one with: shelfd passwd")
+	}
+	if rounds, ok := strings.CutPrefix(text, "$6$rounds="); ok {
+		rounds, _, _ = strings.Cut(rounds, "$")
+		if n, err := strconv.Atoi(rounds); err != nil || n < 1000 || n > maxSHA512Rounds {
+			return nil, errHashBounds
+		}
+	}
+	return sha512CryptHash{digest}, nil
+}
+
+func (h sha512CryptHash) is(password []byte) bool { return h.MatchBytes(password) }
+
+// checkSecrets refuses a hash or secret that is not good.
 func (a Account) checkSecrets() error {
 	if a.PasswordHash != "" {
-		p, _, _, err := argon2id.DecodeHash(a.PasswordHash)
-		if err != nil {
-			return &Fault{a.Name, "password_hash", errors.New("it is not an argon2id hash; make one with: shelfd passwd")}
-		}
-		if p.KeyLength < 16 || p.SaltLength < 8 || p.Iterations < 1 || p.Parallelism < 1 ||
-			p.Memory < 8<<10 || p.Memory > 1<<20 || p.Iterations > 100 {
-			return &Fault{a.Name, "password_hash", errors.New("its parameters are out of bounds; make another with: shelfd passwd")}
+		if _, err := parseHash(a.PasswordHash); err != nil {
+			return &Fault{a.Name, "password_hash", err}
 		}
 	}
 	if a.TOTPSecret == "" {
@@ -102,8 +181,8 @@ func (a *Accounts) checkPassword(who subject, text []byte) bool {
 	if len(text) > maxPassword {
 		return false
 	}
-	right, err := argon2id.ComparePasswordAndHash(string(text), hash)
-	return right && err == nil && has
+	parsed, err := parseHash(hash)
+	return err == nil && parsed.is(text) && has
 }
 
 // sourceOf is the name of a source: an IPv4 address, or an IPv6 network of 64 bits.

@@ -19,7 +19,7 @@ func TestPasswd(t *testing.T) {
 	var out bytes.Buffer
 	c.SetIn(strings.NewReader("canary\n"))
 	c.SetOut(&out)
-	c.SetArgs(nil)
+	c.SetArgs([]string{"--weak"})
 	if err := c.Execute(); err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +32,10 @@ func TestPasswd(t *testing.T) {
 	c.SilenceErrors, c.SilenceUsage = true, true
 	if c.Execute() == nil {
 		t.Error("an empty password is hashed")
+	}
+	c.SetIn(strings.NewReader("canary\n"))
+	if c.Execute() == nil {
+		t.Error("a short password is hashed, and nobody has asked for that")
 	}
 }
 
@@ -66,6 +70,15 @@ func TestHostkeyCommand(t *testing.T) {
 		c.SetArgs(append(args, "--state", state))
 		err := c.Execute()
 		return out.String(), err
+	}
+	if out, err := run(); err == nil {
+		t.Errorf("lists keys that there are not: %q", out)
+	}
+	if left, err := os.ReadDir(state); err != nil || len(left) > 0 {
+		t.Errorf("a list has made %v, %v", left, err)
+	}
+	if _, err := run("new", "ed25519"); err != nil {
+		t.Fatal(err)
 	}
 	if out, err := run(); err != nil || !strings.Contains(out, "ssh-ed25519 in use") || strings.Contains(out, "next") {
 		t.Fatalf("%q, %v", out, err)

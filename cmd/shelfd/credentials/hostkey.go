@@ -16,14 +16,17 @@ import (
 func Hostkey() *cobra.Command {
 	folder := func(c *cobra.Command) (string, error) {
 		s, err := config.Load(c.Flags())
-		return s.State, err
+		if err != nil {
+			return "", err
+		}
+		return s.State, becomeOwner(s.State, c.Flags().Changed("config") || c.Flags().Changed("state"))
 	}
 	list := &cobra.Command{
 		Use:   "hostkey",
 		Short: "List, make and rotate the keys that clients know the server by",
 		Long: "List the host keys. To change one so that no client warns: make the next key,\n" +
 			"reload the server (SIGHUP), give clients time to log in and learn it, rotate, and\n" +
-			"reload again.",
+			"reload again. Root acts as the owner of the state folder, which root has to name.",
 		Args: arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state, err := folder(c)
@@ -67,7 +70,10 @@ func Hostkey() *cobra.Command {
 }
 
 func listHostKeys(state string, out io.Writer) error {
-	all, err := keys.OpenHostKeys(state)
+	all, err := keys.LoadHostKeys(state)
+	if err == nil && len(all.Current) == 0 {
+		err = fmt.Errorf("there is no host key in %s; the server makes one when it starts; to name another folder there are --config and --state", state)
+	}
 	if err != nil {
 		return err
 	}
