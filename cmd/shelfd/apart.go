@@ -124,29 +124,31 @@ func (p *places) apart(s config.Settings, one trustedPath) error {
 	if one.path == "" {
 		return nil
 	}
-	where := s.Where(one.setting)
-	remedy := "Move it out of the library."
-	if one.setting != "" {
-		remedy = fmt.Sprintf("Move it out of the library and name it with %s.", s.By(one.setting))
+	unsafe := func(setting, what string, err error, remedy string) error {
+		return &problem{s.Where(setting), what, err, remedy}
 	}
 	link := filepath.Join(p.parent(filepath.Dir(one.path)), filepath.Base(one.path))
 	for _, path := range []string{link, resolveAt(link)} {
 		for _, at := range p.libraries {
 			switch {
 			case library.Within(at, path):
-				return &problem{where, "The library is not safe to serve",
-					fmt.Errorf("the %s %s lies in the library %s, where clients can reach it", one.what, one.path, at), remedy}
+				remedy := "Move it out of the library."
+				if one.setting != "" {
+					remedy = fmt.Sprintf("Move it out of the library and name it with %s.", s.By(one.setting))
+				}
+				return unsafe(one.setting, "The library is not safe to serve",
+					fmt.Errorf("the %s %s lies in the library %s, where clients can reach it", one.what, one.path, at), remedy)
 			case one.folder && library.Within(path, at):
-				return &problem{where, "The library is not safe to serve",
+				return unsafe(one.setting, "The library is not safe to serve",
 					fmt.Errorf("the library %s lies in the %s %s, which is for other files", at, one.what, one.path),
-					"Give the library a directory elsewhere."}
+					"Give the library a directory elsewhere.")
 			}
 		}
 		for _, root := range p.roots {
 			if library.Within(root, path) {
-				return &problem{s.Where("library_roots"), "A folder for libraries is not safe to use",
+				return unsafe("library_roots", "A folder for libraries is not safe to use",
 					fmt.Errorf("the %s %s lies in %s, where a library could be made", one.what, one.path, root),
-					"Move it elsewhere, or name a folder in library_roots that holds libraries alone."}
+					"Move it elsewhere, or name a folder in library_roots that holds libraries alone.")
 			}
 		}
 	}
