@@ -36,8 +36,15 @@ func TestDependenciesAreDocumented(t *testing.T) {
 				continue
 			}
 			built[module] = true
-			if licence := licenceIn(t, dir); licence != licences[module] {
-				t.Errorf("%s has the licence %s, and in the table %q", module, licence, licences[module])
+			row := module
+			for name := range licences {
+				if family, is := strings.CutSuffix(name, "/..."); is && (module == family || strings.HasPrefix(module, family+"/")) {
+					row = name
+				}
+			}
+			built[row] = true
+			if licence := licenceIn(t, dir); licence != licences[row] {
+				t.Errorf("%s has the licence %s, and in the table %q", module, licence, licences[row])
 			}
 		}
 	}
