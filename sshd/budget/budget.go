@@ -142,12 +142,12 @@ func (s *Share) Some(k Kind, most int64) int64 {
 func (s *Share) take(k Kind, n int64) error {
 	all := s.b.limits.Of[k]
 	mine, setting := s.b.limits.account(k)
-	switch {
+	switch { // n may be so large that a sum would overflow
 	case s.left:
 		return &Refused{Kind: k}
-	case s.b.used[k]+n > all.All:
+	case n > all.All-s.b.used[k]:
 		return &Refused{Kind: k, Limit: all.All, Setting: all.AllSetting}
-	case s.account[k]+n > mine:
+	case n > mine-s.account[k]:
 		return &Refused{Kind: k, Limit: mine, Setting: setting, one: true}
 	}
 	s.add(k, n)

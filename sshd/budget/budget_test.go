@@ -2,6 +2,7 @@ package budget
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 )
@@ -58,6 +59,19 @@ func TestAnAccountHasOneBudget(t *testing.T) {
 	one.Leave()
 	if got := other.Some(Memory, 9); got != 4 {
 		t.Errorf("after the other connection was gone it got %d, want its 4", got)
+	}
+}
+
+// TestTooMuchIsNeverLittle asks for so much that a sum overflows, while the account
+// has something already.
+func TestTooMuchIsNeverLittle(t *testing.T) {
+	b := New(limits(10, 100, true))
+	one, other := enter(t, b, "ann"), enter(t, b, "ann")
+	if err := errors.Join(one.Take(Memory, 5), other.Take(Memory, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Take(Memory, math.MaxInt64-3); refusedBy(err) == "" || b.Used(Memory) != 10 {
+		t.Errorf("it got that (%v); %d bytes are taken of all", err, b.Used(Memory))
 	}
 }
 
