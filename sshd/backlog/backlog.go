@@ -26,7 +26,7 @@ const (
 	free = 64 << 10
 
 	// patience is how long a connection whose account has no memory left waits
-	// for its own programs to read.
+	// for its own programs to read something.
 	patience = time.Minute
 
 	// maxRequest is the longest channel request, in bytes: the longest packet of
@@ -71,7 +71,8 @@ func (b *Backlog) Await(received int64) error {
 		return nil
 	}
 	b.seen = received
-	for wait, waited := time.Millisecond, time.Duration(0); !b.settle(); wait = min(2*wait, 50*time.Millisecond) {
+	least, waited := b.Size(), time.Duration(0)
+	for wait := time.Millisecond; !b.settle(); wait = min(2*wait, 50*time.Millisecond) {
 		if waited += wait; waited > patience {
 			return errFull
 		}
@@ -80,27 +81,30 @@ func (b *Backlog) Await(received int64) error {
 			return context.Cause(b.ctx)
 		case <-time.After(wait):
 		}
+		if size := b.Size(); size < least { // slow programs read as well
+			least, waited = size, 0
+		}
 	}
 	return nil
 }
 
 // settle takes memory for what is unread, or gives it back. It is false if there is
 // not enough.
-func (b *Backlog) settle() bool {
+func (b *Backlog) settle() (enough bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	needed := max(0, b.size()-free)
 	switch {
-	case needed < b.taken:
+	case needed <= b.taken:
 		b.share.Give(budget.Memory, b.taken-needed)
-	case needed > b.taken && b.share.Take(budget.Memory, needed-b.taken) != nil:
-		return false
+		b.taken, enough = needed, true
+	case b.share.Take(budget.Memory, needed-b.taken) == nil:
+		b.taken, enough = needed, true
 	}
-	b.taken = needed
 	if b.taken > 0 && b.looking == nil {
 		b.looking = time.AfterFunc(time.Second, b.look)
 	}
-	return true
+	return enough
 }
 
 // look gives back what was read since. A client that sends nothing more brings

@@ -15,7 +15,8 @@ type Queue struct {
 }
 
 // unreadBuffer and unreadPiece are the types buffer and element of x/crypto, which
-// it does not export. A test fails if a version of it has others.
+// it does not export. A test fails if a version of it has others; then each channel
+// counts as full.
 type unreadBuffer struct {
 	*sync.Cond
 	head, tail *unreadPiece
@@ -97,9 +98,6 @@ func (q *Queue) size() int64 {
 	}
 	return n
 }
-
-// Known is false if this x/crypto has other fields; then each channel counts as full.
-func (q *Queue) Known() bool { return q.data[0] != nil && q.data[1] != nil }
 
 // HasData tells whether the client has sent data that was not read.
 func (q *Queue) HasData() bool { return q.data[0] != nil && q.data[0].size() > 0 }

@@ -39,11 +39,11 @@ type steadyChannel struct {
 func (c steadyChannel) Write(p []byte) (int, error) {
 	s := c.s
 	sent := s.sent.Load()
-	for s.unsent.Load() > maxUnsent && s.sent.Load() == sent {
+	for wait := time.Millisecond; s.unsent.Load() > maxUnsent && s.sent.Load() == sent; wait = min(2*wait, 50*time.Millisecond) {
 		select {
 		case <-s.ctx.Done():
 			return 0, io.ErrClosedPipe
-		case <-time.After(time.Millisecond):
+		case <-time.After(wait):
 		}
 	}
 	sent = s.sent.Load()
