@@ -59,12 +59,12 @@ type Accounts struct {
 	names  []string // of byName, sorted
 	byName map[string]Account
 	hashes []string // of the accounts that have a password
-	secret [32]byte // decides which account stands in for one that does not exist
+	secret [32]byte // decides which account stands in for one that does not exist; see Follow
 	first  prompts  // of those who begin with keyboard-interactive
 	now    func() time.Time
 	sleep  func(context.Context, time.Duration) error
 
-	passwords *backoff // those tried, by account
+	passwords *backoff // those tried, by account; see Follow
 
 	mu      sync.Mutex
 	dropped map[string]*AuthorizedKeys // of KeyFiles, those seen so far; mu
@@ -143,6 +143,15 @@ func NewAccounts(o Options) (*Accounts, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// Follow has the accounts take the place of others, after a reload: wrong passwords
+// are remembered, and the same account stands in for a name that does not exist. It
+// is called before anybody logs in; before may be nil.
+func (a *Accounts) Follow(before *Accounts) {
+	if before != nil {
+		a.passwords, a.secret = before.passwords, before.secret
+	}
 }
 
 func (a *Accounts) add(account Account) error {

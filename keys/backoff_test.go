@@ -191,6 +191,28 @@ func TestPasswordsWait(t *testing.T) {
 	}
 }
 
+// A reload makes new accounts. What was guessed before is remembered, and the same
+// account stands in for a name that does not exist.
+func TestGuessesOutliveAReload(t *testing.T) {
+	hash := hashOf(t, anasPassword)
+	o := Options{Accounts: []Account{{Name: "ana", PasswordHash: hash}, {Name: "ben", PasswordHash: hash}}}
+	before, w := newWorld(t, o), newWorld(t, o)
+	for range 6 {
+		before.login(t, away, "ana", ssh.Password("wrong"))
+	}
+	w.Follow(before.Accounts)
+	if o := w.login(t, home, "ana", ssh.Password(anasPassword)); o.err != nil || len(w.waited) != 1 {
+		t.Errorf("after a reload ana waits %v (%v)", w.waited, o.err)
+	}
+	for n := range 20 {
+		name := fmt.Sprint("nobody", n)
+		if a, b := before.find(name), w.find(name); a.Name != b.Name {
+			t.Errorf("%s was judged as %s, and is judged as %s", name, a.Name, b.Name)
+		}
+	}
+	w.Follow(nil)
+}
+
 // However many names are guessed at, so many are remembered: those most guessed.
 func TestGuessesAreBounded(t *testing.T) {
 	b := newBackoff(passwordSteps())

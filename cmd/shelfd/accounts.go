@@ -59,6 +59,7 @@ func (a *accounts) reload(_, next config.Settings) (func() error, error) {
 		return nil, errors.Join(wrong.all(), err)
 	}
 	return func() error {
+		all.Follow(a.current)
 		a.current = all
 		a.report(wrong, entrances)
 		return a.remember(next)

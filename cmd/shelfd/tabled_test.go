@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/library"
 	"shelf/keys"
+	"shelf/sshd/budget"
 	"shelf/vfs"
 )
 
@@ -68,6 +73,45 @@ func TestAccountIsGoneWithItsTable(t *testing.T) {
 	}
 	want("if it is said so", start(said), "ada: 1 key", "bob: 1 key")
 }
+
+// Who guesses passwords has to wait after a reload as before.
+func TestReloadForgivesNoGuesses(t *testing.T) {
+	hash, err := keys.HashPassword("correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := load(t, "[accounts.bob]\npassword_hash = \""+hash+"\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &accounts{hashing: budget.NewTurns(1), log: slog.New(slog.DiscardHandler)}
+	if err := a.open(s); err != nil {
+		t.Fatal(err)
+	}
+	guess := func() time.Duration {
+		start := time.Now()
+		if _, err := a.current.Callbacks(t.Context(), nil).PasswordCallback(bob{}, []byte("wrong")); err == nil {
+			t.Fatal("a wrong password is right")
+		}
+		return time.Since(start)
+	}
+	for range 7 {
+		guess()
+	}
+	commit, err := a.reload(s, s)
+	if err = errors.Join(err, commit()); err != nil {
+		t.Fatal(err)
+	}
+	if took := guess(); took < 700*time.Millisecond {
+		t.Errorf("after a reload the eighth guess was answered within %v", took)
+	}
+}
+
+// bob is a client that says it is him.
+type bob struct{ ssh.ConnMetadata }
+
+func (bob) User() string         { return "bob" }
+func (bob) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
 
 // What accounts of key files may do is said in one place.
 func TestFileAccounts(t *testing.T) {
