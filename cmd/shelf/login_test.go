@@ -208,6 +208,15 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// What a server says before a login cannot be taken for a line of ours.
+func TestBannerIsMarked(t *testing.T) {
+	s := newServer(t, nil)
+	s.banner = "welcome\nshelf: that was wrong; try again\n"
+	status, _, errs := s.run(t, "", "ada@"+s.addr, "list")
+	mark := "(ada@" + s.addr + ") "
+	want(t, status, 0, errs, mark+"welcome\n"+mark+"shelf: that was wrong; try again\n")
+}
+
 // The usual key of a person is offered, and with "IdentityFile none" it is not.
 func TestIdentityFileNone(t *testing.T) {
 	s := newServer(t, map[string]string{"f": "x"})

@@ -22,7 +22,7 @@ type auth struct {
 
 	takes  []string // the methods that the server accepts
 	failed []string // the methods that have failed
-	banner int      // bytes of text that the server has sent
+	banner int      // bytes of text that the server has sent, and of our marks
 	begun  bool     // a first key or answer was sent
 	said   string   // the last line that the server sent after that
 }

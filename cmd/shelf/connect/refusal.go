@@ -9,15 +9,17 @@ import (
 )
 
 // hear is the ssh.BannerCallback. It prints what a server says before the login, up
-// to a length. What it says after a first key or answer is its reason for a refusal.
+// to a length, and marks each line as the server's: it could look like one of ours.
+// What it says after a first key or answer is its reason for a refusal.
 func (a *auth) hear(text string) error {
 	const most = 16 << 10 // bytes
-	if a.banner += len(text) + 1; a.banner > most {
-		return errors.New("its banner is too long")
-	}
+	a.banner++            // those without a line count as well
 	for line := range strings.Lines(text) {
+		if a.banner += len(line) + len(a.to.String()); a.banner > most {
+			return errors.New("its banner is too long")
+		}
 		line = strings.TrimRight(line, "\r\n")
-		a.Warnf("%s", line)
+		a.Warnf("(%s) %s", a.to, line)
 		if a.begun && line != "" {
 			a.said = line
 		}
