@@ -97,13 +97,20 @@ func TestDocumentedDefaults(t *testing.T) {
 func TestDocumentedExamples(t *testing.T) {
 	at := newSettingsFolder(t)
 	lines := make(map[string]string) // by table
+	inBucket := false                // from the first setting of a library in a bucket on
 	for _, s := range documentedSettings(t) {
+		inBucket = strings.HasPrefix(s.name, "libraries.") && (inBucket || s.key == "bucket")
 		if !strings.HasPrefix(s.example, s.key+" = ") {
 			t.Errorf("the example of %s does not set it: %s", s.name, s.example)
 		}
 		table := strings.TrimSuffix(s.name, s.key)
-		if slices.Contains([]string{"library", "user", "authorized_keys_file"}, s.name) {
+		switch {
+		case slices.Contains([]string{"library", "user", "authorized_keys_file"}, s.name):
 			table = s.name // for one library or account, or for many
+		case slices.Contains([]string{"file_accounts.library", "file_accounts.permissions", "accounts.NAME.library", "accounts.NAME.permissions"}, s.name):
+			table += "one" // for one library of the account, or for several
+		case inBucket:
+			table += "bucket"
 		}
 		// Folders of the host are not there: those of the test stand in.
 		lines[table] += strings.ReplaceAll(s.example, `"/`, `"`+at.dir+"/") + "\n"
@@ -111,8 +118,15 @@ func TestDocumentedExamples(t *testing.T) {
 	const keys, library = "authorized_keys_file = \"keys/ada\"\n", "library = \"library\"\n"
 	at.check(t, keys+lines["library"]+lines["user"])
 	at.check(t, library+lines["authorized_keys_file"]+lines[""]+"[per_source_penalties]\n"+lines["per_source_penalties."]+"[account_limits]\n"+lines["account_limits."])
-	at.check(t, "authorized_keys_file = \"keys/%u\"\n[libraries.inbox]\npath = \"inbox\"\n[file_accounts]\n"+lines["file_accounts."])
-	at.check(t, "[libraries.default]\n"+lines["libraries.NAME."]+"[libraries.inbox]\npath = \"inbox\"\n[accounts.ada]\n"+lines["accounts.NAME."])
+	const several = "[libraries.in]\npath = \"inbox\"\n[libraries.out]\npath = \"library\"\n"
+	for _, form := range []string{"one", ""} {
+		folders, account := several, lines["accounts.NAME."+form]
+		if form == "one" {
+			folders, account = "[libraries.inbox]\npath = \"inbox\"\n", keys+account
+		}
+		at.check(t, "authorized_keys_file = \"keys/%u\"\n"+folders+"[file_accounts]\n"+lines["file_accounts."+form])
+		at.check(t, folders+"[libraries.default]\n"+lines["libraries.NAME."]+"[accounts.ada]\n"+account)
+	}
 }
 
 // TestFlagsAreDocumented compares the flags in the reference with those there are.
@@ -209,7 +223,7 @@ type settingsFolder struct{ dir string }
 func newSettingsFolder(t *testing.T) settingsFolder {
 	t.Helper()
 	at := settingsFolder{t.TempDir()}
-	for _, folder := range []string{"keys", "library", "inbox", "srv/files", "var/log", "run/shelf"} {
+	for _, folder := range []string{"keys", "library", "inbox", "srv/files", "srv/partners", "var/log", "run/shelf"} {
 		if err := os.MkdirAll(filepath.Join(at.dir, folder), 0o700); err != nil {
 			t.Fatal(err)
 		}

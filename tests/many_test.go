@@ -174,15 +174,22 @@ func (s *server) resources(t testing.TB) resources {
 	return resources{len(s.descriptors(t)), resident * int64(os.Getpagesize())}
 }
 
-// connections counts the server's TCP connections, the listener not among them.
+// connections counts the server's TCP connections, its listeners not among them.
 func (s *server) connections(t testing.TB) int {
+	const listening = "0A" // of proc_net_tcp(5)
+	connected := make(map[string]bool)
+	for line := range strings.Lines(s.proc(t, "net/tcp") + s.proc(t, "net/tcp6")) {
+		if f := strings.Fields(line); len(f) > 9 && f[3] != listening {
+			connected["socket:["+f[9]+"]"] = true
+		}
+	}
 	n := 0
 	for _, target := range s.descriptors(t) {
-		if strings.HasPrefix(target, "socket:") {
+		if connected[target] {
 			n++
 		}
 	}
-	return max(0, n-1)
+	return n
 }
 
 // descriptors tells what the server's open descriptors stand for.

@@ -51,8 +51,8 @@ func commands() []command {
 				"links, are not shown.", listFlags, remoteNames, nothing, once, list},
 		{"cd", nil, "cd [FOLDER]", "go to another folder of the server",
 			"Without a folder it goes back to the first one. Names are then those of that\n" +
-				"folder. A library of Shelf has no folders; who has several libraries has each as a\n" +
-				"folder. Other servers have folders, too.", jsonFlag, remoteFolders, nothing, once, cd},
+				"folder. A library of Shelf has no folders; who has several libraries has each\n" +
+				"as a folder. Other servers have folders, too.", jsonFlag, remoteFolders, nothing, once, cd},
 		{"pwd", nil, "pwd", "show which folder of the server this is", "", jsonFlag, nothing, nothing, once, pwd},
 		{"info", []string{"stat"}, "info NAME...", "show the size, time and SHA-256 of files",
 			"If the server has no sha256sum the file is read, which takes as long as a get.", jsonFlag, remoteNames, nothing, once, info},

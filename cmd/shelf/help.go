@@ -13,7 +13,7 @@ import (
 func help() string {
 	var b strings.Builder
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-22s%s\n", c.usage, c.summary)
+		fmt.Fprintf(&b, "  %-23s%s\n", c.usage, c.summary)
 	}
 	return b.String()
 }

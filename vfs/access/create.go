@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"shelf/vfs"
 )
@@ -33,7 +34,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	}
 	at, err := s.newFile(path)
 	if err != nil {
-		return nil, err
+		return nil, inNoFolder(at, err)
 	}
 	s.publishHeld(at)
 	if err := s.mayCreate(at, f); err != nil {
@@ -67,6 +68,16 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	s.push(w)
 	s.open.Add(1)
 	return w, nil
+}
+
+// inNoFolder has a file in a folder that is not there be fs.ErrNotExist, as open(2)
+// has it: clients then know that a folder is missing. The reason stays.
+func inNoFolder(at place, err error) error {
+	e := (*vfs.Error)(nil)
+	if errors.As(err, &e) && e.Kind == vfs.ErrName && strings.Contains(at.name, "/") {
+		return &vfs.Error{Kind: fs.ErrNotExist, Why: e.Reason()}
+	}
+	return err
 }
 
 // leave ends an upload as it began: a partial that it went on with is one again.
