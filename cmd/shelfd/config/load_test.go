@@ -186,6 +186,31 @@ func TestMistakesInTheFile(t *testing.T) {
 	}
 }
 
+// A library lies in a folder or in a bucket, and has the settings of that alone.
+func TestBuckets(t *testing.T) {
+	for toml, want := range map[string]string{
+		"[libraries.a]\nbucket = \"s3://b/p\"\npath = \"p\"":           "shelfd.toml:3:1: libraries.a.path: path and bucket cannot both be set",
+		"[libraries.a]\nbucket = \"b/p\"":                              "shelfd.toml:2:1: libraries.a.",
+		"[libraries.a]\nbucket = \"s3:///p\"":                          "shelfd.toml:2:1: libraries.a.",
+		"[libraries.a]\nbucket = \"s3://%u/p\"":                        "shelfd.toml:2:1: libraries.a.",
+		"[libraries.a]\nbucket = \"s3://b\"\nquota = \"1GiB\"":         "shelfd.toml:3:1: libraries.a.",
+		"quota = \"1GiB\"\n[libraries.a]\nbucket = \"s3://b\"":         "a library in a bucket can't keep to it",
+		"[libraries.a]\nbucket = \"s3://b\"\ndurability = \"none\"":    "shelfd.toml:3:1: libraries.a.",
+		"[libraries.a]\nbucket = \"s3://b\"\npart_size = \"1MiB\"":     "shelfd.toml:3:1: libraries.a.part_size: stores take parts of 5MiB or more",
+		"[libraries.a]\npath = \"p\"\nendpoint = \"http://127.0.0.1\"": "shelfd.toml:3:1: libraries.a.endpoint: it is for a library in a bucket",
+	} {
+		_, err := load(t, toml)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", toml, err, want)
+		}
+	}
+	for url, want := range map[string][2]string{"s3://b": {"b", ""}, "s3://b/": {"b", ""}, "s3://b/p/q/": {"b", "p/q"}} {
+		if name, prefix := SplitBucket(url); name != want[0] || prefix != want[1] {
+			t.Errorf("%s is %q and %q", url, name, prefix)
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for text, want := range map[string]int64{
 		"0": 0, "4096": 4096, "1 B": 1, "1KiB": 1024, "1.5k": -1, "1.5K": 1536, "10GiB": 10 << 30, "500 MB": 500e6, "2T": 2 << 40,
