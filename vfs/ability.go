@@ -62,6 +62,13 @@ type Usage interface {
 	Partials(ctx context.Context) (int, error)
 }
 
+// Owners is implemented by a [Library] that knows who has published what.
+type Owners interface {
+	// Owners counts the files by the account that has published each last; "" is
+	// that nobody knows. It may take long.
+	Owners(ctx context.Context) (map[string]UsageInfo, error)
+}
+
 // UsageInfo is what a Library holds: files, uploads under way and partials.
 type UsageInfo struct{ Bytes, Files int64 }
 

@@ -20,6 +20,7 @@ type watched struct {
 	name     string
 	settings config.Library
 	now      func() (vfs.Library, error) // nil if it is not open, with the reason if it should be
+	owners   func(context.Context) (map[string]vfs.UsageInfo, error)
 
 	room  admin.Patient[room]
 	probe admin.Patient[struct{}]
@@ -41,6 +42,7 @@ func watch(s config.Settings, set *library.Set) (all []*watched) {
 	for _, name := range s.LibraryNames() {
 		w := &watched{name: name, settings: s.AllLibraries()[name]}
 		w.now = func() (vfs.Library, error) { return set.Now(name) }
+		w.owners = func(ctx context.Context) (map[string]vfs.UsageInfo, error) { return set.Owners(ctx, name) }
 		w.room.Fresh = roomFresh
 		all = append(all, w)
 	}
@@ -150,17 +152,25 @@ func (o *operated) Usage(ctx context.Context) ([]admin.Usage, error) {
 func (w *watched) usage(ctx context.Context) admin.Usage {
 	s := w.status()
 	counted := admin.Usage{Library: w.name, Quota: s.Quota, MaxFiles: s.MaxFiles}
-	library, _ := w.now()
-	u, ok := vfs.As[vfs.Usage](library)
-	if !ok {
-		counted.Problem = "this kind of library is not counted"
-		return counted
-	}
-	held, err := u.Usage(ctx)
+	by, err := w.owners(ctx)
 	if err != nil {
 		counted.Problem = reasonOf(err)
 	}
-	counted.Held = admin.Held{Bytes: held.Bytes, Files: held.Files}
+	if len(by) > 0 {
+		counted.Accounts = make(map[string]admin.Held, len(by))
+	}
+	for account, held := range by {
+		counted.Accounts[account] = admin.Held{Bytes: held.Bytes, Files: held.Files}
+		counted.Bytes, counted.Files = counted.Bytes+held.Bytes, counted.Files+held.Files
+	}
+	library, _ := w.now()
+	if u, ok := vfs.As[vfs.Usage](library); ok { // with uploads under way and partials
+		held, err := u.Usage(ctx)
+		if err != nil {
+			counted.Problem = reasonOf(err)
+		}
+		counted.Held = admin.Held{Bytes: held.Bytes, Files: held.Files}
+	}
 	return counted
 }
 

@@ -156,6 +156,7 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 	if err := d.usage.replacing(d, name, remove); err != nil {
 		return err
 	}
+	d.owners.changed()
 	return d.sync()
 }
 

@@ -38,7 +38,7 @@ func (u *upload) sync() error {
 //
 //	copy_file_range  holes from the base, so the stage is the whole file
 //	ftruncate        to its size, where it ends in a hole
-//	fchmod utimensat
+//	fchmod utimensat fsetxattr (whose file it is)
 //	fsync(stage)     the content is on disk before any name stands for it
 //	renameat         over the name: readers have the old file or the new one
 //	                 (renameat2, or linkat and unlinkat, where it must not replace)
@@ -61,7 +61,7 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 	}
 	begun := time.Now()
 	defer func() { u.d.o.now().Timed(Publishing, time.Since(begun)) }()
-	for _, step := range []func() error{u.content.Fill, u.setAttr, u.beNew, u.sync, u.publish} {
+	for _, step := range []func() error{u.content.Fill, u.setAttr, u.setOwner, u.beNew, u.sync, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
 			return vfs.Change{}, err
@@ -113,6 +113,8 @@ func (u *upload) publish() error {
 	})
 	if err == nil {
 		u.held = amount{}
+		u.d.owners.published(u.o.Owner, u.ownHeld, costOf(u.content.Size()))
+		u.ownHeld = 0
 	}
 	return err
 }
@@ -166,6 +168,8 @@ func (u *upload) close() error {
 func (u *upload) giveBack() {
 	u.d.usage.hold(u.held, amount{}) // never refused
 	u.held = amount{}
+	u.d.owners.hold(u.o.Owner, u.ownHeld, 0)
+	u.ownHeld = 0
 	if u.replaces != (fileID{}) {
 		u.d.usage.returnCredit(u.replaces)
 	}

@@ -15,6 +15,7 @@
 //	saved.go              what fsync@openssh.com made survive a crash
 //	room.go usage.go      how much there may be: limits, quota, the disk
 //	ledger.go             what several servers tell each other of that
+//	owners.go             who has published what, and the quota of an account
 //	digests.go digestfile.go  digests that are remembered
 //	probe.go              whether a folder could be a library
 //	dir_linux.go dir_bsd.go  system calls that differ
@@ -61,6 +62,7 @@ type Options struct {
 	Durability   Durability
 	Quota        int64       // bytes of all files, stages and partials, at least a block each; 0 is no quota
 	MaxFiles     int64       // files, stages and partials; 0 is no limit
+	AccountQuota int64       // bytes of the files that one owner has published, and uploads; 0 is no quota
 	MinFreeSpace int64       // bytes of the file system that uploads leave free
 	Umask        fs.FileMode // what new files do not get of the mode that is asked for
 	FileMode     fs.FileMode // what all files that are published get, whatever is asked for; 0 is what is asked for
@@ -107,6 +109,7 @@ type Dir struct {
 	dir    syncedFolder // the library
 	stages *stages
 	usage  *usage
+	owners *owners
 
 	names    *lockFile // held while a name changes, by one of all instances
 	twoSteps bool      // renames without replacing take two steps here
@@ -130,7 +133,7 @@ func Open(path string, o Options) (*Dir, error) {
 // OpenFolder is Open of a directory that is open already. It takes and closes it.
 func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage), done: make(chan struct{})}
-	d.usage.count = d.count
+	d.usage.count, d.owners = d.count, newOwners(d.countOwners)
 	d.Change(o)
 	var err error
 	if d.stages, err = openStages(dir, d.o, d.usage); err != nil {
@@ -147,6 +150,7 @@ func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 func (d *Dir) Change(o Options) {
 	d.o.current.Store(o.complete())
 	d.usage.setLimit(amount{o.Quota, o.MaxFiles})
+	d.owners.setLimit(o.AccountQuota)
 }
 
 // IsAt tells whether this library is what a path leads to now.

@@ -100,6 +100,9 @@ func noRoom() error {
 
 // charge has the upload hold what a file of that size costs.
 func (u *upload) charge(size int64) error {
+	if err := u.chargeOwner(size); err != nil {
+		return err
+	}
 	want := costOf(size).minus(u.credit).orNothing()
 	if want == u.held {
 		return nil

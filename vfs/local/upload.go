@@ -28,6 +28,10 @@ type upload struct {
 	replaces fileID   // zero is none
 	replaced vfs.Info // what had the name before; zero is nothing
 	done     bool
+
+	owned       bool  // it was found out what the owner has of the file that is replaced
+	ownedBefore int64 // that, in bytes
+	ownHeld     int64 // what the owner is charged, in bytes
 }
 
 // WriteAt implements [vfs.Upload].

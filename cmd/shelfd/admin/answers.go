@@ -140,6 +140,8 @@ type Usage struct {
 	Quota    int64  `json:"quota_bytes"`
 	MaxFiles int64  `json:"max_files"`
 	Problem  string `json:"problem,omitempty"` // why it could not be counted
+
+	Accounts map[string]Held `json:"accounts,omitempty"` // by who has published each file last; "" is unknown
 }
 
 // Check is one thing that the server needs to do its work.

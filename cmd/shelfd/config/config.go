@@ -63,6 +63,7 @@ type Settings struct {
 
 	Durability         Durability `toml:"durability" default:"fsync" doc:"when an upload is acknowledged: with fsync once it is on disk, with none at once"`
 	Quota              Size       `toml:"quota" default:"0" doc:"the most that files, uploads and partials of a library may take; 0 is no quota"`
+	AccountQuota       Size       `toml:"account_quota" default:"0" doc:"the most that files and uploads of one account may take in a library; 0 is no quota"`
 	MaxFiles           uint32     `toml:"max_files" default:"0" doc:"the most files, uploads and partials that a library may have; 0 is no limit"`
 	MinFreeSpace       Size       `toml:"min_free_space" default:"0" doc:"what uploads leave free on the disk"`
 	FileMode           FileMode   `toml:"file_mode" default:"client" doc:"mode of all files that are published; client is as the client asks, less the umask"`
@@ -129,6 +130,7 @@ type Library struct {
 	FileMode     *FileMode   `toml:"file_mode" unset:"as at the top" doc:"file_mode of this library"`
 	Durability   *Durability `toml:"durability" unset:"as at the top" doc:"durability of this library"`
 	Quota        *Size       `toml:"quota" unset:"as at the top" doc:"quota of this library"`
+	AccountQuota *Size       `toml:"account_quota" unset:"as at the top" doc:"account_quota of this library"`
 	MaxFiles     *uint32     `toml:"max_files" unset:"as at the top" doc:"max_files of this library"`
 	MinFreeSpace *Size       `toml:"min_free_space" unset:"as at the top" doc:"min_free_space of this library"`
 	MaxFileSize  *Size       `toml:"max_file_size" unset:"as at the top" doc:"max_file_size of this library"`

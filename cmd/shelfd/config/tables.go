@@ -20,6 +20,7 @@ func (s Settings) AllLibraries() map[string]Library {
 		l.FileMode = First(l.FileMode, &s.FileMode)
 		l.Durability = First(l.Durability, &s.Durability)
 		l.Quota = First(l.Quota, &s.Quota)
+		l.AccountQuota = First(l.AccountQuota, &s.AccountQuota)
 		l.MaxFiles = First(l.MaxFiles, &s.MaxFiles)
 		l.MinFreeSpace = First(l.MinFreeSpace, &s.MinFreeSpace)
 		l.MaxFileSize = First(l.MaxFileSize, &s.MaxFileSize)
@@ -29,7 +30,7 @@ func (s Settings) AllLibraries() map[string]Library {
 	if len(all) == 0 {
 		all[onlyLibrary] = Library{
 			Path: s.Library, FolderMode: &FolderMode{0o750}, FileMode: &s.FileMode, Durability: &s.Durability, Quota: &s.Quota,
-			MaxFiles: &s.MaxFiles, MinFreeSpace: &s.MinFreeSpace, MaxFileSize: &s.MaxFileSize, AllowHardLinks: &s.AllowHardLinks,
+			AccountQuota: &s.AccountQuota, MaxFiles: &s.MaxFiles, MinFreeSpace: &s.MinFreeSpace, MaxFileSize: &s.MaxFileSize, AllowHardLinks: &s.AllowHardLinks,
 		}
 	}
 	return all

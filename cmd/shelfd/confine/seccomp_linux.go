@@ -27,7 +27,7 @@ func allowedCalls() []string {
 		"openat", "openat2", "open", "fstat", "newfstatat", "stat", "lstat", "statx", "fstatfs", "statfs",
 		"getdents64", "readlinkat", "readlink", "access", "faccessat", "faccessat2", "getcwd",
 		"fsync", "fdatasync", "ftruncate", "fallocate", "flock",
-		"fchmod", "utimensat", "linkat", "mkdirat", "mkdir", "unlinkat", "unlink", "rmdir", "renameat", "renameat2", "rename",
+		"fchmod", "utimensat", "fsetxattr", "fgetxattr", "linkat", "mkdirat", "mkdir", "unlinkat", "unlink", "rmdir", "renameat", "renameat2", "rename",
 
 		// Connections that have been accepted.
 		"accept4", "accept", "shutdown", "getsockname", "getpeername", "getsockopt",

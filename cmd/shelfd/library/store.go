@@ -72,6 +72,7 @@ func (s *Set) options(l config.Library) local.Options {
 		Durability:   local.Durability(l.Durability.Word),
 		Quota:        l.Quota.Bytes,
 		MaxFiles:     int64(*l.MaxFiles),
+		AccountQuota: l.AccountQuota.Bytes,
 		MinFreeSpace: l.MinFreeSpace.Bytes,
 
 		Umask:          s.umask,

@@ -1,7 +1,10 @@
 package operate
 
 import (
+	"cmp"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -13,8 +16,9 @@ func usageCommand() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:   "usage",
 		Short: "Count what the libraries hold",
-		Long: "Count the bytes and files of each library, uploads under way and partials included.\n" +
-			"A small file counts as much as a block of 4 KiB, as for the quota.",
+		Long: "Count the bytes and files of each library, uploads under way and partials included,\n" +
+			"and by the account that has published each file last. A small file counts as much\n" +
+			"as a block of 4 KiB, as for the quota.",
 		Args: arguments.None,
 	}, func(c *call) error {
 		var all []admin.Usage
@@ -29,6 +33,10 @@ func usageCommand() *cobra.Command {
 						continue
 					}
 					line("%s\t%s\t%s\t%d\t%s", u.Library, size(u.Bytes), limit(u.Quota, "bytes"), u.Files, limit(u.MaxFiles, ""))
+					for _, account := range slices.Sorted(maps.Keys(u.Accounts)) {
+						held := u.Accounts[account]
+						line("  %s\t%s\t\t%d\t", cmp.Or(account, "(nobody knows)"), size(held.Bytes), held.Files)
+					}
 				}
 			})
 		})

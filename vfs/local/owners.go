@@ -1,0 +1,186 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"shelf/vfs"
+)
+
+// ownerAttr is the extended attribute of a file that names the account that has
+// published it last. It goes where the file goes, and outlasts the server. On a file
+// system without such attributes nobody owns a file.
+const ownerAttr = "user.shelf.owner"
+
+// setOwner notes on the stage whose file it will be.
+func (u *upload) setOwner() error {
+	if u.o.Owner == "" {
+		return nil
+	}
+	err := unix.Fsetxattr(int(u.stage.Fd()), ownerAttr, []byte(u.o.Owner), 0)
+	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) {
+		return nil
+	}
+	return vfs.SystemError("note the owner", err)
+}
+
+// ownerOf is the account that has published a file last; "" is that nobody knows.
+func (d *Dir) ownerOf(name string) string {
+	f, _, err := d.open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var owner [maxOwner]byte
+	n, err := unix.Fgetxattr(int(f.Fd()), ownerAttr, owner[:])
+	if err != nil {
+		return ""
+	}
+	return string(owner[:n])
+}
+
+// maxOwner is the longest name of an account, in bytes.
+const maxOwner = 256
+
+// owners is what the accounts hold of a library whose accounts have a quota. It is
+// counted as [usage] is: at the first upload, and before one is refused if
+// something has changed since, or it was long ago.
+type owners struct {
+	count func() (map[string]amount, error)
+
+	mu      sync.Mutex
+	limit   int64             // bytes of one account; 0 is no limit; mu
+	found   map[string]amount // published; mu
+	pledged map[string]int64  // what uploads hold, in bytes; mu
+	counted time.Time         // mu
+	stale   bool              // files have gone, or got another owner, since; mu
+}
+
+func newOwners(count func() (map[string]amount, error)) *owners {
+	return &owners{count: count, pledged: make(map[string]int64)}
+}
+
+// setLimit sets another limit.
+func (o *owners) setLimit(bytes int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.limit != bytes {
+		o.limit, o.counted = bytes, time.Time{}
+	}
+}
+
+// counts tells whether there is a limit.
+func (o *owners) counts() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.limit > 0
+}
+
+// hold changes what an upload of an account holds, in bytes, or refuses that.
+func (o *owners) hold(owner string, old, want int64) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	more := want - old
+	if o.limit > 0 && owner != "" && more > 0 {
+		if err := o.refresh(owner, more); err != nil {
+			return err
+		}
+		if o.over(owner, more) {
+			return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "your account's quota is used up"}
+		}
+	}
+	if o.pledged[owner] += more; o.pledged[owner] == 0 {
+		delete(o.pledged, owner)
+	}
+	return nil
+}
+
+func (o *owners) over(owner string, more int64) bool {
+	return o.found[owner].bytes+o.pledged[owner]+more > o.limit
+}
+
+// refresh counts anew where that may let through what would be refused. mu is
+// held.
+func (o *owners) refresh(owner string, more int64) error {
+	if !o.counted.IsZero() && (!o.over(owner, more) || !o.stale && time.Since(o.counted) < recount) {
+		return nil
+	}
+	found, err := o.count()
+	if err != nil {
+		return err
+	}
+	o.found, o.counted, o.stale = found, time.Now(), false
+	return nil
+}
+
+// published is told that an upload of an account, of which held was charged, has
+// become a file of this cost.
+func (o *owners) published(owner string, held int64, cost amount) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pledged[owner] -= held; o.pledged[owner] == 0 {
+		delete(o.pledged, owner)
+	}
+	if o.limit > 0 && o.found != nil {
+		o.found[owner] = o.found[owner].plus(cost)
+	}
+	o.stale = true // it may have replaced another
+}
+
+// changed is told that files have gone.
+func (o *owners) changed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stale = true
+}
+
+// countOwners adds up what each account has published.
+func (d *Dir) countOwners() (map[string]amount, error) {
+	all := make(map[string]amount)
+	for i, err := range d.List(context.Background()) {
+		if err != nil {
+			return nil, err
+		}
+		owner := d.ownerOf(i.Name)
+		all[owner] = all[owner].plus(costOf(i.Size))
+	}
+	return all, nil
+}
+
+// Owners implements [vfs.Owners].
+func (d *Dir) Owners(context.Context) (map[string]vfs.UsageInfo, error) {
+	found, err := d.countOwners()
+	all := make(map[string]vfs.UsageInfo, len(found))
+	for owner, a := range found {
+		all[owner] = vfs.UsageInfo{Bytes: a.bytes, Files: a.files}
+	}
+	return all, err
+}
+
+// ownCredit is what an account has already of a file that its upload will replace.
+func (u *upload) ownCredit() int64 {
+	i, err := u.d.stat(u.name)
+	if err != nil || u.d.ownerOf(u.name) != u.o.Owner {
+		return 0
+	}
+	return costOf(i.size).bytes
+}
+
+// chargeOwner has the account hold what a file of that size costs.
+func (u *upload) chargeOwner(size int64) error {
+	if !u.owned {
+		if u.owned = true; u.d.owners.counts() {
+			u.ownedBefore = u.ownCredit()
+		}
+	}
+	want := max(0, costOf(size).bytes-u.ownedBefore)
+	if err := u.d.owners.hold(u.o.Owner, u.ownHeld, want); err != nil {
+		return err
+	}
+	u.ownHeld = want
+	return nil
+}

@@ -1,0 +1,67 @@
+package local_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"shelf/vfs"
+	"shelf/vfs/local"
+)
+
+// Who has published a file last outlasts the server, a rename and a change of size,
+// and is what the quota of an account counts.
+func TestAccountQuota(t *testing.T) {
+	path := t.TempDir()
+	open := func() *local.Dir {
+		d, err := local.Open(path, local.Options{AccountQuota: 10 * block})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		return d
+	}
+	d := open()
+	of := func(owner string) vfs.CreateOptions { return vfs.CreateOptions{Owner: owner} }
+	refused := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, vfs.ErrNoSpace) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	done := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	done(mustPut(t, d, "a", 6*block, of("ada")))
+	owners, err := d.Owners(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := owners["ada"]; !ok {
+		t.Skip("this file system has no extended attributes")
+	}
+	refused("past the quota", mustPut(t, d, "b", 5*block, of("ada")))
+	done(mustPut(t, d, "b", 9*block, of("bob")))
+	done(mustPut(t, d, "a", 10*block, of("ada"))) // in the place of its own
+	refused("past the quota", mustPut(t, d, "c", 1, of("ada")))
+	if _, err := d.Rename(t.Context(), "a", "renamed", false); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	d = open()
+	refused("after a restart", mustPut(t, d, "c", 1, of("ada")))
+	done(d.Remove(t.Context(), "renamed"))
+	done(mustPut(t, d, "c", 10*block, of("ada")))
+	done(mustPut(t, d, "c", 1*block, of("bob"))) // bob's from now on
+	done(mustPut(t, d, "d", 10*block, of("ada")))
+	done(os.WriteFile(filepath.Join(path, "planted"), make([]byte, 20*block), 0o600))
+	owners, err = d.Owners(t.Context())
+	if err != nil || owners["ada"] != (vfs.UsageInfo{Bytes: 10 * block, Files: 1}) ||
+		owners["bob"] != (vfs.UsageInfo{Bytes: 10 * block, Files: 2}) || owners[""].Files != 1 {
+		t.Errorf("owners are %v, %v", owners, err)
+	}
+}
