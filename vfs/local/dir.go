@@ -2,7 +2,7 @@
 //
 //	dir.go stat.go        Dir: open, describe
 //	versions.go           no version is like another
-//	list.go folder.go     list; reading a folder's names
+//	list.go folder.go     list; reading a folder's names, and whether it could be a library
 //	change.go link.go     rename, remove, set attributes; renaming without replacing
 //	lock.go               a lock that several servers share
 //	renames.go            what a listing under way is told of renames
@@ -17,7 +17,6 @@
 //	ledger.go             what several servers tell each other of that
 //	owners.go             who has published what, and the quota of an account
 //	digests.go digestfile.go  digests that are remembered
-//	probe.go              whether a folder could be a library
 //	dir_linux.go dir_bsd.go  system calls that differ
 package local
 

@@ -22,8 +22,10 @@ func (u *upload) setOwner() error {
 		return nil
 	}
 	err := unix.Fsetxattr(int(u.stage.Fd()), ownerAttr, []byte(u.o.Owner), 0)
-	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) {
-		return nil
+	for _, none := range []error{unix.ENOTSUP, unix.EPERM, unix.EACCES, unix.ENOSYS} {
+		if errors.Is(err, none) {
+			return nil
+		}
 	}
 	return vfs.SystemError("note the owner", err)
 }
