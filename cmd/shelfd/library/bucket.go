@@ -46,14 +46,21 @@ func (*inBucket) IsAt(string) bool { return true }
 // isLike tells whether other settings change nothing.
 func (b *inBucket) isLike(l config.Library) bool { return reflect.DeepEqual(b.settings, l) }
 
+// openSpool makes what libraries in buckets share, once: after that the sandbox may
+// leave no way to make the folder.
+func (s *Set) openSpool(settings config.Settings) error {
+	b := &s.buckets
+	b.once.Do(func() {
+		b.spool, b.err = bucket.OpenSpool(settings.SpoolFolder(), settings.SpoolMax.Bytes)
+		b.slots = bucket.NewSlots(settings.PartsInFlight.N)
+	})
+	return b.err
+}
+
 // openBucket opens a library in a bucket by its URL.
 func (s *Set) openBucket(settings config.Settings, l config.Library, at string) (store, error) {
-	s.buckets.once.Do(func() {
-		s.buckets.spool, s.buckets.err = bucket.OpenSpool(settings.SpoolFolder(), settings.SpoolMax.Bytes)
-		s.buckets.slots = bucket.NewSlots(int(settings.PartsInFlight.N))
-	})
-	if s.buckets.err != nil {
-		return nil, s.buckets.err
+	if err := s.openSpool(settings); err != nil {
+		return nil, err
 	}
 	o := bucketOptions(settings, l, at, s.log)
 	o.Spool, o.Slots, o.Umask, o.Sweep = s.buckets.spool, s.buckets.slots, s.umask, sweepEvery

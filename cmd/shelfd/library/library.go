@@ -74,6 +74,9 @@ func (s *Set) Open() map[string]error {
 	settings := s.settings
 	s.mu.Unlock()
 	faults := make(map[string]error)
+	if settings.HasBuckets() {
+		s.openSpool(settings) // who opens a library says what is wrong
+	}
 	for name, l := range settings.AllLibraries() {
 		if PerAccount(l.Where()) {
 			continue
