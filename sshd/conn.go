@@ -78,6 +78,7 @@ func (s *Server) newConn(ctx context.Context, nc net.Conn, p *pass) *conn {
 		programs: make(map[*program]struct{}), failures: rate.NewLimiter(failuresPerSecond, failuresAtFirst),
 	}
 	c.wire.failing = c.losing
+	c.wire.heard.Store(c.started.UnixNano())
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	c.steady = backlog.NewSteady(c.ctx, &c.wire.sent)
 	c.log = config.Log.With("conn", c.id)
@@ -141,8 +142,12 @@ func (c *conn) serve() {
 	c.serveChannels(channels)
 }
 
-// idle tells whether no program has a file open, or is answering a CLOSE.
+// idle tells whether the client is calm, and no program has a file open or is
+// answering a CLOSE.
 func (c *conn) idle() bool {
+	if c.wire.sinceRead() < calm {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for p := range c.programs {

@@ -69,7 +69,7 @@ func (c *conn) describe() (info ConnInfo, ok bool) {
 
 // Ending is why the server ends a connection.
 type Ending struct {
-	Op     string // of its event: OpRevoked, OpExpired, OpRemoved or OpKicked
+	Op     string // of its event: OpRevoked, OpExpired, OpRemoved or OpKicked; "" is none
 	Reason string // for the person at the client, a clause: "your key has been revoked"
 
 	resume bool // the beginning of an upload may be kept, though nobody was kicked
@@ -116,9 +116,11 @@ func (e Ending) keeps() bool { return e.resume || e.Op == OpKicked }
 
 // dismiss tells the client why, and closes the connection.
 func (c *conn) dismiss(why Ending, programs []*program) {
-	e := c.event(why.Op, c.loggedIn, nil)
-	e.Note = why.Reason
-	c.config.Report(e)
+	if why.Op != "" {
+		e := c.event(why.Op, c.loggedIn, nil)
+		e.Note = why.Reason
+		c.config.Report(e)
+	}
 	var told sync.WaitGroup
 	for _, p := range programs {
 		told.Go(func() { c.guard(p.dismiss) })

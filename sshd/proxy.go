@@ -34,15 +34,7 @@ func (s *Server) accepted(ctx context.Context, nc net.Conn) {
 		s.turnAway(nc, err)
 		return
 	}
-	if !s.own() {
-		nc.Close()
-		pass.leave()
-		return
-	}
-	go func() {
-		defer s.owned.Done()
-		s.startProxied(ctx, nc, pass)
-	}()
+	s.owned.Go(func() { s.startProxied(ctx, nc, pass) })
 }
 
 // startProxied waits for the header. Without one the connection is the proxy's

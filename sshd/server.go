@@ -69,6 +69,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	stopping bool               // mu
+	serving  sync.WaitGroup     // calls of Serve that may still accept; added to with mu
 	listener net.Listener       // mu
 	conns    map[*conn]struct{} // mu
 }
@@ -92,6 +93,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if !s.listen(l) {
 		return nil
 	}
+	defer s.serving.Done()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.watch(watching)
@@ -118,8 +120,12 @@ const acceptPause = 50 * time.Millisecond
 func (s *Server) listen(l net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
 	s.listener = l
-	return !s.stopping
+	s.serving.Add(1)
+	return true
 }
 
 // stopped returns err, or nil if Shutdown has closed the listener.
@@ -135,11 +141,7 @@ func (s *Server) stopped(err error) error {
 // start serves a connection that has been let in.
 func (s *Server) start(ctx context.Context, nc net.Conn, pass *pass) {
 	c := s.newConn(ctx, nc, pass)
-	if !s.add(c) {
-		c.close()
-		pass.leave()
-		return
-	}
+	s.add(c)
 	go func() {
 		defer s.owned.Done()
 		defer pass.leave()
@@ -192,26 +194,12 @@ func (s *Server) Stats() Stats {
 	}
 }
 
-// add counts a connection. It is false if the server is stopping already.
-func (s *Server) add(c *conn) bool {
+// add counts a connection.
+func (s *Server) add(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping {
-		return false
-	}
 	s.conns[c] = struct{}{}
 	s.owned.Add(1)
-	return true
-}
-
-// own counts a goroutine. It is false if the server is stopping already.
-func (s *Server) own() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopping {
-		s.owned.Add(1)
-	}
-	return !s.stopping
 }
 
 func (s *Server) remove(c *conn) {

@@ -13,8 +13,16 @@ const shutdownPoll = 20 * time.Millisecond
 // time for the disk; the client is gone by then.
 const cleanup = 5 * time.Second
 
-// Shutdown stops accepting connections and closes each connection as soon as it
-// has no file open. When ctx ends, it closes the rest and returns the cause of
+// calm is how long a client has sent nothing when its connection is idle: who has
+// many files to send has none open in between.
+const calm = 2 * time.Second
+
+// stopping is why idle connections end. There is no event but the logout.
+var stopping = Ending{Reason: "the server stops or is replaced; connect again", resume: true}
+
+// Shutdown stops accepting connections and ends each connection as soon as it is
+// idle, with the reason. Those that were accepted before are served, also if they
+// have not logged in yet. When ctx ends, it closes the rest and returns the cause of
 // ctx. It returns when the goroutines of all connections have ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
@@ -24,7 +32,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() { s.owned.Wait(); close(ended) }()
 	for {
-		s.closeConns((*conn).idle)
+		s.endIdle()
 		select {
 		case <-ended:
 			return nil
@@ -46,13 +54,27 @@ func await(ended <-chan struct{}) error {
 	}
 }
 
-// stop stops accepting connections.
+// stop stops accepting connections, and returns when those that were accepted are
+// counted: others may share the listening socket, and nobody accepts them again.
 func (s *Server) stop() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.stopping = true
-	if s.listener != nil {
-		s.listener.Close()
+	l := s.listener
+	s.mu.Unlock()
+	if l != nil {
+		l.Close()
+	}
+	s.serving.Wait()
+}
+
+// endIdle ends the connections that are idle.
+func (s *Server) endIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.idle() {
+			s.end(c, stopping)
+		}
 	}
 }
 

@@ -48,6 +48,7 @@ type wire struct {
 	ahead    []byte       // read already, to be read again by x/crypto
 	greeted  bool         // x/crypto has written its version line, which was not sent
 	received atomic.Int64 // the number of reads that returned bytes, for keepAlive
+	heard    atomic.Int64 // when the last one was, in nanoseconds since 1970
 	failing  func()       // called when a read fails, before x/crypto is told
 
 	bytes   atomic.Int64                    // that were received
@@ -155,6 +156,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	if n > 0 {
 		w.received.Add(1)
+		w.heard.Store(time.Now().UnixNano())
 		w.bytes.Add(int64(n))
 	}
 	if err != nil {
@@ -162,6 +164,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// sinceRead is how long ago something was received.
+func (w *wire) sinceRead() time.Duration { return time.Since(time.Unix(0, w.heard.Load())) }
 
 // mayRead waits until more may be read from the network.
 func (w *wire) mayRead() error {

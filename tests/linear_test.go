@@ -191,7 +191,12 @@ func (r *linearRun) look(e *epoch) error {
 		return err
 	}
 	defer s.stop()
-	l := &linearClient{h: e.history, lot: rand.New(rand.NewPCG(r.seed, 1)), dial: s.connect}
+	return r.lookThrough(e, s.connect)
+}
+
+// lookThrough is look where servers go on.
+func (r *linearRun) lookThrough(e *epoch, dial func() (*client, error)) (err error) {
+	l := &linearClient{h: e.history, lot: rand.New(rand.NewPCG(r.seed, 1)), dial: dial}
 	if l.c, err = l.dial(); err != nil {
 		return err
 	}

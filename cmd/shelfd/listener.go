@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/notify"
 )
 
 // listener is the part that clients connect to.
@@ -31,7 +33,14 @@ func (l *listener) check(s config.Settings) error {
 	return err
 }
 
+// open takes the sockets that a service manager has opened, or opens its own.
 func (l *listener) open(s config.Settings) (err error) {
+	if l.Listener, err = notify.Listen(os.Getenv); err != nil {
+		return &problem{"", "Cannot listen", err, "A socket unit for it has ListenStream= with an address and port, and Accept=no."}
+	}
+	if l.Listener != nil {
+		return nil
+	}
 	// Go sets TCP_NODELAY and TCP keepalives on what is accepted.
 	if l.Listener, err = net.Listen("tcp", s.Listen); err == nil {
 		return nil

@@ -1,5 +1,8 @@
-// Package notify tells a service manager how the server is: the protocol of
-// sd_notify(3) of systemd, which others speak, too.
+// Package notify is what a service manager and the server tell each other, by the
+// protocols of systemd, which others speak, too.
+//
+//	notify.go   how the server is: sd_notify(3)
+//	sockets.go  the sockets that were opened for it: sd_listen_fds(3)
 //
 // The library that systemd has for Go connects for each message. Here the socket is
 // opened once: in its sandbox the server can't open any.
