@@ -126,7 +126,7 @@ for name in "new\nline", ".hidden", "esc\x1b[2J", "n" * 256, "nul\0":
     fails(None, sftp.open, name, "w")
 if "IN_BUCKET" not in os.environ: # where there are no links
     fails(None, sftp.open, "link", "w")
-fails(None, sftp.open, "sub/file", "w")
+fails(errno.ENOENT, sftp.open, "sub/file", "w")
 fails(None, sftp.mkdir, "folder")
 fails(None, sftp.symlink, "/etc/passwd", "planted")
 fails(None, sftp.readlink, "link")
