@@ -18,7 +18,7 @@ import (
 func TestDescriptorsAreLeftForOthers(t *testing.T) {
 	need(t, "sftp")
 	s := serveFewDescriptors(t, 256, hostileConfig)
-	h := &attack{server: s, key: s.keyAuth(t), acts: make(map[string]string)}
+	h := &attack{server: s, key: s.keyAuth(t), acts: make(map[act]bool)}
 	s.put(t, "large", content(1, 1000))
 	opened := 0
 	var refused error

@@ -54,7 +54,7 @@ permissions = ["admin"]
 
 // TestHostileGuest has one account and the strangers of twenty addresses attack at
 // random while three honest accounts work with stock clients. The honest are let in
-// and served, memory stays bounded, and each upload that was acknowledged has its line
+// and served, memory stays bounded, and each act that was acknowledged has its line
 // in the audit log.
 func TestHostileGuest(t *testing.T) {
 	need(t, "sftp")
@@ -66,7 +66,7 @@ func TestHostileGuest(t *testing.T) {
 		long = 20 * time.Second
 	}
 	s := serveConfigured(t, hostileConfig+fmt.Sprintf("[accounts.eve]\npassword_hash = %q\n", shelfdPasswd(t, "correct horse")))
-	h := &attack{server: s, key: s.keyAuth(t), until: time.Now().Add(long), acts: make(map[string]string)}
+	h := &attack{server: s, key: s.keyAuth(t), until: time.Now().Add(long), acts: make(map[act]bool)}
 	sparse := filepath.Join(s.library, "sparse")
 	if err := errors.Join(os.WriteFile(sparse, nil, 0o644), os.Truncate(sparse, 1<<40)); err != nil {
 		t.Fatal(err)
@@ -102,16 +102,25 @@ type attack struct {
 	most  int64 // resident, in bytes
 
 	mu      sync.Mutex
-	logins  []time.Duration   // of the honest; mu
-	failed  []string          // what they could not do; mu
-	acts    map[string]string // uploads that were acknowledged: name to account; mu
-	attacks int               // mu
+	logins  []time.Duration // of the honest; mu
+	failed  []string        // what they could not do; mu
+	acts    map[act]bool    // what was acknowledged; mu
+	attacks int             // mu
 }
 
+// act is what an account has done, as a line of the audit log tells.
+type act struct{ Op, Account, Name, Target string }
+
 func (h *attack) repeat(do func()) {
-	for time.Now().Before(h.until) && len(h.failed) < 20 {
+	for time.Now().Before(h.until) && h.failures() < 20 {
 		do()
 	}
+}
+
+func (h *attack) failures() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.failed)
 }
 
 func (h *attack) fail(format string, args ...any) {
@@ -120,10 +129,12 @@ func (h *attack) fail(format string, args ...any) {
 	h.failed = append(h.failed, fmt.Sprintf(format, args...))
 }
 
-func (h *attack) done(account, name string) {
+func (h *attack) done(all ...act) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.acts[name] = account
+	for _, a := range all {
+		h.acts[a] = true
+	}
 }
 
 // login logs in as an account from an address.
@@ -144,7 +155,7 @@ func (h *attack) login(source, account string, auth ssh.AuthMethod) (*ssh.Client
 	return ssh.NewClient(c, channels, requests), nil
 }
 
-// honest logs in, and copies a file there and back with sftp.
+// honest logs in, copies a file there and back with sftp, renames and removes it.
 func (h *attack) honest(account, dir string) {
 	start := time.Now()
 	client, err := h.login("127.0.0.1", account, h.key)
@@ -161,18 +172,17 @@ func (h *attack) honest(account, dir string) {
 		return
 	}
 	cmd := exec.Command("sftp", "-F", h.config, "-o", "User="+account, "-b", "-", "shelf")
-	cmd.Stdin = strings.NewReader(fmt.Sprintf("put %q %s\nget %s %q\nls -l %s\n", file, name, name, file+".back", name))
+	cmd.Stdin = strings.NewReader(fmt.Sprintf("put %q %s\nget %s %q\nls -l %s\nrename %s %s-2\nrm %s-2\n", file, name, name, file+".back", name, name, name, name))
 	out, err := cmd.CombinedOutput()
 	back, err2 := os.ReadFile(file + ".back")
 	if err != nil || err2 != nil || !bytes.Equal(back, text) {
 		h.fail("%s: %v, %v: %s", account, err, err2, out)
 		return
 	}
-	h.done(account, name)
+	h.done(act{"put", account, name, ""}, act{"get", account, name, ""}, act{"rename", account, name, name + "-2"}, act{"remove", account, name + "-2", ""})
 	h.mu.Lock()
 	h.logins = append(h.logins, took)
 	h.mu.Unlock()
-	os.Remove(filepath.Join(h.library, name))
 }
 
 // stranger does one thing that strangers do.
@@ -334,7 +344,7 @@ func (h *attack) uploads(client *ssh.Client) {
 			continue
 		}
 		if f.Close() == nil {
-			h.done("ann", name)
+			h.done(act{"put", "ann", name, ""})
 			os.Remove(filepath.Join(h.library, name))
 		}
 	}
@@ -363,7 +373,7 @@ func (h *attack) judge(t *testing.T, idle int64) {
 	}
 	slices.Sort(h.logins)
 	slowest := h.logins[len(h.logins)-1]
-	t.Logf("%d attacks; %d honest rounds, login median %v, slowest %v; resident %d MiB at first, at most %d MiB; %d uploads",
+	t.Logf("%d attacks; %d honest rounds, login median %v, slowest %v; resident %d MiB at first, at most %d MiB; %d acts",
 		h.attacks, len(h.logins), h.logins[len(h.logins)/2], slowest, idle>>20, h.most>>20, len(h.acts))
 	if *torture && slowest > hostileLogin {
 		t.Errorf("a login took %v", slowest)
@@ -378,7 +388,10 @@ func (h *attack) judge(t *testing.T, idle int64) {
 	defer audit.Close()
 	size := int64(0)
 	for lines := json.NewDecoder(audit); ; {
-		var line struct{ Op, Account, Name, Result string }
+		var line struct {
+			act
+			Result string
+		}
 		err := lines.Decode(&line)
 		if err == io.EOF {
 			size = lines.InputOffset()
@@ -387,13 +400,13 @@ func (h *attack) judge(t *testing.T, idle int64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if line.Op == "put" && line.Result == "ok" && h.acts[line.Name] == line.Account {
-			delete(h.acts, line.Name)
+		if line.Result == "ok" {
+			delete(h.acts, line.act)
 		}
 	}
 	t.Logf("the audit log has %d KiB", size>>10)
 	if len(h.acts) > 0 {
-		t.Errorf("%d uploads that were acknowledged have no line", len(h.acts))
+		t.Errorf("%d acts that were acknowledged have no line: %v", len(h.acts), h.acts)
 	}
 }
 
@@ -402,7 +415,7 @@ func (h *attack) judge(t *testing.T, idle int64) {
 func TestManyWindows(t *testing.T) {
 	need(t, "sftp")
 	s := serveConfigured(t, hostileConfig)
-	h := &attack{server: s, key: s.keyAuth(t), acts: make(map[string]string)}
+	h := &attack{server: s, key: s.keyAuth(t), acts: make(map[act]bool)}
 	var all sync.WaitGroup
 	for range 40 {
 		client, err := h.login("127.0.2.1", "ann", h.key)
