@@ -53,3 +53,35 @@ func TestLimitsOfAnAccountCountAllItsConnections(t *testing.T) {
 	one.Close()
 	eventually(t, "all is given back", func() bool { return s.gate.budget.Used(budget.OpenFiles)+s.gate.budget.Used(budget.Channels) == 0 })
 }
+
+// TestCommandsAreOpenFiles runs a command of an account that has all files open that
+// it may. Commands once counted as none, and could take the last descriptor.
+func TestCommandsAreOpenFiles(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.PerAccount.OpenFiles = 1 })
+	client := s.dial(t)
+	files, err := sftp.NewClient(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := files.Create("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func() (string, error) {
+		session, err := client.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := session.CombinedOutput("md5sum f")
+		return string(out), err
+	}
+	if out, err := digest(); err == nil || !strings.Contains(out, "(account_limits.open_files)") {
+		t.Errorf("one more: %v, %q", err, out)
+	}
+	f.Close()
+	for range 2 {
+		if out, err := digest(); err != nil {
+			t.Errorf("when it was closed: %v, %q", err, out)
+		}
+	}
+}

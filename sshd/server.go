@@ -172,7 +172,7 @@ type Stats struct {
 	Startups    int   // connections that are not logged in yet
 	Connections int   // that are logged in
 	Channels    int   // sessions of SFTP, and commands
-	OpenFiles   int   // files, uploads and listings
+	OpenFiles   int   // files, uploads and listings that are open, and commands
 	Memory      int64 // that clients make the server hold, in bytes
 	Received    int64 // bytes of content, since the start
 	Sent        int64 // the same

@@ -140,7 +140,7 @@ func limitsInUse(l sshd.Limits, now sshd.Stats) []admin.Limit {
 		{Name: "connections", Use: int64(now.Connections), Limit: int64(l.MaxConnections), Setting: "max_connections", Help: "connections that are logged in"},
 		{Name: "startups", Use: int64(now.Startups), Limit: int64(l.MaxStartups), Setting: "max_startups", Help: "connections that are not logged in yet"},
 		{Name: "sessions", Use: int64(now.Channels), Help: "sessions of SFTP, and commands"},
-		{Name: "open_files", Use: int64(now.OpenFiles), Limit: int64(l.OpenFiles), Help: "files, uploads and listings that are open over SFTP"},
+		{Name: "open_files", Use: int64(now.OpenFiles), Limit: int64(l.OpenFiles), Help: "files, uploads and listings that are open, and commands"},
 		{Name: "client_memory", Use: now.Memory, Limit: memory, Unit: "bytes", Help: "memory that clients make the server hold"},
 	}
 }

@@ -66,13 +66,14 @@ func TestReachOfKeyFiles(t *testing.T) {
 	put("home/ada/.ssh/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\n")
 	mixed := put("mixed/ada", "")
 	put("mixed/key", "-----BEGIN OPENSSH PRIVATE KEY-----\n")
-	home := filepath.Join(dir, "home")
+	home, bare := filepath.Join(dir, "home"), put("bare/.ssh/authorized_keys", "")
 	for path, want := range map[string]confine.Reach{
 		filepath.Join(dir, "plain/%u"): {Listed: []string{filepath.Dir(plain)}, Read: []string{filepath.Dir(plain)}},
 		plain:                          {Files: []string{plain}, Read: []string{filepath.Dir(plain)}},
 		filepath.Join(home, "%u/.ssh/authorized_keys"): {Listed: []string{home}, Files: []string{mine}},
 		mine:  {Files: []string{mine}},
 		mixed: {Files: []string{mixed}},
+		bare:  {Files: []string{bare}}, // a private key may come
 	} {
 		got := reachOf(config.Settings{AuthorizedKeysFile: path, Library: "/l", State: "/s"})
 		got.Changed = nil

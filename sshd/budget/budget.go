@@ -14,7 +14,7 @@ type Kind int
 const (
 	Connections Kind = iota // that are logged in
 	Channels                // sessions of SFTP and commands on them
-	OpenFiles               // handles: files, uploads and listings
+	OpenFiles               // files, uploads and listings that are open, and commands
 	Memory                  // bytes that clients can make the server hold
 
 	kinds = iota

@@ -66,11 +66,20 @@ func Run(c Call) (status uint32, err error) {
 		for _, row := range commands() {
 			if row.name == arguments[0].text {
 				p.name, p.arguments = row.name, arguments[1:]
-				return row.run(p), nil
+				return p.run(row), nil
 			}
 		}
 	}
 	return 0, fmt.Errorf("it does not run programs; its only commands are %s", commandNames())
+}
+
+// run runs a command, which counts as one open file: it has no more at a time.
+func (p *process) run(c command) (status uint32) {
+	if err := p.Share.Take(budget.OpenFiles, 1); err != nil {
+		return p.fail(err)
+	}
+	defer p.Share.Give(budget.OpenFiles, 1)
+	return c.run(p)
 }
 
 // command is a row of the table of commands.
