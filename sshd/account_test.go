@@ -79,9 +79,11 @@ func TestCommandsAreOpenFiles(t *testing.T) {
 		t.Errorf("one more: %v, %q", err, out)
 	}
 	f.Close()
+	eventually(t, "it is given back", func() bool { return s.gate.budget.Used(budget.OpenFiles) == 0 })
 	for range 2 {
 		if out, err := digest(); err != nil {
 			t.Errorf("when it was closed: %v, %q", err, out)
 		}
+		eventually(t, "the command's is given back", func() bool { return s.gate.budget.Used(budget.OpenFiles) == 0 })
 	}
 }
