@@ -95,6 +95,7 @@ func (d *debian) start(t *testing.T, base string) {
 	d.init = exec.Command("sh", "testdata/boot.sh", base, d.overlay)
 	d.init.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWNET,
+		Pdeathsig:   syscall.SIGKILL, // not even a test that is killed leaves it behind
 		UseCgroupFD: true,
 		CgroupFD:    int(cgroup.Fd()),
 	}

@@ -78,7 +78,7 @@ shelf:shelf:750 /srv/shelf/default
 		head -c 6000000 /dev/urandom > /root/large`)
 	d.eventually(t, "it was started again", "echo ls | sftp -q -b - -P 2222 ada@localhost")
 	d.sh(t, `(echo put /root/large | sftp -q -l 8000 -b - -P 2222 ada@localhost; echo $? > /root/upload.status) > /root/upload.log 2>&1 &`)
-	d.eventually(t, "the upload has begun", "ls /srv/shelf/default/.shelf | grep .")
+	d.eventually(t, "the upload has begun", "shelfd who --config /etc/shelf/shelfd.toml | grep upload")
 	upgrade := d.sh(t, "dpkg -i /root/new.deb")
 	if !strings.Contains(upgrade, "\"1m\" (grace)") {
 		t.Errorf("the upgrade does not say that it restarts the server:\n%s", upgrade)

@@ -123,7 +123,7 @@ func checkUnit(t *testing.T, d *debian) {
 	// than the unit gives, since the server asks for it.
 	d.sh(t, `head -c 10000000 /dev/zero > /tmp/large
 		(echo put /tmp/large | sftp -q -l 800 -b - -P 2222 -i /root/id ada@127.0.0.1) > /dev/null 2>&1 &`)
-	d.eventually(t, "an upload has begun", "find /srv/shelf/default/.shelf -name 'stage-*' | grep .")
+	d.eventually(t, "an upload has begun", "shelfd who --state /var/lib/shelf | grep upload")
 	d.sh(t, "systemctl stop shelfd; journalctl -u shelfd | grep 'grace time of 6s is over'")
 	if result := d.sh(t, "systemctl show -P Result shelfd"); result != "success\n" {
 		t.Errorf("it was stopped, with %s", result)
