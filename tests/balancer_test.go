@@ -34,7 +34,7 @@ func TestBalancer(t *testing.T) {
 	defer checking.Wait()
 	requests, kills := 0, 0
 	for end := time.Now().Add(duration); time.Now().Before(end) && !t.Failed(); kills++ {
-		e := &epoch{b.from, newHistory()}
+		e := b.newEpoch("")
 		b.ask(t, e)
 		must(t, b.lookThrough(e, b.connect))
 		requests += len(e.all)

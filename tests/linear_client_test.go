@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,9 @@ type linearClient struct {
 	id     int
 	lot    *rand.Rand
 	h      *history
+	folder string         // of the library, in "/"; "" is that it is "/"
+	both   []*epoch       // libraries that take turns, if there are several
+	inside bool           // an upload into another library is open
 	last   *atomic.Uint32 // the number of the newest version of all
 	forced bool           // RENAME without replacing is link and unlink
 	dial   func() (*client, error)
@@ -27,6 +31,35 @@ type linearClient struct {
 }
 
 func linearName(n int) string { return fmt.Sprintf("n%d", n) }
+
+// path is what the client calls a name now.
+func (l *linearClient) path(name int) string { return inFolder(l.folder, linearName(name)) }
+
+func inFolder(folder, name string) string { return path.Join("/", folder, name) }
+
+// turn goes on in one of the libraries by lot.
+func (l *linearClient) turn() {
+	if len(l.both) > 0 {
+		e := l.both[l.lot.IntN(len(l.both))]
+		l.folder, l.h = e.folder, e.history
+	}
+}
+
+// meanwhile does something in another library, if there is one, while an upload is
+// open. In the same one a session sees its own uploads before others do.
+func (l *linearClient) meanwhile() error {
+	if len(l.both) < 2 || l.inside {
+		return nil
+	}
+	folder, h := l.folder, l.h
+	l.inside = true
+	for l.folder == folder {
+		l.turn()
+	}
+	err := l.step()
+	l.folder, l.h, l.inside = folder, h, false
+	return err
+}
 
 // wanderer is a file that one client renames among these names and that is never
 // replaced or removed: every listing must show it.
@@ -53,7 +86,7 @@ func (l *linearClient) run(stop *atomic.Bool) {
 			c := l.c
 			time.AfterFunc(time.Duration(l.lot.IntN(3000))*time.Microsecond, func() { c.cut(l.id%2 == 0) })
 		}
-		if l.step() != nil {
+		if l.turn(); l.step() != nil {
 			l.drop()
 		}
 	}
@@ -93,7 +126,7 @@ func (l *linearClient) step() error {
 	case 9:
 		return l.posixRename(name, other)
 	case 10:
-		return l.ask(asked{request: reqRemove, name: name}, func() error { return l.c.Remove(linearName(name)) })
+		return l.ask(asked{request: reqRemove, name: name}, func() error { return l.c.Remove(l.path(name)) })
 	}
 	return nil
 }
@@ -136,7 +169,7 @@ func (l *linearClient) excl(name int) error {
 func (l *linearClient) upload(q asked, how int) error {
 	q.version = numbered(l.last.Add(1))
 	called := l.h.now()
-	f, err := l.c.OpenFile(linearName(q.name), os.O_WRONLY|os.O_CREATE|how)
+	f, err := l.c.OpenFile(l.path(q.name), os.O_WRONLY|os.O_CREATE|how)
 	if how == os.O_EXCL {
 		a := told{outcome: noFile}
 		if err == nil {
@@ -147,6 +180,9 @@ func (l *linearClient) upload(q asked, how int) error {
 	}
 	if err != nil {
 		return errGone
+	}
+	if err := l.meanwhile(); err != nil {
+		return err
 	}
 	for text := range slices.Chunk(q.version.bytes(), 8<<10) {
 		if _, err := f.Write(text); err != nil {
@@ -168,7 +204,7 @@ func (l *linearClient) looked(called int64, name int, err error) error {
 // get reads at once, or slowly. What it read counts if it came to the end.
 func (l *linearClient) get(name int) error {
 	called := l.h.now()
-	f, err := l.c.Open(linearName(name))
+	f, err := l.c.Open(l.path(name))
 	opened := l.h.now()
 	q := asked{request: reqGet, client: l.id, name: name}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -185,7 +221,7 @@ func (l *linearClient) get(name int) error {
 	}
 	v, err := readVersion(text)
 	if err != nil {
-		l.h.object("%s: what was read is no version: %v", linearName(name), err)
+		l.h.object("%s: what was read is no version: %v", l.path(name), err)
 		return nil
 	}
 	l.h.addUntil(called, opened, q, told{known: true, number: v.number})
@@ -212,7 +248,7 @@ func (l *linearClient) readAll(f io.Reader) (text []byte, err error) {
 
 func (l *linearClient) stat(name int) error {
 	called := l.h.now()
-	i, err := l.c.Stat(linearName(name))
+	i, err := l.c.Stat(l.path(name))
 	q, a := asked{request: reqLook, client: l.id, name: name}, told{known: true}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -228,7 +264,7 @@ func (l *linearClient) stat(name int) error {
 
 func (l *linearClient) rename(name, to int) error {
 	q := asked{request: reqRename, name: name, to: to}
-	send := func() error { return l.c.Rename(linearName(name), linearName(to)) }
+	send := func() error { return l.c.Rename(l.path(name), l.path(to)) }
 	if !l.forced {
 		return l.ask(q, send)
 	}
@@ -245,7 +281,7 @@ func (l *linearClient) rename(name, to int) error {
 
 func (l *linearClient) posixRename(name, to int) error {
 	return l.ask(asked{request: reqRename, name: name, to: to, replace: true}, func() error {
-		return l.c.PosixRename(linearName(name), linearName(to))
+		return l.c.PosixRename(l.path(name), l.path(to))
 	})
 }
 
@@ -264,7 +300,7 @@ func (l *linearClient) posixRename(name, to int) error {
 // that does nothing but wander, need no model.
 func (l *linearClient) list() error {
 	called := l.h.now()
-	files, err := l.c.ReadDir("/")
+	files, err := l.c.ReadDir("/" + l.folder)
 	if err != nil {
 		return errGone
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,12 @@ func TestLinearizableOverTwo(t *testing.T) {
 	linear(t, &linearRun{dir: t.TempDir(), servers: 2}, 8*time.Second)
 }
 
+// TestLinearizableInAndOut is TestLinearizable with two libraries of one account:
+// each client works in both over one connection, with uploads open in both at once.
+func TestLinearizableInAndOut(t *testing.T) {
+	linear(t, &linearRun{dir: t.TempDir(), servers: 1, folders: []string{"in", "out"}}, 5*time.Second)
+}
+
 // linear runs for a time, or with -torture for ten minutes.
 func linear(t *testing.T, r *linearRun, duration time.Duration) {
 	t.Helper()
@@ -48,18 +55,20 @@ func linear(t *testing.T, r *linearRun, duration time.Duration) {
 	requests, lives := 0, 0
 	var some []*epoch
 	for end := time.Now().Add(duration); time.Now().Before(end) && !t.Failed(); lives++ {
-		e, err := r.epoch(t)
+		epochs, err := r.epoch()
 		if err != nil {
 			t.Fatal(err)
 		}
-		requests += len(e.all)
-		if some = append(some, e); len(some) > 20 {
-			some = some[1:]
+		for _, e := range epochs {
+			requests += len(e.all)
+			if some = append(some, e); len(some) > 20 {
+				some = some[1:]
+			}
+			for _, w := range e.wrong {
+				t.Error(w)
+			}
+			checking.Go(func() { e.check(t) })
 		}
-		for _, w := range e.wrong {
-			t.Error(w)
-		}
-		checking.Go(func() { e.check(t) })
 	}
 	checking.Wait()
 	t.Logf("%d requests in %d lives of the server", requests, lives)
@@ -68,70 +77,104 @@ func linear(t *testing.T, r *linearRun, duration time.Duration) {
 	}
 }
 
-// linearRun is one library, served again and again.
+// linearRun is one library, or several of one account, served again and again.
 type linearRun struct {
 	dir     string
-	forced  bool // renameat2 refuses RENAME_NOREPLACE here
+	folders []string // of the libraries, in "/"; nil is one that is "/"
+	forced  bool     // renameat2 refuses RENAME_NOREPLACE here
 	servers int
 	seed    uint64
 	lives   int
-	last    atomic.Uint32 // the number of the newest version
-	from    library       // what there is when no server runs
+	last    atomic.Uint32      // the number of the newest version
+	from    map[string]library // what there is when no server runs, by folder
 }
 
-// epoch is one life of the server: all that was asked from its start until it
-// was dead, and what was found after that.
+// epoch is one life of the server: all that was asked of a library from its start
+// until it was dead, and what was found after that.
 type epoch struct {
-	from library
+	folder string // of the library, in "/"
+	from   library
 	*history
 }
 
+// newEpoch begins one with what the last one has left.
+func (r *linearRun) newEpoch(folder string) *epoch {
+	return &epoch{folder, r.from[folder], newHistory()}
+}
+
+// fill makes the libraries, with what nobody replaces.
 func (r *linearRun) fill() error {
-	s, err := newServer(r.dir)
-	if err != nil {
-		return err
-	}
-	for n := range stillFiles {
-		if err := os.WriteFile(s.library+"/"+stillName(n), []byte("still"), 0o644); err != nil {
+	r.from = make(map[string]library)
+	for _, folder := range r.libraries() {
+		path := filepath.Join(r.dir, "library", folder)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return err
+		}
+		for n := range stillFiles {
+			if err := os.WriteFile(filepath.Join(path, stillName(n)), []byte("still"), 0o644); err != nil {
+				return err
+			}
+		}
+		if err := os.WriteFile(filepath.Join(path, wanderer[0]), []byte("wandering"), 0o644); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(s.library+"/"+wanderer[0], []byte("wandering"), 0o644)
+	return nil
+}
+
+// libraries are the names of the folders, "" for one that is "/".
+func (r *linearRun) libraries() []string {
+	if r.folders == nil {
+		return []string{""}
+	}
+	return r.folders
 }
 
 func (r *linearRun) start() (*server, error) {
-	return startConfigured(r.dir, `library = "library"
-per_source_max_startups = 0
+	libraries, rights := "library = \"library\"\n", "permissions = [\"admin\"]\n"
+	if r.folders != nil {
+		libraries, rights = "", "[accounts.ada.libraries]\n"
+	}
+	for _, folder := range r.folders {
+		libraries += fmt.Sprintf("[libraries.%s]\npath = \"library/%[1]s\"\n", folder)
+		rights += folder + " = [\"admin\"]\n"
+	}
+	return startConfigured(r.dir, `per_source_max_startups = 0
 max_startups = "1000:30:1000"
+`+libraries+`
 [accounts.ada]
 authorized_keys_file = "id.pub"
-permissions = ["admin"]
-`)
+`+rights)
 }
 
-func (r *linearRun) epoch(t *testing.T) (*epoch, error) {
+// epoch is one life of the server: what became of each library.
+func (r *linearRun) epoch() (epochs []*epoch, err error) {
 	r.lives++
-	e := &epoch{r.from, newHistory()}
+	for _, folder := range r.libraries() {
+		epochs = append(epochs, r.newEpoch(folder))
+	}
 	all, err := r.startAll()
 	if err != nil {
 		return nil, err
 	}
-	e.askAll(r, all)
-	return e, r.look(e)
+	r.askAll(epochs, all)
+	return epochs, r.look(epochs)
 }
 
 // askAll has the clients ask until the servers are dead.
-func (e *epoch) askAll(r *linearRun, servers []*server) {
+func (r *linearRun) askAll(epochs []*epoch, servers []*server) {
 	var stop atomic.Bool
 	var turn atomic.Int64
 	dial := func() (*client, error) { return servers[int(turn.Add(1))%len(servers)].connect() }
 	var all sync.WaitGroup
 	for i := range linearClients {
-		l := &linearClient{id: i, h: e.history, last: &r.last, forced: r.forced, dial: dial,
+		l := &linearClient{id: i, both: epochs, last: &r.last, forced: r.forced, dial: dial,
 			lot: rand.New(rand.NewPCG(r.seed, uint64(r.lives*linearClients+i)))}
 		all.Go(func() { l.run(&stop) })
 	}
-	all.Go(func() { r.wander(dial, &stop) })
+	for _, e := range epochs {
+		all.Go(func() { r.wander(e.folder, dial, &stop) })
+	}
 	lot := rand.New(rand.NewPCG(r.seed, uint64(r.lives)<<32))
 	for _, s := range servers {
 		for range 1 + lot.IntN(3) {
@@ -166,14 +209,14 @@ func (r *linearRun) startAll() ([]*server, error) {
 
 // wander renames the file that is never replaced. Where it is need not be known:
 // after a rename without an answer it is tried under each name.
-func (r *linearRun) wander(dial func() (*client, error), stop *atomic.Bool) {
+func (r *linearRun) wander(folder string, dial func() (*client, error), stop *atomic.Bool) {
 	c, err := dial()
 	if err != nil {
 		return
 	}
 	defer c.close()
 	for n := 0; !stop.Load(); n++ {
-		from, to := wanderer[n%len(wanderer)], wanderer[(n+1)%len(wanderer)]
+		from, to := inFolder(folder, wanderer[n%len(wanderer)]), inFolder(folder, wanderer[(n+1)%len(wanderer)])
 		rename := c.Rename
 		if n%2 == 0 {
 			rename = c.PosixRename
@@ -183,20 +226,25 @@ func (r *linearRun) wander(dial func() (*client, error), stop *atomic.Bool) {
 	}
 }
 
-// look starts a server once more and takes down what is there: the end of this
-// epoch, and the beginning of the next.
-func (r *linearRun) look(e *epoch) error {
+// look starts a server once more and takes down what is there: the end of these
+// epochs, and the beginning of the next.
+func (r *linearRun) look(epochs []*epoch) error {
 	s, err := r.start()
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	return r.lookThrough(e, s.connect)
+	for _, e := range epochs {
+		if err := r.lookThrough(e, s.connect); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lookThrough is look where servers go on.
 func (r *linearRun) lookThrough(e *epoch, dial func() (*client, error)) (err error) {
-	l := &linearClient{h: e.history, lot: rand.New(rand.NewPCG(r.seed, 1)), dial: dial}
+	l := &linearClient{h: e.history, folder: e.folder, lot: rand.New(rand.NewPCG(r.seed, 1)), dial: dial}
 	if l.c, err = l.dial(); err != nil {
 		return err
 	}
@@ -210,12 +258,13 @@ func (r *linearRun) lookThrough(e *epoch, dial func() (*client, error)) (err err
 			return err
 		}
 	}
-	r.from = library{}
+	var found library
 	for _, o := range e.all[before:] {
 		if q := o.Input.(asked); q.request == reqGet {
-			r.from.names[q.name] = o.Output.(told).number
+			found.names[q.name] = o.Output.(told).number
 		}
 	}
+	r.from[e.folder] = found
 	return nil
 }
 

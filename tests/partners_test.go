@@ -174,6 +174,7 @@ func TestRevokedIsCutOff(t *testing.T) {
 			must(t, err, os.WriteFile(filepath.Join(s.dir, "revoked"), []byte(ssh.FingerprintSHA256(key)+"\n"), 0o600))
 		}
 		s.reload(t, "the configuration was reloaded")
+		reloaded := time.Now()
 		if n, err := read.ReadAt(make([]byte, 5), 0); err == nil {
 			t.Errorf("%s reads %d bytes more", name, n)
 		}
@@ -184,6 +185,7 @@ func TestRevokedIsCutOff(t *testing.T) {
 		go func() { victim.ssh.Wait(); close(ended) }()
 		select {
 		case <-ended:
+			t.Logf("%s is out %v after the reload", name, time.Since(reloaded).Round(time.Millisecond))
 		case <-time.After(patience):
 			t.Errorf("the connection of %s goes on", name)
 		}
@@ -191,7 +193,7 @@ func TestRevokedIsCutOff(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		eventually(t, "nothing is kept", func() bool {
-			left, err := os.ReadDir(filepath.Join(s.dir, "partners", name, "in", ".shelf"))
+			left, err := hidden(filepath.Join(s.dir, "partners", name, "in"))
 			return err == nil && len(left) == 0
 		})
 	}
