@@ -77,7 +77,7 @@ func (a *accounts) report(wrong mistakes, entrances []keys.Entrance) {
 	a.problems = nil
 	say := func(account string, err error) {
 		if count++; count <= maxReported {
-			a.log.Error("an account has a mistake", "account", account, "reason", err)
+			a.log.Error("an account has a mistake", "account", account, "reason", oneLine(err))
 			a.problems = append(a.problems, fmt.Sprintf("account %s can't log in as it should: see the log, or shelfd check", account))
 		}
 	}

@@ -54,13 +54,6 @@ func checkLibrary(s config.Settings, name string) error {
 func (l *libraries) open(s config.Settings) error {
 	l.set = library.New(s, l.log, l.timed)
 	faults := l.set.Open()
-	for _, name := range s.LibraryNames() {
-		if at := s.AllLibraries()[name]; library.PerAccount(at.Where()) {
-			if err := library.CheckFolder(at); err != nil {
-				faults[name] = err
-			}
-		}
-	}
 	if len(faults) == len(s.AllLibraries()) {
 		l.set.Close()
 		return unservedAll(s, faults)
@@ -99,7 +92,7 @@ func (l *libraries) close() {
 // report logs what keeps libraries from being served.
 func (l *libraries) report(s config.Settings, faults map[string]error) {
 	for _, name := range slices.Sorted(maps.Keys(faults)) {
-		l.log.Error("a library is not served", "library", name, "reason", unserved(s, name, faults[name]))
+		l.log.Error("a library is not served", "library", name, "reason", oneLine(unserved(s, name, faults[name])))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,6 +154,15 @@ func (p *problem) Error() string {
 }
 
 func (p *problem) Unwrap() error { return p.err }
+
+// oneLine is the text of an error for the log, which has a line for each entry.
+func oneLine(err error) string {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' })
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, " ")
+}
 
 // needsRestart refuses a change while the server runs.
 func needsRestart(next config.Settings, setting, change string) error {

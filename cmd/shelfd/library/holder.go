@@ -14,9 +14,10 @@ import (
 // holder is a library that is open, or could not be opened.
 type holder struct {
 	set  *Set
-	from Source
+	path string // on the host
 
 	// Set.mu guards these.
+	from   Source    // by its name now
 	users  int       // sessions
 	idle   time.Time // since when there are none
 	wanted bool      // it stays open without users
@@ -40,10 +41,9 @@ func (s *Set) holder(from Source) *holder {
 	defer s.mu.Unlock()
 	h := s.holders[from.path]
 	if h == nil {
-		h = &holder{set: s, closed: s.closed}
+		h = &holder{set: s, path: from.path, from: from, closed: s.closed}
 		s.holders[from.path] = h
 	}
-	h.from = from
 	h.users++
 	return h
 }
@@ -73,7 +73,7 @@ func (h *holder) use() (store, error) {
 	case err != nil && time.Since(tried) < retry:
 		return nil, err
 	}
-	dir, err = h.set.open(h.from)
+	dir, err = h.set.open(h.source())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err == nil && h.closed {
@@ -81,6 +81,13 @@ func (h *holder) use() (store, error) {
 	}
 	h.dir, h.err, h.tried = dir, err, time.Now()
 	return dir, err
+}
+
+// source is where sessions get it from now.
+func (h *holder) source() Source {
+	h.set.mu.Lock()
+	defer h.set.mu.Unlock()
+	return h.from
 }
 
 // wantsOpening tells whether the library is to be open and is not. If another
@@ -92,8 +99,8 @@ func (h *holder) wantsOpening() bool {
 	h.set.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.dir != nil && !h.dir.IsAt(h.from.path) {
-		if _, err := os.Stat(h.from.path); err == nil {
+	if h.dir != nil && !h.dir.IsAt(h.path) {
+		if _, err := os.Stat(h.path); err == nil {
 			h.old, h.dir = append(h.old, h.dir), nil
 		}
 	}

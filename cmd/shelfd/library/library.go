@@ -67,8 +67,9 @@ func umask() fs.FileMode {
 // PerAccount tells whether each account has a library of its own by that path.
 func PerAccount(path string) bool { return keys.ExpandUser(path, "a") != keys.ExpandUser(path, "b") }
 
-// Open opens the libraries that are for all accounts, and returns what is wrong,
-// by name. What can't be opened now is tried again by Tend, and when it is needed.
+// Open opens the libraries that are for all accounts, looks whether those of
+// accounts could be made, and returns what is wrong, by name. What can't be opened
+// now is tried again by Tend, and when it is needed.
 func (s *Set) Open() map[string]error {
 	s.mu.Lock()
 	settings := s.settings
@@ -78,10 +79,11 @@ func (s *Set) Open() map[string]error {
 		s.openSpool(settings) // who opens a library says what is wrong
 	}
 	for name, l := range settings.AllLibraries() {
-		if PerAccount(l.Where()) {
-			continue
+		err := CheckFolder(l)
+		if !PerAccount(l.Where()) {
+			err = s.want(Source{s, name, keys.ExpandUser(l.Where(), "")})
 		}
-		if err := s.want(Source{s, name, keys.ExpandUser(l.Where(), "")}); err != nil {
+		if err != nil {
 			faults[name] = err
 		}
 	}
@@ -100,18 +102,19 @@ func (s *Set) want(from Source) error {
 }
 
 // Change goes on with other settings. Libraries that are open get them at once;
-// those that are gone are closed when nobody uses them. It returns what is wrong
-// with those that are for all accounts, by name.
+// those that are gone are closed when nobody uses them. One that has another name
+// now stays open. It returns what is wrong, as Open does.
 func (s *Set) Change(next config.Settings) map[string]error {
 	s.mu.Lock()
 	s.settings = next
 	all := next.AllLibraries()
 	for path, h := range s.holders {
-		l, ok := all[h.from.name]
-		h.wanted = ok && !PerAccount(l.Where()) && keys.ExpandUser(l.Where(), "") == path
-		h.gone = !ok || !matches(l.Where(), path)
-		if !h.gone {
-			h.change(l)
+		name, ok := nameOf(path, h.from.name, all)
+		h.gone = !ok
+		h.wanted = ok && !PerAccount(all[name].Where())
+		if ok {
+			h.from.name = name
+			h.change(all[name])
 		}
 	}
 	s.mu.Unlock()
@@ -120,18 +123,28 @@ func (s *Set) Change(next config.Settings) map[string]error {
 	return faults
 }
 
+// nameOf is what the library that lies at a path is called: as it was, if it can be.
+func nameOf(path, was string, all map[string]config.Library) (name string, ok bool) {
+	for _, name := range slices.Concat([]string{was}, slices.Sorted(maps.Keys(all))) {
+		if l, ok := all[name]; ok && matches(l.Where(), path) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
 // Tend closes the libraries that nobody uses, and opens those anew whose disk has
 // come back. It is to be called every few seconds.
 func (s *Set) Tend(now time.Time) {
 	for _, h := range s.all() {
 		if h.wantsOpening() {
 			if _, err := h.use(); err == nil {
-				s.log.Info("a library is served again", "library", h.from.name)
+				s.log.Info("a library is served again", "library", h.source().name)
 			}
 		}
 		s.mu.Lock()
 		if h.users == 0 && !h.wanted && (h.gone || now.Sub(h.idle) >= idleFor) {
-			delete(s.holders, h.from.path)
+			delete(s.holders, h.path)
 			h.close()
 		}
 		s.mu.Unlock()
@@ -157,7 +170,7 @@ type Status struct {
 func (s *Set) Status() (all []Status) {
 	for _, h := range s.all() {
 		library, err := h.now()
-		all = append(all, Status{h.from.name, h.from.path, library, err})
+		all = append(all, Status{h.source().name, h.path, library, err})
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Path, b.Path) })
 	return all

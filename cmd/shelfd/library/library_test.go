@@ -224,6 +224,47 @@ func TestChange(t *testing.T) {
 	}
 }
 
+// A library that gets another name is the same, with its new settings, and one that
+// can't be made for accounts any more is told of.
+func TestChangeOfName(t *testing.T) {
+	folder := t.TempDir()
+	set := newSet(t, configured(t, folder, map[string]string{"a": "%u"}))
+	set.Open()
+	was, leave := set.mustOpen(t, "a", "ada")
+	leave()
+	after := configured(t, folder, map[string]string{"b": "%u", "c": "nowhere/%u"})
+	after.Quota.Bytes = 64 << 10
+	if faults := set.Change(after); len(faults) != 1 || !errors.Is(faults["c"], fs.ErrNotExist) {
+		t.Errorf("wrong is %v", faults)
+	}
+	now, leave := set.mustOpen(t, "b", "ada")
+	defer leave()
+	if now != was {
+		t.Error("it was closed")
+	}
+	if err := put(now, "f", 100<<10); !errors.Is(err, vfs.ErrNoSpace) {
+		t.Errorf("the quota does not count: %v", err)
+	}
+	if status := set.Status(); len(status) != 1 || status[0].Name != "b" {
+		t.Errorf("the status is %+v", status)
+	}
+}
+
+// What lies beside the folders of accounts is not counted, and does no harm.
+func TestOwnersOfAccounts(t *testing.T) {
+	folder := t.TempDir()
+	set := newSet(t, configured(t, folder, map[string]string{"in": "%u/in"}))
+	ada, leave := set.mustOpen(t, "in", "ada")
+	defer leave()
+	if err := errors.Join(put(ada, "f", 5000), os.WriteFile(filepath.Join(folder, "README"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := set.Owners(t.Context(), "in")
+	if err != nil || len(all) != 1 || all["ada"] != (vfs.UsageInfo{Bytes: 5000, Files: 1}) {
+		t.Errorf("got %v, %v", all, err)
+	}
+}
+
 func TestWithin(t *testing.T) {
 	for _, c := range []struct {
 		folder, path string

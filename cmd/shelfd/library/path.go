@@ -95,10 +95,17 @@ func CheckFolder(l config.Library) error {
 	}
 	path := Prefix(l.Path)
 	info, err := os.Stat(path)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no library: %w", path, unix.ENOTDIR)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is no library: %w", path, unix.ENOTDIR)
 	}
-	return err
+	root, err := os.OpenRoot(path) // as [makeFolder] will
+	if err != nil {
+		return err
+	}
+	return root.Close()
 }
 
 // ErrOwner refuses to serve the files of others with the rights of root.

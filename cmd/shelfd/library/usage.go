@@ -46,7 +46,7 @@ func ownersBelow(path string) (map[string]vfs.UsageInfo, error) {
 	for _, entry := range entries {
 		rest, starts := strings.CutPrefix(entry.Name(), before)
 		account, ends := strings.CutSuffix(rest, after)
-		if !starts || !ends || keys.CheckName(account) != nil {
+		if !starts || !ends || !entry.IsDir() || keys.CheckName(account) != nil {
 			continue
 		}
 		held, failed := countFiles(keys.ExpandUser(path, account))
