@@ -20,9 +20,8 @@ import (
 // server, which is why the file must be regular and open for writing; CephFS keeps
 // it at its metadata server; Lustre must be mounted with "flock". On all of them it
 // excludes other machines. A machine that is gone loses it when its lease ends (90 s
-// with NFSv4, 60 s with CephFS); until then the others wait. It was tried on ext4,
-// XFS, Btrfs, tmpfs and overlayfs; for network file systems this is what their
-// documentation says.
+// with NFSv4, 60 s with CephFS); until then the others wait. It was tried on ext4 and
+// tmpfs; for network file systems this is what their documentation says.
 type lockFile struct {
 	mu   sync.Mutex // so that one goroutine at most waits in the kernel
 	file *os.File
