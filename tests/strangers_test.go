@@ -105,7 +105,7 @@ func TestSilentCrowd(t *testing.T) {
 // shelfdPasswd is the hash of a password.
 func shelfdPasswd(t *testing.T, password string) string {
 	t.Helper()
-	cmd := exec.Command("shelfd", "passwd")
+	cmd := exec.Command("shelfd", "passwd", "--weak")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	out, err := cmd.Output()
 	if err != nil {

@@ -62,7 +62,8 @@ func TestNoTornReads(t *testing.T) {
 	})
 	versions := make(map[uint32]bool)
 	reader := s.dial(t)
-	for i := range reads {
+	// On a busy machine the writer may be slower than all these reads.
+	for i := 0; i < reads || len(versions) < 2 && i < 100*reads; i++ {
 		v, err := reader.readBusy()
 		if err != nil {
 			t.Errorf("read %d: %v", i, err)

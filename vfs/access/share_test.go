@@ -78,7 +78,7 @@ func TestFolders(t *testing.T) {
 	}{
 		{func() error { return putInto(t, s, "/f", "text") }, fs.ErrPermission, "choose one of: in, out"},
 		{func() error { return putInto(t, s, "elsewhere/f", "text") }, fs.ErrPermission, "choose one of: in, out"},
-		{func() error { return putInto(t, s, "in/x/f", "text") }, vfs.ErrName, "no folders"},
+		{func() error { return putInto(t, s, "in/x/f", "text") }, fs.ErrNotExist, "no folders"},
 		{func() error { return putInto(t, s, "out/f", "text") }, fs.ErrPermission, "may not upload"},
 		{func() error { _, err := s.Open("in/f"); return err }, fs.ErrPermission, "may not read"},
 		{func() error { _, err := s.Stat("f"); return err }, fs.ErrNotExist, ""},

@@ -76,7 +76,7 @@ type Settings struct {
 
 	TrustedUserCAKeys string         `toml:"trusted_user_ca_keys" unset:"none" doc:"file of public keys whose user certificates may log in"`
 	RevokedKeys       string         `toml:"revoked_keys" unset:"none" doc:"file of public keys or fingerprints that may not log in"`
-	AuditLog          string         `toml:"audit_log" unset:"events go to the log" doc:"file for events, a line of JSON each"`
+	AuditLog          string         `toml:"audit_log" unset:"events go to the log" flag:"audit-log" arg:"file" doc:"file for events, a line of JSON each"`
 	AuditOnFailure    AuditOnFailure `toml:"audit_on_failure" default:"continue" doc:"when audit_log cannot be written: continue, or refuse logins and changes"`
 
 	AuditMode    AuditMode   `toml:"audit_mode" default:"0600" doc:"mode of audit_log when it is made; others than the user of the server may read it, and no more"`
