@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // judge looks at a library after a cut, as a client of a server that was
 // started on what the cut left, and says what is wrong.
 type judge struct {
 	c       *client
+	account string
 	library string // its folder
 	known   []known
 	half    bool // a rename may have been done by half
@@ -61,9 +65,19 @@ func (j *judge) read() error {
 		if int64(len(text)) != f.Size() {
 			j.object("%s is listed with %d bytes, and has %d", f.Name(), f.Size(), len(text))
 		}
+		if !j.isOwned(f.Name()) {
+			j.object("%s does not name the account that has published it", f.Name())
+		}
 		j.found[f.Name()] = held{text, f.Mode().Perm(), f.ModTime().Unix()}
 	}
 	return nil
+}
+
+// isOwned tells whether a file names the account, where files can.
+func (j *judge) isOwned(name string) bool {
+	owner := make([]byte, 64)
+	n, err := unix.Getxattr(filepath.Join(j.library, name), "user.shelf.owner", owner)
+	return errors.Is(err, unix.ENOTSUP) || err == nil && string(owner[:n]) == j.account
 }
 
 // compare finds for each writer the state that is the one found.

@@ -355,7 +355,7 @@ func (s *server) judge(l *cutLibrary, dir string, m cutMoment, model powercut.Mo
 		return nil, err
 	}
 	defer c.close()
-	j := judge{c: c, library: l.folder(dir), known: m.known, half: l.forced || model == powercut.Strict}
+	j := judge{c: c, account: l.account, library: l.folder(dir), known: m.known, half: l.forced || model == powercut.Strict}
 	if err := j.judge(); err != nil {
 		// What it has found, and that it could not go on.
 		j.object("%v", err)

@@ -121,7 +121,7 @@ func (d *drawing) attributes(n node) attributes {
 		if d.has(c) {
 			c.set(&a)
 		} else {
-			d.lose("node %d has not yet its mode or times", n.id)
+			d.lose("node %d has not yet its mode, times or extended attributes", n.id)
 		}
 	}
 	return a

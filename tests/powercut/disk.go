@@ -54,7 +54,6 @@ func Mount(dir string, o Options) (*Disk, error) {
 		DirectMount: true,
 		// Listings need no attributes.
 		DisableReadDirPlus: true,
-		DisableXAttrs:      true,
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +70,7 @@ func (d *Disk) Unmount() error { return d.server.Unmount() }
 func (d *Disk) add(dir bool, mode uint32) *node {
 	d.last++
 	now := time.Now()
-	n := &node{id: d.last, attr: attributes{mode & 0o7777, now, now}}
+	n := &node{id: d.last, attr: attributes{mode: mode & 0o7777, atime: now, mtime: now}}
 	if dir {
 		n.entries = make(map[string]uint64)
 	}

@@ -18,14 +18,14 @@ type Model string
 
 const (
 	// Ordered is what journaling file systems do (ext4 with data=ordered, XFS):
-	// changes of names, links, modes, times and shorter lengths become durable
+	// changes of names, links, attributes and shorter lengths become durable
 	// in the order in which they were made, and a sync of anything makes all
 	// before it durable. Only data keep to no order: what was written and not
 	// synced is there, or is not, or is zeros.
 	Ordered Model = "ordered"
 
 	// Strict is all that POSIX promises: fsync of a file is for its data, size,
-	// mode and times, fsync of a directory for its entries, and neither for
+	// mode, times and extended attributes, fsync of a directory for its entries, and neither for
 	// anything else. Without, each single change may be there or not: an
 	// unlink may be undone, of a link and an unlink only the unlink may be
 	// there, of a rename from one directory to another only the one half, and

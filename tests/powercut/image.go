@@ -3,9 +3,12 @@
 package powercut
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // Image is one disk that may be found after a cut.
@@ -67,6 +70,12 @@ func (f drawnFile) write(path string) error {
 	}
 	if err := os.Chmod(path, fs.FileMode(f.attr.mode)); err != nil {
 		return err
+	}
+	for name, value := range f.attr.extended {
+		// Where the files are written there may be no such attributes.
+		if err := unix.Setxattr(path, name, []byte(value), 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
+			return err
+		}
 	}
 	return os.Chtimes(path, f.attr.atime, f.attr.mtime)
 }

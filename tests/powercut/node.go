@@ -27,6 +27,7 @@ type node struct {
 type attributes struct {
 	mode         uint32 // permission bits
 	atime, mtime time.Time
+	extended     map[string]string // nothing in it changes any more; nil is none
 }
 
 // image is a node at one moment; nothing in it changes any more.
@@ -74,7 +75,7 @@ const (
 	left                  // a directory has an entry no more
 	wrote                 // a file has other data, and is longer perhaps
 	truncated             // a file has another size
-	changed               // mode or times
+	changed               // mode, times or extended attributes
 )
 
 // enter gives the directory an entry for the node.

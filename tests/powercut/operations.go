@@ -88,6 +88,37 @@ func (o *operations) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.At
 	return fuse.OK
 }
 
+// SetXAttr implements [fuse.RawFileSystem].
+func (o *operations) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, value []byte) fuse.Status {
+	n, end := o.begin(in.NodeId)
+	defer end()
+	with := string(value)
+	n.change(o.d.next(), func(a *attributes) {
+		all := maps.Clone(a.extended)
+		if all == nil {
+			all = make(map[string]string)
+		}
+		all[name] = with
+		a.extended = all
+	})
+	return fuse.OK
+}
+
+// GetXAttr implements [fuse.RawFileSystem].
+func (o *operations) GetXAttr(_ <-chan struct{}, in *fuse.InHeader, name string, to []byte) (uint32, fuse.Status) {
+	n, end := o.begin(in.NodeId)
+	defer end()
+	value, ok := n.attr.extended[name]
+	switch {
+	case !ok:
+		return 0, fuse.ENOATTR
+	case len(to) > 0 && len(to) < len(value):
+		return uint32(len(value)), fuse.ERANGE
+	}
+	copy(to, value)
+	return uint32(len(value)), fuse.OK
+}
+
 // Mkdir implements [fuse.RawFileSystem].
 func (o *operations) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	dir, end := o.begin(in.NodeId)

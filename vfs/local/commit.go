@@ -113,7 +113,7 @@ func (u *upload) publish() error {
 	})
 	if err == nil {
 		u.held = amount{}
-		u.d.owners.published(u.o.Owner, u.ownHeld, costOf(u.content.Size()))
+		u.d.owners.published(u.owner, u.ownHeld, costOf(u.content.Size()))
 		u.ownHeld = 0
 	}
 	return err
@@ -168,7 +168,7 @@ func (u *upload) close() error {
 func (u *upload) giveBack() {
 	u.d.usage.hold(u.held, amount{}) // never refused
 	u.held = amount{}
-	u.d.owners.hold(u.o.Owner, u.ownHeld, 0)
+	u.d.owners.hold(u.owner, u.ownHeld, 0)
 	u.ownHeld = 0
 	if u.replaces != (fileID{}) {
 		u.d.usage.returnCredit(u.replaces)

@@ -68,7 +68,7 @@ func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 // begin is an upload that has no stage yet.
 func (d *Dir) begin(name string, o vfs.CreateOptions) (*upload, error) {
 	mine, err := d.stages.beginAttempt(o.Owner, name)
-	return &upload{d: d, name: name, o: o, attempt: mine}, err
+	return &upload{d: d, name: name, o: o, owner: o.Owner, attempt: mine}, err
 }
 
 // resume makes the owner's partial the stage, or drops one that is not wanted.
@@ -119,6 +119,9 @@ func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (
 		return nil, err
 	}
 	u.mode = d.modeFor(i.mode)
+	if o.Owner == "" {
+		u.owner = ownerIn(base) // as for one that gets another size
+	}
 	if o.Base == nil {
 		u.takeCredit(i)
 	}

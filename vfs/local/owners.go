@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -18,10 +19,10 @@ const ownerAttr = "user.shelf.owner"
 
 // setOwner notes on the stage whose file it will be.
 func (u *upload) setOwner() error {
-	if u.o.Owner == "" {
+	if u.owner == "" {
 		return nil
 	}
-	err := unix.Fsetxattr(int(u.stage.Fd()), ownerAttr, []byte(u.o.Owner), 0)
+	err := unix.Fsetxattr(int(u.stage.Fd()), ownerAttr, []byte(u.owner), 0)
 	for _, none := range []error{unix.ENOTSUP, unix.EPERM, unix.EACCES, unix.ENOSYS} {
 		if errors.Is(err, none) {
 			return nil
@@ -37,6 +38,10 @@ func (d *Dir) ownerOf(name string) string {
 		return ""
 	}
 	defer f.Close()
+	return ownerIn(f)
+}
+
+func ownerIn(f *os.File) string {
 	var owner [maxOwner]byte
 	n, err := unix.Fgetxattr(int(f.Fd()), ownerAttr, owner[:])
 	if err != nil {
@@ -166,7 +171,7 @@ func (d *Dir) Owners(context.Context) (map[string]vfs.UsageInfo, error) {
 // ownCredit is what an account has already of a file that its upload will replace.
 func (u *upload) ownCredit() int64 {
 	i, err := u.d.stat(u.name)
-	if err != nil || u.d.ownerOf(u.name) != u.o.Owner {
+	if err != nil || u.d.ownerOf(u.name) != u.owner {
 		return 0
 	}
 	return costOf(i.size).bytes
@@ -180,7 +185,7 @@ func (u *upload) chargeOwner(size int64) error {
 		}
 	}
 	want := max(0, costOf(size).bytes-u.ownedBefore)
-	if err := u.d.owners.hold(u.o.Owner, u.ownHeld, want); err != nil {
+	if err := u.d.owners.hold(u.owner, u.ownHeld, want); err != nil {
 		return err
 	}
 	u.ownHeld = want

@@ -51,6 +51,14 @@ func TestAccountQuota(t *testing.T) {
 	if _, err := d.Rename(t.Context(), "a", "renamed", false); err != nil {
 		t.Fatal(err)
 	}
+	resize := func(size int64) error {
+		_, err := d.SetAttr(t.Context(), "renamed", vfs.Attr{HasSize: true, Size: size})
+		return err
+	}
+	refused("another size past the quota", resize(11*block))
+	done(resize(5 * block))
+	refused("past the quota after another size", mustPut(t, d, "c", 6*block, of("ada")))
+	done(resize(10 * block))
 	d.Close()
 	d = open()
 	refused("after a restart", mustPut(t, d, "c", 1, of("ada")))

@@ -29,9 +29,10 @@ type upload struct {
 	replaced vfs.Info // what had the name before; zero is nothing
 	done     bool
 
-	owned       bool  // it was found out what the owner has of the file that is replaced
-	ownedBefore int64 // that, in bytes
-	ownHeld     int64 // what the owner is charged, in bytes
+	owner       string // the account whose file it will be; "" is nobody
+	owned       bool   // it was found out what the owner has of the file that is replaced
+	ownedBefore int64  // that, in bytes
+	ownHeld     int64  // what the owner is charged, in bytes
 }
 
 // WriteAt implements [vfs.Upload].
