@@ -73,7 +73,7 @@ permissions = ["admin"]
 		c.close()
 		t.Error("nobody is let in")
 	}
-	c := s.dialCertified(t, authority)
+	c := s.dialCertified(t, authority, ssh.CertTimeInfinity)
 	everyEvent(t, c)
 	c.close()
 	all := func() (files []string, text string) {
@@ -118,8 +118,8 @@ permissions = ["admin"]
 	}
 }
 
-// dialCertified logs in with a certificate.
-func (s *server) dialCertified(t *testing.T, authority string) *client {
+// dialCertified logs in with a certificate that is good until a time of Unix.
+func (s *server) dialCertified(t *testing.T, authority string, until uint64) *client {
 	t.Helper()
 	key, err := readIdentity(s.identity)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *server) dialCertified(t *testing.T, authority string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert := &ssh.Certificate{Key: key.PublicKey(), CertType: ssh.UserCert, KeyId: "ada's laptop", Serial: 7, ValidPrincipals: []string{user}, ValidBefore: ssh.CertTimeInfinity}
+	cert := &ssh.Certificate{Key: key.PublicKey(), CertType: ssh.UserCert, KeyId: "ada's laptop", Serial: 7, ValidPrincipals: []string{user}, ValidBefore: until}
 	if err := cert.SignCert(rand.Reader, ca); err != nil {
 		t.Fatal(err)
 	}

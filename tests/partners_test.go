@@ -207,6 +207,72 @@ func TestRevokedIsCutOff(t *testing.T) {
 	}
 }
 
+// TestRightsThatEnd: a session ends when its certificate or its account expires,
+// without a reload, and when its certificate is revoked.
+func TestRightsThatEnd(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	authority := filepath.Join(dir, "ca")
+	must(t, makeKey(authority), os.WriteFile(filepath.Join(dir, "revoked"), nil, 0o600))
+	const settings = `
+library = "library"
+trusted_user_ca_keys = "ca.pub"
+revoked_keys = "revoked"
+[accounts.ada]
+[accounts.bob]
+authorized_keys_file = "id.pub"
+`
+	s, err := startConfigured(dir, settings)
+	must(t, err)
+	stopAtEnd(t, s)
+
+	soon := time.Now().Add(8 * time.Second)
+	expires := s.dialCertified(t, authority, uint64(soon.Unix()))
+	s.isEnded(t, expires, "expired", soon, func() {})
+
+	bob, err := s.connectAs("bob")
+	must(t, err)
+	soon = time.Now().Add(3 * time.Second).Truncate(time.Second)
+	s.isEnded(t, bob, "expired", soon, func() {
+		must(t, os.WriteFile(filepath.Join(dir, "shelfd.toml"), fmt.Appendf([]byte(settings), "expires = %s\n", soon.UTC().Format(time.RFC3339)), 0o600))
+		s.reload(t, "the configuration was reloaded")
+	})
+
+	revoked := s.dialCertified(t, authority, ssh.CertTimeInfinity)
+	s.isEnded(t, revoked, "revoked", time.Now(), func() {
+		key, _, _, _, err := ssh.ParseAuthorizedKey(slurp(t, authority+".pub"))
+		must(t, err, os.WriteFile(filepath.Join(dir, "revoked"), []byte(ssh.FingerprintSHA256(key)+"\n"), 0o600))
+		s.reload(t, "the configuration was reloaded")
+	})
+}
+
+// isEnded has a client upload while cause comes about: from a time on it must not go
+// on, and nothing of it is kept.
+func (s *server) isEnded(t *testing.T, c *client, event string, from time.Time, cause func()) {
+	t.Helper()
+	defer c.close()
+	f, err := c.Create("half")
+	must(t, err, second(f.Write(content(1, 2<<20))))
+	said := len(s.stderr.String())
+	cause()
+	ended := make(chan struct{})
+	go func() { c.ssh.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		t.Logf("%s: ended %v after that", event, time.Since(from).Round(time.Millisecond))
+	case <-time.After(patience):
+		t.Fatalf("%s: the connection goes on", event)
+	}
+	if f.Close() == nil {
+		t.Errorf("%s: a file is published", event)
+	}
+	eventually(t, "nothing is kept", func() bool { left, err := hidden(s.library); return err == nil && len(left) == 0 })
+	if _, err := os.Stat(filepath.Join(s.library, "half")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v", event, err)
+	}
+	eventually(t, "the event is logged", func() bool { return strings.Contains(s.stderr.String()[said:], event) })
+}
+
 // TestLibraryOutOfOrder: a library that is not there keeps no other from being
 // served, check names it and fails, and once it is there it is served.
 func TestLibraryOutOfOrder(t *testing.T) {
