@@ -161,7 +161,7 @@ func oneLine(err error) string {
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	return strings.Join(lines, " ")
+	return strings.Join(lines, "; ")
 }
 
 // needsRestart refuses a change while the server runs.
