@@ -174,6 +174,7 @@ func start(ctx context.Context, o options, args []string) error {
 		if alone {
 			return ignoreQuit(s.command(ctx, line))
 		}
+		s.moves = isTransfer(line[0])
 	}
 	if s.server, err = s.connect(ctx); err != nil {
 		return err

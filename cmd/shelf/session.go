@@ -26,6 +26,7 @@ type session struct {
 	server  *sftp.Client
 	folder  string   // of the server, where cd has gone; "" is where we came in
 	reads   bool     // commands come from stdin
+	moves   bool     // the only command is a transfer
 	away    bool     // the lost connection was reported
 	cut     []string // the last command, if it was a transfer and the connection was lost
 }
@@ -36,12 +37,13 @@ func newSession(o options, where string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{ui: o.ui, name: to.String(), addr: to.Addr(), connect: func(ctx context.Context) (*sftp.Client, error) {
+	s := &session{ui: o.ui, name: to.String(), addr: to.Addr()}
+	s.connect = func(ctx context.Context) (*sftp.Client, error) {
 		client, err := to.Dial(ctx)
 		if err != nil {
 			return nil, err
 		}
-		server, err := sftp.New(ctx, client, sftp.Options{Path: to.Path, Timeout: o.timeout})
+		server, err := sftp.New(ctx, client, sftp.Options{Path: to.Path, Timeout: o.timeout, Transfers: s.moves})
 		switch {
 		case errors.Is(err, sftp.ErrNoFolder):
 			return nil, &exitError{exitSome, err}
@@ -49,7 +51,8 @@ func newSession(o options, where string) (*session, error) {
 			return nil, &exitError{exitConnect, fmt.Errorf("%s offers no files: %w", to.Addr(), err)}
 		}
 		return server, nil
-	}}, nil
+	}
+	return s, nil
 }
 
 // errQuit ends the prompt.
@@ -111,6 +114,12 @@ func needsNoServer(line []string) (bool, error) {
 		return true, nil
 	}
 	return c.manner == offline, err
+}
+
+// isTransfer tells whether a command of this name moves files.
+func isTransfer(name string) bool {
+	c, err := find(name)
+	return err == nil && c.manner == resumes
 }
 
 // command runs a command: its name and its arguments.

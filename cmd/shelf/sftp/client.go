@@ -56,6 +56,8 @@ type Client struct {
 type Options struct {
 	Path    string        // a folder to work in, or a file; relative to where the server puts us
 	Timeout time.Duration // how long the server may be silent; 0 is for ever
+
+	Transfers bool // a transfer will follow, so a channel for it is opened at once
 }
 
 // Bytes of data in a request: smallChunk is what every server accepts, largeChunk
@@ -80,8 +82,10 @@ func New(ctx context.Context, client *ssh.Client, o Options) (*Client, error) {
 	c.pool = newPool(func(ctx context.Context) (*channel, error) { return openChannel(ctx, l) })
 	go l.keepAlive(keepAliveInterval)
 	var err error
-	if c.ask, err = c.pool.open(ctx); err == nil {
-		c.pool.last = c.ask
+	if o.Transfers {
+		c.pool.prepare(ctx)
+	}
+	if c.ask, err = c.pool.first(ctx); err == nil {
 		err = c.findFolder(ctx, o.Path)
 	}
 	c.Home = c.Folder

@@ -17,8 +17,9 @@ type pool struct {
 
 	mu   sync.Mutex // guards what follows
 	idle []*channel
-	used int      // channels in use
-	last *channel // the one for single requests, which a transfer gets if there is no other
+	next chan *channel // gets the channel that is being opened, or nil if that fails; nil if none is
+	used int           // channels in use
+	last *channel      // the one for single requests, which a transfer gets if there is no other
 }
 
 // MostChannels is how many channels all transfers have together. Servers allow ten
@@ -32,6 +33,56 @@ func newPool(open func(context.Context) (*channel, error)) *pool {
 		p.free <- struct{}{}
 	}
 	return p
+}
+
+// prepare begins to open a channel for the transfer that will follow. On a long link
+// that takes three round trips, in which other requests can be made.
+func (p *pool) prepare(ctx context.Context) {
+	next := make(chan *channel, 1)
+	p.next = next
+	go func() {
+		c, err := p.open(ctx)
+		if err != nil {
+			c = nil
+		}
+		next <- c
+	}()
+}
+
+// prepared waits for the channel of prepare. It is nil if there is none, or no more.
+func (p *pool) prepared(ctx context.Context) *channel {
+	p.mu.Lock()
+	next := p.next
+	p.next = nil
+	p.mu.Unlock()
+	if next == nil {
+		return nil
+	}
+	select {
+	case c := <-next:
+		return c
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// first opens the channel for single requests. If the server opens only one, and that
+// is the one of prepare, it gets that one.
+func (p *pool) first(ctx context.Context) (*channel, error) {
+	c, err := p.open(ctx)
+	if isRefused(err) {
+		if other := p.prepared(ctx); other != nil {
+			c, err = other, nil
+		}
+	}
+	p.last = c
+	return c, err
+}
+
+// isRefused tells whether the server opens no further channel.
+func isRefused(err error) bool {
+	refused := (*ssh.OpenChannelError)(nil)
+	return errors.As(err, &refused)
 }
 
 // take gives a channel, and waits while all are in use. If the server opens no
@@ -49,7 +100,7 @@ func (p *pool) take(ctx context.Context) (*channel, error) {
 		if err == nil {
 			return c, nil
 		}
-		if refused := (*ssh.OpenChannelError)(nil); !errors.As(err, &refused) {
+		if !isRefused(err) {
 			p.free <- struct{}{}
 			return nil, err
 		}
@@ -70,13 +121,16 @@ func (p *pool) lend() *channel {
 	return p.last
 }
 
-// get takes an idle channel or opens one.
+// get takes an idle channel or the one of prepare, or opens one.
 func (p *pool) get(ctx context.Context) (c *channel, err error) {
 	p.mu.Lock()
 	if n := len(p.idle); n > 0 {
 		c, p.idle = p.idle[n-1], p.idle[:n-1]
 	}
 	p.mu.Unlock()
+	if c == nil {
+		c = p.prepared(ctx)
+	}
 	if c == nil || c.ended() {
 		c, err = p.open(ctx)
 	}

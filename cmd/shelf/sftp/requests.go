@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 )
 
 // The requests of SFTP as methods. Paths are those of the server.
@@ -54,11 +53,6 @@ func (c *channel) attrs(ctx context.Context, kind byte, p packet) (Attrs, error)
 	}
 	a := r.attrs()
 	return a, r.fault()
-}
-
-// setTimes sets the times of an open file.
-func (c *channel) setTimes(ctx context.Context, handle string, t time.Time) error {
-	return c.status(ctx, fxpFsetstat, newPacket(len(handle)+16).string(handle).times(t))
 }
 
 // setSize cuts an open file, or makes it longer.

@@ -138,9 +138,11 @@ func (u *Upload) Stat(ctx context.Context) (Attrs, error) { return u.ch.fstat(ct
 // SetSize cuts the open file.
 func (u *Upload) SetSize(ctx context.Context, n int64) error { return u.ch.setSize(ctx, u.handle, n) }
 
-// SetTimes sets the times of the open file.
-func (u *Upload) SetTimes(ctx context.Context, t time.Time) error {
-	return u.ch.setTimes(ctx, u.handle, t)
+// SetTimes sets the times of the open file. It does not wait for the reply: an error
+// there is not worth a failure, and a long link would be waited for once more.
+func (u *Upload) SetTimes(t time.Time) error {
+	_, err := u.ch.send(fxpFsetstat, newPacket(len(u.handle)+16).string(u.handle).times(t), nil)
+	return err
 }
 
 // Sum asks for the SHA-256 of the open file, which has n bytes.

@@ -111,8 +111,7 @@ func (p *putting) complete(ctx context.Context, u *sftp.Upload) error {
 	if err := p.arrived(ctx, u); err != nil {
 		return err
 	}
-	u.SetTimes(ctx, p.info.ModTime()) // an error here is not worth a failure
-	return nil
+	return u.SetTimes(p.info.ModTime())
 }
 
 // unchanged fails if the local file has changed since it was opened.
