@@ -47,7 +47,6 @@ func lazy(answers func(r request) packet) func(request, io.Writer) {
 func putForty(t *testing.T, answers func(r request) packet) (status int, errs string) {
 	t.Helper()
 	s := hostile(t, lazy(answers))
-	s.config.ServerVersion = "SSH-2.0-Shelf"
 	dir, args := t.TempDir(), []string{s.addr, "put", "--retry", "0"}
 	for i := range 40 {
 		file := filepath.Join(dir, fmt.Sprint(i))
