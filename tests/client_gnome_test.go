@@ -63,7 +63,7 @@ func TestGNOMEMount(t *testing.T) {
 				trap 'fusermount3 -u -z "$XDG_RUNTIME_DIR/gvfs"' EXIT
 				mounted="$XDG_RUNTIME_DIR/gvfs/sftp:host=shelf"
 				for i in $(seq 100); do
-					[ ! -d "$mounted" ] || break
+					[ ! -e "$mounted/copied" ] || break
 					kill -0 $! || { echo no FUSE; exit 0; }
 					sleep 0.1
 				done

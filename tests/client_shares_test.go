@@ -109,7 +109,7 @@ func TestClientsShare(t *testing.T) {
 			run := func(command string) (string, error) {
 				cmd := exec.Command("sh", "-c", command)
 				cmd.Env = append(os.Environ(), "HOME="+dir, "PORT="+port, "ACCOUNT="+user, "ID="+s.identity, "CONFIG="+s.config,
-					"SHELF=shelf -p "+port+" -i "+s.identity+" --known-hosts "+filepath.Join(s.dir, "known_hosts")+" "+user+"@127.0.0.1")
+					"SHELF=shelf -p "+port+" -i "+s.identity+" --known-hosts "+filepath.Join(s.dir, "known_hosts")+" --accept-new "+user+"@127.0.0.1")
 				cmd.Dir = dir
 				out, err := cmd.CombinedOutput()
 				return string(out), err

@@ -31,8 +31,11 @@ func (s *server) dial(t testing.TB) *client {
 // connect is dial for goroutines other than the test's.
 func (s *server) connect() (*client, error) { return s.connectAs(user) }
 
-func (s *server) connectAs(account string) (*client, error) {
-	signer, err := readIdentity(s.identity)
+func (s *server) connectAs(account string) (*client, error) { return s.connectBy(account, s.identity) }
+
+// connectBy logs in by the private key in a file.
+func (s *server) connectBy(account, identity string) (*client, error) {
+	signer, err := readIdentity(identity)
 	if err != nil {
 		return nil, err
 	}

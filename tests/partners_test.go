@@ -155,13 +155,8 @@ func TestRevokedIsCutOff(t *testing.T) {
 			}
 		})
 	}
-	identity := s.identity
-	for _, name := range []string{"gone", "revoked"} {
-		s.identity = identity
-		if name == "revoked" {
-			s.identity = filepath.Join(s.dir, "other")
-		}
-		victim, err := s.connectAs(name)
+	for name, identity := range map[string]string{"gone": s.identity, "revoked": filepath.Join(s.dir, "other")} {
+		victim, err := s.connectBy(name, identity)
 		must(t, err, victim.putFile("/in/whole", []byte("whole")))
 		read, err := victim.Open("/in/whole")
 		must(t, err)
@@ -197,7 +192,6 @@ func TestRevokedIsCutOff(t *testing.T) {
 			return err == nil && len(left) == 0
 		})
 	}
-	s.identity = identity
 	over.Store(true)
 	disturbed.Wait()
 	for _, op := range []string{"removed", "revoked"} {
