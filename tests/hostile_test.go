@@ -22,7 +22,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-var hostileFor = flag.Duration("hostile.for", 0, "how long TestHostileGuest takes; 0 is 20 s, and an hour with -torture")
+var hostileFor = flag.Duration("hostile.for", 0, "how long TestHostileGuest takes; 0 is a minute, and an hour with -torture")
 
 const (
 	hostileConfig = `
@@ -63,7 +63,7 @@ func TestHostileGuest(t *testing.T) {
 	case long == 0 && *torture:
 		long = time.Hour
 	case long == 0:
-		long = 20 * time.Second
+		long = time.Minute
 	}
 	s := serveConfigured(t, hostileConfig+fmt.Sprintf("[accounts.eve]\npassword_hash = %q\n", shelfdPasswd(t, "correct horse")))
 	h := &attack{server: s, key: s.keyAuth(t), until: time.Now().Add(long), acts: make(map[act]bool)}
