@@ -82,7 +82,8 @@ func (m *machine) open(o vfs.CreateOptions) {
 	if (err == nil) != works {
 		m.t.Fatalf("Create %+v, there %v, partial %v: %v", o, m.there, m.partial != nil, err)
 	}
-	if !m.there && (o.Truncate || o.Exclusive || resumes) {
+	// What is refused loses nothing: without CREAT there is no new upload.
+	if !m.there && (o.Create && (o.Truncate || o.Exclusive) || resumes) {
 		defer func() { m.partial = nil }()
 	}
 	if err != nil {
