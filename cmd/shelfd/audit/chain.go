@@ -22,7 +22,7 @@ type chain struct {
 	prev   string      // hash of the last line, in hex; "" of none
 	signer ssh.Signer  // nil signs nothing
 	last   uint64      // the number of the last checkpoint
-	timer  *time.Timer // until the next; nil is that there is nothing to sign
+	timer  *time.Timer // until the next checkpoint; nil if all lines are signed
 }
 
 // namespace is what checkpoints are signed for.
