@@ -109,6 +109,9 @@ permissions = ["admin"]
 			t.Fatalf("%v: %s", err, line)
 		}
 		delete(ops, event.(map[string]any)["op"].(string))
+		if strings.Contains(line, `"op":"put","result":"ok"`) && !strings.Contains(line, `"sha256"`) {
+			t.Errorf("an upload has no digest: %s", line)
+		}
 		for field := range event.(map[string]any) {
 			delete(missing, field)
 		}
