@@ -84,24 +84,24 @@ func (s *stages) beginAttempt(owner, name string) (attempt, error) {
 // nextNumber is a number that is higher than all before, in all instances. The file
 // has the last one; its lock is held.
 func nextNumber(f *os.File) (uint64, error) {
-	last, err := readNumber(f)
+	last, err := readNumber(f, 0)
 	if err != nil {
 		return 0, err
 	}
-	return last + 1, writeNumber(f, last+1)
+	return last + 1, writeNumber(f, last+1, 0)
 }
 
-// readNumber reads what writeNumber wrote; of an empty file it is 0.
-func readNumber(f *os.File) (uint64, error) {
+// readNumber reads what writeNumber wrote; if there is nothing it is 0.
+func readNumber(f *os.File, at int64) (uint64, error) {
 	var b [8]byte
-	if _, err := f.ReadAt(b[:], 0); err != nil && err != io.EOF {
+	if _, err := f.ReadAt(b[:], at); err != nil && err != io.EOF {
 		return 0, err
 	}
 	return binary.LittleEndian.Uint64(b[:]), nil
 }
 
-func writeNumber(f *os.File, n uint64) error {
-	_, err := f.WriteAt(binary.LittleEndian.AppendUint64(nil, n), 0)
+func writeNumber(f *os.File, n uint64, at int64) error {
+	_, err := f.WriteAt(binary.LittleEndian.AppendUint64(nil, n), at)
 	return err
 }
 
@@ -145,7 +145,7 @@ func (s *stages) heed(r *rivals, entry string) error {
 	}
 	mark := os.NewFile(uintptr(fd), name)
 	defer mark.Close()
-	winner, err := readNumber(mark)
+	winner, err := readNumber(mark, 0)
 	if err != nil {
 		return vfs.SystemError("read a mark", err)
 	}
@@ -161,11 +161,12 @@ func (s *stages) heed(r *rivals, entry string) error {
 // beatOthers leaves a mark with each instance that has an attempt under way for the
 // same partial.
 func (s *stages) beatOthers(mine attempt) error {
-	for name, err := range s.others() {
-		if err == nil {
-			err = s.beat(name, mine)
-		}
-		if err != nil {
+	others, err := s.beside()
+	if err != nil {
+		return vfs.SystemError("read the stage folder", err)
+	}
+	for _, name := range others {
+		if err := s.beat(name, mine); err != nil {
 			return vfs.SystemError("mark the folder of another server", err)
 		}
 	}
@@ -198,10 +199,10 @@ func (s *stages) mark(folder *os.File, mine attempt) error {
 	}
 	mark := os.NewFile(uintptr(fd), name)
 	defer mark.Close()
-	if was, err := readNumber(mark); err != nil || was >= mine.number {
+	if was, err := readNumber(mark, 0); err != nil || was >= mine.number {
 		return err
 	}
-	return errors.Join(writeNumber(mark, mine.number), s.o.now().sync(folder))
+	return errors.Join(writeNumber(mark, mine.number, 0), s.o.now().sync(folder))
 }
 
 // disown takes from an earlier attempt than mine what it has saved; the caller,

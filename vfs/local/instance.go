@@ -51,6 +51,7 @@ type stages struct {
 	o        *options
 	usage    *usage
 	attempts attempts
+	seen     seen // guarded by lock
 	twoSteps bool // renameat2 cannot rename without replacing here
 }
 
@@ -209,6 +210,9 @@ func (s *stages) openPartials() (err error) {
 
 // openOwn makes the folder of this instance, and locks it.
 func (s *stages) openOwn() (err error) {
+	if err := s.countBegun(); err != nil {
+		return fmt.Errorf("count the instances: %w", err)
+	}
 	name := rand.Text()
 	if err := unix.Mkdirat(s.topFd(), name, 0o700); err != nil {
 		return fmt.Errorf("make the folder of this instance: %w", err)

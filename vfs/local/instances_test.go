@@ -195,6 +195,23 @@ func TestLateSessionOfAnotherInstance(t *testing.T) {
 	}
 }
 
+// The same, if the instance of the old session has begun after many uploads of the
+// other, which then knew nobody beside it.
+func TestLateSessionOfALaterInstance(t *testing.T) {
+	first, path := openDir(t, keepAll)
+	if err := commit(begin(t, first, "before", "x", vfs.CreateOptions{})); err != nil {
+		t.Fatal(err)
+	}
+	old := begin(t, reopen(t, path, keepAll), "f", "OLD OLD OLD", vfs.CreateOptions{})
+	anew := begin(t, first, "f", "new", vfs.CreateOptions{Truncate: true})
+	if err := errors.Join(commit(anew), first.Remove(t.Context(), "f"), keep(old)); err != nil {
+		t.Fatal(err)
+	}
+	if got := resumed(t, first, "f"); got != "" {
+		t.Errorf("what is resumed is %q", got)
+	}
+}
+
 // What an instance had saved when it crashed is not kept if another's attempt has
 // won meanwhile.
 func TestSavedIsBeatenByAnotherInstance(t *testing.T) {

@@ -44,6 +44,43 @@ func (s *stages) others() iter.Seq2[string, error] {
 	}
 }
 
+// seen is the other instances that there were when so many had begun in all.
+type seen struct {
+	begun uint64
+	names []string
+}
+
+// begunAt is where the file of the lock has how many instances have begun; the
+// number of the last upload is before it.
+const begunAt = 8
+
+// beside has the folder of each other instance that may be alive. Every upload asks,
+// so the folder is only read anew if an instance has begun since. s.lock is held.
+func (s *stages) beside() ([]string, error) {
+	begun, err := readNumber(s.lock.file, begunAt)
+	if err != nil || begun == s.seen.begun {
+		return s.seen.names, err
+	}
+	var names []string
+	for name, err := range s.others() {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	s.seen = seen{begun: begun, names: names}
+	return names, nil
+}
+
+// countBegun tells the others that an instance begins; s.lock is held.
+func (s *stages) countBegun() error {
+	begun, err := readNumber(s.lock.file, begunAt)
+	if err != nil {
+		return err
+	}
+	return writeNumber(s.lock.file, begun+1, begunAt)
+}
+
 // sweep discards the stages of dead instances, and the partials that have expired.
 // Which parts of such a stage were written is not known, unless it was saved: then
 // it becomes a partial.
