@@ -10,6 +10,7 @@
 //	name.go         which names a file may have
 //	errors.go       one error type with a reason for the person at the client
 //	permissions.go  what an account may do; package access is who asks
+//	hold.go         what keeps all that is in a library
 //	event.go        what is reported of what was done
 //	fault.go        what the operating system says, as the contract puts it
 //

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
@@ -198,6 +199,13 @@ func (x *explanation) explainFiles(w io.Writer) {
 	x.explainPolicy(permissions(one.Permissions), path, func(good bool, format string, args ...any) {
 		say(good, prefix+setting, format, args...)
 	})
+	if hold := vfs.Hold(*at.Hold); x.changes(path) && hold.Counts(time.Now()) {
+		setting := "libraries." + one.Library + ".hold"
+		if x.s.Libraries[one.Library].Hold == nil {
+			setting = "hold"
+		}
+		say(false, setting, "%v", hold.Refusal())
+	}
 	if limit := config.First(table.MaxFileSize, at.MaxFileSize).Bytes; x.op == "put" && limit > 0 {
 		setting := "max_file_size"
 		if table.MaxFileSize != nil {
@@ -243,6 +251,13 @@ func (x *explanation) explainPolicy(held vfs.Permissions, folder string, say fun
 			say(false, "there is no file %s", x.name)
 		}
 	}
+}
+
+// changes tells whether it would change or remove what a library in a folder has.
+func (x *explanation) changes(folder string) bool {
+	exists, known := hasFile(folder, x.name)
+	rule, _ := access.RuleOf(x.op, exists || !known)
+	return rule.Changes
 }
 
 func (x *explanation) explainRule(r access.Rule, held vfs.Permissions, say func(bool, string, ...any), format string, args ...any) {

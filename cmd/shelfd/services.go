@@ -45,7 +45,7 @@ func (s *services) service(id keys.Identity) (sshd.Service, error) {
 		}
 		shares[folder] = access.Share{
 			Source: source, Label: one.Library, Permissions: permissions(one.Permissions),
-			MaxFileSize: config.First(a.MaxFileSize, l.MaxFileSize).Bytes,
+			MaxFileSize: config.First(a.MaxFileSize, l.MaxFileSize).Bytes, Hold: vfs.Hold(*l.Hold),
 		}
 	}
 	return sshd.Service{

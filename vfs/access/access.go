@@ -53,6 +53,7 @@ type Options struct {
 	LibraryName string // in events
 	Permissions vfs.Permissions
 	MaxFileSize int64 // bytes; 0 is no cap
+	Hold        vfs.Hold
 
 	Temporaries *Temporaries // those of the server; nil refuses hidden names and holds nothing
 

@@ -27,7 +27,7 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	if err == nil {
 		s.beforeRename(to)
 		held := s.isPrivate(from)
-		err = s.move(op, from, to, replace)
+		err = aboutHold(to, s.move(op, from, to, replace))
 		op.quiet = held && err == nil // its put tells
 	}
 	return aboutNew(op.event.Target, err)
@@ -65,6 +65,14 @@ func aboutNew(new string, err error) error {
 		return err
 	}
 	return &vfs.Error{Kind: e.Kind, Why: vfs.Printable(new) + ": " + e.Reason(), Err: e.Err}
+}
+
+// aboutHold says of a name that is taken whether it would stay so for anybody.
+func aboutHold(to place, err error) error {
+	if errors.Is(err, fs.ErrExist) && to.in.permits(toReplace) && to.in.holds(toReplace) {
+		return to.in.refuse(toReplace)
+	}
+	return err
 }
 
 func (s *Session) move(op *operation, from, to place, replace bool) error {

@@ -59,7 +59,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	}
 	mayRead := at.in.allow(toReadBack)
 	if f.Read && !mayRead && i.Size > 0 {
-		return nil, errors.Join(refuse(toReadBack), s.leave(at, up))
+		return nil, errors.Join(at.in.refuse(toReadBack), s.leave(at, up))
 	}
 	w := &Writer{op: op, at: at, up: up, replaces: !o.NoReplace, based: i.Size > 0, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
 	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)

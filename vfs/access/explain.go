@@ -7,6 +7,7 @@ type Rule struct {
 	Needs   []string // permissions, by their names in the configuration: one is enough; none is that anyone may
 	Excuses []string // in words: one of these is enough, too
 	Refusal string   // what is said to who has none of these
+	Changes bool     // a hold of the library forbids it
 
 	needs permissions
 }
@@ -35,7 +36,7 @@ func (r Rule) Allows(p vfs.Permissions) bool {
 
 func (a action) rule() Rule {
 	r := policy[a]
-	out := Rule{Refusal: r.refusal, needs: r.needs}
+	out := Rule{Refusal: r.refusal, Changes: r.changes, needs: r.needs}
 	for _, one := range []struct {
 		bit  permissions
 		word string

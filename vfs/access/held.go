@@ -31,8 +31,8 @@ func (w *Writer) waits() bool {
 		return true
 	}
 	use, meant, ok := temporary(w.at.name)
-	return ok && s.temporaries != nil && use == renames && w.at.in.allow(toReplace) &&
-		s.isPublished(place{w.at.in, meant}) && !s.isPublished(w.at) &&
+	return ok && s.temporaries != nil && use == renames &&
+		(w.at.in.underHold() || w.at.in.allow(toReplace) && s.isPublished(place{w.at.in, meant})) && !s.isPublished(w.at) &&
 		w.stay()
 }
 

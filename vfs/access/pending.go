@@ -181,7 +181,7 @@ func (s *Session) renameUpload(w *Writer, to place, replace bool) error {
 	switch hidden := s.hidden(w.at.name); {
 	case hidden && s.hidden(to.name):
 		return nil // the library knows neither name
-	case hidden || w.isHeld():
+	case hidden || w.isHeld() || w.at.in.underHold():
 		return w.up.Rename(to.name, replace) // what others have published is theirs
 	}
 	_, err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)

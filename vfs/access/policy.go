@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"io/fs"
+	"time"
 
 	"shelf/vfs"
 )
@@ -72,30 +73,48 @@ type rule struct {
 	needs   permissions // one of these is enough; 0 is that anyone may
 	excuses excuse      // one of these is enough, too
 	missing bool        // who has neither, but may see files, is told where there is none
-	refusal string      // and this otherwise; "" is that there is no such file
+	changes bool        // it changes or removes what is published, which a hold forbids to all
+	refusal string      // what is said to who has neither; "" is that there is no such file
 }
 
 // policy is all of it.
 var policy = [...]rule{
-	toList:         {"list", true, mayList, 0, false, "this account may not list files"},
-	toStat:         {"stat", false, mayList | mayRead, own | pending, false, ""},
-	toSeePartial:   {"stat", false, mayWrite, 0, false, ""},
-	toRead:         {"get", true, mayRead, 0, false, "this account may not read files"},
-	toDigest:       {"digest", true, mayRead, 0, false, "this account may not read files"},
-	toCreate:       {"put", true, mayWrite, 0, false, "this account may not upload files"},
-	toReplace:      {"put", true, mayOverwrite, 0, false, "a file of that name exists, and this account may not replace files"},
-	toReadBack:     {"put", true, mayRead, 0, false, "this account may not read files"},
-	toRename:       {"rename", true, mayRename, own | unpublished, false, "this account may not rename files"},
-	toRemove:       {"remove", true, mayDelete, resumable | private, false, "this account may not delete files"},
-	toRemoveFolder: {"rmdir", false, mayDelete, 0, false, "this account may not delete files, and there are no folders"},
-	toSetAttr:      {"setstat", true, mayOverwrite, own | pending, true, "this account may not change files"},
-	toSeeSpace:     {"statvfs", false, 0, 0, false, ""},
+	toList:         {"list", true, mayList, 0, false, false, "this account may not list files"},
+	toStat:         {"stat", false, mayList | mayRead, own | pending, false, false, ""},
+	toSeePartial:   {"stat", false, mayWrite, 0, false, false, ""},
+	toRead:         {"get", true, mayRead, 0, false, false, "this account may not read files"},
+	toDigest:       {"digest", true, mayRead, 0, false, false, "this account may not read files"},
+	toCreate:       {"put", true, mayWrite, 0, false, false, "this account may not upload files"},
+	toReplace:      {"put", true, mayOverwrite, 0, false, true, "a file of that name exists, and this account may not replace files"},
+	toReadBack:     {"put", true, mayRead, 0, false, false, "this account may not read files"},
+	toRename:       {"rename", true, mayRename, own | unpublished, false, true, "this account may not rename files"},
+	toRemove:       {"remove", true, mayDelete, resumable | private, false, true, "this account may not delete files"},
+	toRemoveFolder: {"rmdir", false, mayDelete, 0, false, false, "this account may not delete files, and there are no folders"},
+	toSetAttr:      {"setstat", true, mayOverwrite, own | pending, true, true, "this account may not change files"},
+	toSeeSpace:     {"statvfs", false, 0, 0, false, false, ""},
 }
 
-// allow tells whether the account has a permission for it.
-func (l *share) allow(a action) bool {
+// allow tells whether the account has a permission for it, and no hold forbids it.
+func (l *share) allow(a action) bool { return l.permits(a) && !l.holds(a) }
+
+func (l *share) permits(a action) bool {
 	r, needs := l.rights.Load(), policy[a].needs
-	return !r.gone && (needs == 0 || r.held&needs != 0)
+	return !r.gone && (needs == 0 || r.permissions&needs != 0)
+}
+
+// holds tells whether a hold forbids it.
+func (l *share) holds(a action) bool { return policy[a].changes && l.underHold() }
+
+// underHold tells whether what is in the library stays as it is.
+func (l *share) underHold() bool { return l.rights.Load().hold.Counts(time.Now()) }
+
+// excuses are what needs no permission for it. A file that this session has published
+// is held like all others.
+func (l *share) excuses(a action) excuse {
+	if l.holds(a) {
+		return policy[a].excuses &^ own
+	}
+	return policy[a].excuses
 }
 
 // goneError refuses a library that is not the account's any more, or is nil.
@@ -107,7 +126,10 @@ func (l *share) goneError() error {
 }
 
 // refuse is the refusal of it.
-func refuse(a action) error {
+func (l *share) refuse(a action) error {
+	if l.permits(a) && l.holds(a) {
+		return l.rights.Load().hold.Refusal()
+	}
 	if why := policy[a].refusal; why != "" {
 		return denied(why)
 	}
@@ -117,7 +139,7 @@ func refuse(a action) error {
 // may refuses what is neither allowed nor excused. It looks at the file only
 // where that matters.
 func (s *Session) may(a action, at place) error {
-	excuses := policy[a].excuses
+	excuses := at.in.excuses(a)
 	if err := at.in.goneError(); err != nil {
 		return err
 	}
@@ -125,7 +147,7 @@ func (s *Session) may(a action, at place) error {
 	case at.in.allow(a):
 		return nil
 	case excuses == 0:
-		return refuse(a)
+		return at.in.refuse(a)
 	case excuses&pending != 0 && s.uploading(at) != nil:
 		return nil
 	case excuses&private != 0 && s.isPrivate(at):
@@ -134,21 +156,21 @@ func (s *Session) may(a action, at place) error {
 	i, err := at.in.Stat(s.ctx, at.name)
 	switch {
 	case err == nil:
-		return refuseUnless(excuses&own != 0 && s.isOwn(at, i), a)
+		return at.in.refuseUnless(excuses&own != 0 && s.isOwn(at, i), a)
 	case !errors.Is(err, fs.ErrNotExist) || policy[a].missing && at.in.allow(toStat):
 		return err
 	case s.uploading(at) != nil:
-		return refuseUnless(excuses&unpublished != 0, a)
+		return at.in.refuseUnless(excuses&unpublished != 0, a)
 	}
 	_, err = s.partial(at)
-	return refuseUnless(err == nil && excuses&resumable != 0, a)
+	return at.in.refuseUnless(err == nil && excuses&resumable != 0, a)
 }
 
-func refuseUnless(ok bool, a action) error {
+func (l *share) refuseUnless(ok bool, a action) error {
 	if ok {
 		return nil
 	}
-	return refuse(a)
+	return l.refuse(a)
 }
 
 // still refuses to go on with what was allowed once, if it is no longer.
@@ -159,7 +181,7 @@ func (s *Session) still(a action, in *share) error {
 	if err := in.goneError(); err != nil {
 		return err
 	}
-	return refuse(a)
+	return in.refuse(a)
 }
 
 // mayCreate is the policy of an upload's beginning. Who may create and replace
@@ -170,12 +192,12 @@ func (s *Session) mayCreate(at place, f Flags) error {
 		return nil
 	}
 	if reads && s.uploading(at) != nil {
-		return refuse(toReadBack)
+		return at.in.refuse(toReadBack)
 	}
 	_, err := at.in.Stat(s.ctx, at.name)
 	switch {
 	case (err == nil || errors.Is(err, fs.ErrNotExist)) && !f.Create && s.isHidden(at):
-		return refuse(toSetAttr)
+		return at.in.refuse(toSetAttr)
 	case errors.Is(err, fs.ErrNotExist):
 		return s.may(toCreate, at)
 	case err != nil:
@@ -183,11 +205,11 @@ func (s *Session) mayCreate(at place, f Flags) error {
 	case f.Create && f.Exclusive:
 		return nil // the library refuses it
 	case !at.in.allow(toReplace) && !at.in.allow(toCreate):
-		return refuse(toCreate)
+		return at.in.refuse(toCreate)
 	case !at.in.allow(toReplace):
-		return refuse(toReplace)
+		return at.in.refuse(toReplace)
 	case reads:
-		return refuse(toReadBack)
+		return at.in.refuse(toReadBack)
 	}
 	return nil
 }
@@ -195,7 +217,7 @@ func (s *Session) mayCreate(at place, f Flags) error {
 // isHidden tells whether the account must not learn if there is a file of a name
 // that it neither uploads nor can go on with: it may only put files in.
 func (s *Session) isHidden(at place) bool {
-	if !at.in.allow(toCreate) || at.in.allow(toStat) || at.in.allow(toReplace) || s.uploading(at) != nil {
+	if !at.in.allow(toCreate) || at.in.allow(toStat) || at.in.permits(toReplace) || s.uploading(at) != nil {
 		return false
 	}
 	_, err := s.partial(at)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
+	"time"
 
 	"shelf/vfs"
 	"shelf/vfs/access"
@@ -232,7 +234,7 @@ func TestPolicy(t *testing.T) {
 					continue
 				}
 				before := len(*events)
-				err, want := r.do(s), r.rule(p, at)
+				err, want := r.do(s.Session), r.rule(p, at)
 				if want == nil && err != nil || !errors.Is(err, want) {
 					t.Errorf("%s of what is %s with %+v: %v, want %v", r.op, at, p, err, want)
 				}
@@ -256,9 +258,15 @@ func checkEvent(t *testing.T, what string, events []vfs.Event, op string, err er
 	}
 }
 
+// stood is a session, and what is below it.
+type stood struct {
+	*access.Session
+	library vfs.Library
+}
+
 // stand makes a session with p, and what stands under "f" as said. Some of that
 // needs permissions, without which it is not possible.
-func stand(t *testing.T, p vfs.Permissions, at standing) (s *access.Session, events *[]vfs.Event, possible bool) {
+func stand(t *testing.T, p vfs.Permissions, at standing) (s stood, events *[]vfs.Event, possible bool) {
 	t.Helper()
 	lib := vfstest.NewMemory()
 	publish(t, lib, "taken", "taken")
@@ -270,7 +278,7 @@ func stand(t *testing.T, p vfs.Permissions, at standing) (s *access.Session, eve
 	}
 	events = new([]vfs.Event)
 	o := access.Options{Library: lib, Account: "ada", Permissions: p, Report: func(e vfs.Event) error { *events = append(*events, e); return nil }}
-	s = access.New(context.Background(), o)
+	s = stood{access.New(context.Background(), o), lib}
 	if at != own && at != pending && at != over {
 		return s, events, true
 	}
@@ -296,5 +304,126 @@ func keepPartial(t *testing.T, lib vfs.Library, name string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// held is what a hold makes of the rules above: what would change or remove a file
+// that is published is refused to everybody, and all else is as without it.
+func held(op string, p vfs.Permissions, at standing) (want error, other bool) {
+	published := at == foreign || at == own || at == over
+	switch op {
+	case "put", "put without truncating", "put that reads, too", "put to what exists":
+		return fs.ErrPermission, published
+	case "rename":
+		return fs.ErrPermission, at != pending
+	case "rename over a file", "rename to a taken name":
+		return fs.ErrPermission, at != pending || p.Overwrite
+	case "remove":
+		return fs.ErrPermission, !(at == partial && p.Write)
+	case "setattr", "set a size":
+		switch at {
+		case pending, over:
+			return nil, true // of the upload
+		case own, foreign:
+			return fs.ErrPermission, true
+		}
+		return fs.ErrPermission, !p.List && !p.Read // it does not show which files there are
+	}
+	return nil, false
+}
+
+// With a hold no operation touches what is published, whatever the permissions are,
+// whose it is, and whether the session has begun before.
+func TestHold(t *testing.T) {
+	for bits := range 1 << 6 {
+		p := vfs.Permissions{
+			List: bits&1 != 0, Read: bits&2 != 0, Write: bits&4 != 0,
+			Overwrite: bits&8 != 0, Rename: bits&16 != 0, Delete: bits&32 != 0,
+		}
+		for _, at := range []standing{absent, foreign, own, pending, over, partial} {
+			for _, r := range rules {
+				s, events, possible := stand(t, p, at)
+				if !possible {
+					continue
+				}
+				lib := s.library
+				s.Change(access.Options{Library: lib, Permissions: p, Hold: vfs.Hold{Always: true}})
+				before, taken := look(t, lib, "f"), look(t, lib, "taken")
+				count := len(*events)
+				err, want := r.do(s.Session), r.rule(p, at)
+				if held, ok := held(r.op, p, at); ok {
+					want = held
+				}
+				what := fmt.Sprintf("%s of what is %s with %+v and a hold", r.op, at, p)
+				if want == nil && err != nil || !errors.Is(err, want) {
+					t.Errorf("%s: %v, want %v", what, err, want)
+				}
+				checkEvent(t, what, (*events)[count:], r.event, err)
+				if now := look(t, lib, "f"); before != (vfs.Info{}) && now != before {
+					t.Errorf("%s: it was %v and is %v", what, before, now)
+				}
+				if now := look(t, lib, "taken"); now != taken {
+					t.Errorf("%s: the other file was %v and is %v", what, taken, now)
+				}
+			}
+		}
+	}
+}
+
+func look(t *testing.T, lib vfs.Library, name string) vfs.Info {
+	t.Helper()
+	i, err := lib.Stat(t.Context(), name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// A hold that comes while a file is replaced keeps that file; new files come on, also by
+// way of a client's temporary names; and it ends by its date.
+func TestHoldOverTime(t *testing.T) {
+	lib := vfstest.NewMemory()
+	publish(t, lib, "f", "first")
+	all := vfs.Permissions{List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true}
+	o := access.Options{Library: lib, Account: "ada", Permissions: all, Temporaries: access.NewTemporaries()}
+	s := access.New(t.Context(), o)
+	w, err := s.Create("f", access.Replace(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(h vfs.Hold) { o.Hold = h; s.Change(o) }
+	set(vfs.Hold{Until: time.Now().Add(time.Hour)})
+	if _, err := w.WriteAt([]byte("second"), 0); err != nil {
+		t.Error(err)
+	}
+	if err := w.Commit(); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "held") {
+		t.Errorf("CLOSE over a held file: %v", err)
+	}
+	for _, name := range []string{"new", "new.filepart", ".giosaveABCDEF"} {
+		w, err := s.Create(name, access.Replace(0))
+		if err == nil {
+			_, err = w.WriteAt([]byte(name), 0)
+		}
+		if err == nil {
+			err = w.Commit()
+		}
+		if err == nil && name != "new" {
+			err = s.Rename(name, "from "+name, false)
+		}
+		if err != nil {
+			t.Errorf("a new file as %s: %v", name, err)
+		}
+	}
+	if err := s.Rename("new", "newer", false); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("rename of one's own: %v", err)
+	}
+	for _, name := range []string{"f", "new", "from new.filepart", "from .giosaveABCDEF"} {
+		if look(t, lib, name) == (vfs.Info{}) {
+			t.Errorf("%s is not there", name)
+		}
+	}
+	set(vfs.Hold{Until: time.Now().Add(-time.Second)})
+	if err := s.Remove("f"); err != nil {
+		t.Errorf("when the hold is over: %v", err)
 	}
 }

@@ -29,6 +29,7 @@ type Share struct {
 	Label       string // what events call the library
 	Permissions vfs.Permissions
 	MaxFileSize int64 // bytes; 0 is no cap
+	Hold        vfs.Hold
 }
 
 // Opened is the Source of a library that is open, and closed by somebody else.
@@ -51,9 +52,10 @@ type share struct {
 
 // rights are what the account may do with a library now.
 type rights struct {
-	held        permissions
+	permissions permissions
 	maxFileSize int64 // bytes; 0 is no cap
-	gone        bool  // it is not the account's library any more
+	hold        vfs.Hold
+	gone        bool // it is not the account's library any more
 }
 
 func newShare(folder string, s Share) *share {
@@ -64,7 +66,7 @@ func newShare(folder string, s Share) *share {
 
 // grant sets what the account may do from now on.
 func (l *share) grant(s Share) {
-	l.rights.Store(&rights{held: permissionsOf(s.Permissions), maxFileSize: s.MaxFileSize})
+	l.rights.Store(&rights{permissions: permissionsOf(s.Permissions), maxFileSize: s.MaxFileSize, hold: s.Hold})
 }
 
 // maxFileSize is the largest file that the account may make, in bytes; 0 is no cap.
@@ -84,7 +86,7 @@ type shares map[string]*share
 // longer is of no more use. Any goroutine may call it.
 func (s *Session) Change(o Options) {
 	if o.Library != nil {
-		o.Shares = map[string]Share{"": {Source: Opened(o.Library), Label: o.LibraryName, Permissions: o.Permissions, MaxFileSize: o.MaxFileSize}}
+		o.Shares = map[string]Share{"": {Source: Opened(o.Library), Label: o.LibraryName, Permissions: o.Permissions, MaxFileSize: o.MaxFileSize, Hold: o.Hold}}
 	}
 	was, now := *s.shares.Load(), make(shares, len(o.Shares))
 	for folder, one := range o.Shares {

@@ -47,7 +47,7 @@ func (s *Session) stat(at place) (vfs.Info, error) {
 	case err != nil:
 		return vfs.Info{}, err
 	case !at.in.allow(toStat) && !s.isOwn(at, i):
-		return vfs.Info{}, refuse(toStat)
+		return vfs.Info{}, at.in.refuse(toStat)
 	}
 	return i, nil
 }

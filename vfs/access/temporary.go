@@ -16,8 +16,9 @@ import (
 //     that uploads to it. CLOSE holds the upload back, RENAME publishes it, and
 //     the end of the session drops it.
 //   - A visible name may also be that of a file. So CLOSE publishes it, unless
-//     RENAME could replace a file with it: then CLOSE holds it back, too. If the
-//     session uploads something else, lists or ends, it is published after all.
+//     RENAME could replace a file with it, or the library is under a hold, so that what
+//     is published keeps its name: then CLOSE holds it back, too. If the session
+//     uploads something else, lists or ends, it is published after all.
 //   - REMOVE of a file that is about to be replaced that way leaves it there for
 //     RENAME to replace.
 //

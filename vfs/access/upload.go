@@ -93,7 +93,7 @@ func (w *Writer) stillReplaces() error {
 	if !w.replaces || w.at.in.allow(toReplace) {
 		return nil
 	}
-	return w.up.Rename(w.at.name, false)
+	return aboutHold(w.at, w.up.Rename(w.at.name, false))
 }
 
 // Stat describes what Commit would publish now.

@@ -22,6 +22,7 @@
 //	values.go    durations, sizes and counts
 //	words.go     values that are one of a few words
 //	modes.go     modes of files and directories
+//	hold.go      whether a library is held, or until when
 //	audit.go     those of the audit log
 //	networks.go  addresses and networks
 //
@@ -69,6 +70,7 @@ type Settings struct {
 	FileMode           FileMode   `toml:"file_mode" default:"client" doc:"mode of all files that are published; client is as the client asks, less the umask"`
 	AllowHardLinks     bool       `toml:"allow_hard_links" default:"false" doc:"whether to serve files of other users that have a second name (hard links)"`
 	MaxFileSize        Size       `toml:"max_file_size" default:"0" doc:"the largest file that can be uploaded; 0 is no limit"`
+	Hold               Hold       `toml:"hold" default:"false" doc:"whether, or until which date, nothing in a library can be changed or removed; new files may come"`
 	MaxOpenFiles       Count      `toml:"max_open_files" default:"256" doc:"files that a session may have open at once"`
 	PartialMinSize     Size       `toml:"partial_min_size" default:"1MiB" doc:"keep the beginning of an upload that was cut from this size on"`
 	PartialMaxAge      Duration   `toml:"partial_max_age" default:"168h" doc:"keep partials for so long"`
@@ -136,6 +138,7 @@ type Library struct {
 	MaxFileSize  *Size       `toml:"max_file_size" unset:"as at the top" doc:"max_file_size of this library"`
 
 	AllowHardLinks *bool `toml:"allow_hard_links" unset:"as at the top" doc:"allow_hard_links of this library"`
+	Hold           *Hold `toml:"hold" unset:"as at the top" doc:"hold of this library"`
 
 	Endpoint        string   `toml:"endpoint,omitempty" unset:"that of AWS for the region" doc:"URL of the store of bucket"`
 	Region          string   `toml:"region,omitempty" unset:"as in the AWS configuration, or us-east-1" doc:"region of bucket"`

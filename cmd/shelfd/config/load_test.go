@@ -229,3 +229,33 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// A hold is written as true, false or a date, and a library's own wins.
+func TestHold(t *testing.T) {
+	t.Setenv("TZ", "UTC")
+	for text, want := range map[string]Hold{
+		`true`: {Always: true}, `false`: {}, `"2032-01-02"`: {Until: time.Date(2032, 1, 2, 0, 0, 0, 0, time.Local)},
+		`"2032-01-02T03:04:05Z"`: {Until: time.Date(2032, 1, 2, 3, 4, 5, 0, time.UTC)},
+	} {
+		s, err := load(t, "hold = "+text+"\nauthorized_keys_file = \"keys/%u\"\n[libraries.a]\npath = \"/a\"\n[libraries.b]\npath = \"/b\"\nhold = true\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := s.AllLibraries()
+		if got := *all["a"].Hold; got.Always != want.Always || !got.Until.Equal(want.Until) {
+			t.Errorf("%s is %+v", text, got)
+		}
+		if !all["b"].Hold.Always {
+			t.Error("the library's own does not win")
+		}
+		var back Hold
+		if again, err := want.MarshalText(); err != nil || back.UnmarshalText(again) != nil || !back.Until.Equal(want.Until) || back.Always != want.Always {
+			t.Errorf("%+v is written %s, which is read as %+v", want, again, back)
+		}
+	}
+	for _, text := range []string{`"soon"`, `2032-01-02`, `1`} {
+		if _, err := load(t, "hold = "+text); err == nil || !strings.Contains(err.Error(), "true, false, or a date") {
+			t.Errorf("hold = %s: %v", text, err)
+		}
+	}
+}

@@ -25,12 +25,14 @@ func (s Settings) AllLibraries() map[string]Library {
 		l.MinFreeSpace = First(l.MinFreeSpace, &s.MinFreeSpace)
 		l.MaxFileSize = First(l.MaxFileSize, &s.MaxFileSize)
 		l.AllowHardLinks = First(l.AllowHardLinks, &s.AllowHardLinks)
+		l.Hold = First(l.Hold, &s.Hold)
 		all[name] = l
 	}
 	if len(all) == 0 {
 		all[onlyLibrary] = Library{
 			Path: s.Library, FolderMode: &FolderMode{0o750}, FileMode: &s.FileMode, Durability: &s.Durability, Quota: &s.Quota,
 			AccountQuota: &s.AccountQuota, MaxFiles: &s.MaxFiles, MinFreeSpace: &s.MinFreeSpace, MaxFileSize: &s.MaxFileSize, AllowHardLinks: &s.AllowHardLinks,
+			Hold: &s.Hold,
 		}
 	}
 	return all
