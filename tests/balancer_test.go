@@ -1,20 +1,23 @@
 package tests
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/pkg/sftp"
 )
 
 // TestBalancer has three servers share a library behind haproxy, with the
@@ -44,10 +47,10 @@ func TestBalancer(t *testing.T) {
 		checking.Go(func() { e.check(t) })
 	}
 	b.resume(t)
-	eventually(t, "what dead servers left is gone", func() bool {
-		left, err := hidden(b.library)
-		return err == nil && len(left) == 0
-	})
+	b.swept(t)
+	if *torture {
+		b.orphan(t)
+	}
 	t.Logf("%d requests, %d servers killed", requests, kills)
 }
 
@@ -123,7 +126,6 @@ admin_listen = %q
 admin_socket = "admin-%d.sock"
 per_source_max_startups = 0
 max_startups = "1000:30:1000"
-partial_min_size = 1
 [accounts.ada]
 authorized_keys_file = "id.pub"
 permissions = ["admin"]
@@ -160,47 +162,138 @@ func (b *balanced) ask(t *testing.T, e *epoch) {
 	}
 	time.Sleep(time.Duration(500+lot.IntN(1000)) * time.Millisecond)
 	killed := lot.IntN(len(b.servers))
-	b.servers[killed].cmd.Process.Kill()
-	<-b.servers[killed].exited
+	b.kill(killed)
 	time.Sleep(time.Duration(lot.IntN(500)) * time.Millisecond)
 	b.serve(t, killed)
 	stop.Store(true)
 	all.Wait()
+	// What a client had asked for before it was gone belongs to this epoch.
+	eventually(t, "nobody is on", func() bool {
+		return !slices.ContainsFunc(b.who(t), func(all string) bool { return all != "[]" })
+	})
 }
 
-// resume cuts an upload, and finds its beginning through each of the servers.
+// resume cuts an upload on one server, and goes on with it through another: that one is
+// dead by then. First the client is gone, and then the server, which had synced what it
+// had when it was killed.
 func (b *balanced) resume(t *testing.T) {
 	t.Helper()
-	c, err := b.connect()
-	must(t, err)
-	f, err := c.OpenFile("resumed", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	must(t, err)
-	_, err = f.Write(content(1, 3<<20))
-	must(t, err)
-	c.cut(true)
-	for range 2 * len(b.servers) {
-		next, err := b.connect()
+	for n, cut := range []func(c *client, f *sftp.File, server int){
+		func(c *client, _ *sftp.File, server int) {
+			c.cut(true)
+			eventually(t, "what had arrived is kept", func() bool {
+				kept, err := os.ReadDir(filepath.Join(b.library, ".shelf", "partials"))
+				return err == nil && len(kept) == 1
+			})
+			b.kill(server)
+		},
+		func(_ *client, f *sftp.File, server int) {
+			must(t, f.Sync())
+			b.kill(server)
+		},
+	} {
+		name, want := fmt.Sprintf("resumed-%d", n), content(uint64(n), 3<<20)
+		c, err := b.connect()
 		must(t, err)
-		eventually(t, "the beginning is there", func() bool {
-			i, err := next.Stat("resumed")
-			return err == nil && i.Size() > 0
-		})
-		next.close()
+		f, err := c.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+		must(t, err)
+		_, err = f.Write(want[:2<<20])
+		must(t, err)
+		server := b.serverOf(t, name)
+		cut(c, f, server)
+		c.close()
+		b.goOn(t, name, want)
+		b.serve(t, server)
 	}
-	last, err := b.connect()
-	must(t, err)
-	defer last.close()
-	f, err = last.OpenFile("resumed", os.O_RDWR|os.O_CREATE)
+}
+
+// kill is kill -9.
+func (b *balanced) kill(n int) {
+	b.servers[n].cmd.Process.Kill()
+	<-b.servers[n].exited
+}
+
+// serverOf is the server through which a file is uploaded.
+func (b *balanced) serverOf(t *testing.T, name string) (server int) {
+	t.Helper()
+	eventually(t, "a server has the upload of "+name, func() bool {
+		server = slices.IndexFunc(b.who(t), func(all string) bool { return strings.Contains(all, `"`+name+`"`) })
+		return server >= 0
+	})
+	return server
+}
+
+// who is what each server says of who is on.
+func (b *balanced) who(t *testing.T) (all []string) {
+	t.Helper()
+	for n := range b.servers {
+		socket := filepath.Join(b.dir, fmt.Sprintf("admin-%d.sock", n))
+		out, err := exec.Command("shelfd", "who", "--json", "--admin-socket", socket).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		all = append(all, strings.TrimSpace(string(out)))
+	}
+	return all
+}
+
+// goOn finishes an upload that was cut, from where its beginning ends.
+func (b *balanced) goOn(t *testing.T, name string, want []byte) {
+	t.Helper()
+	var c *client
+	eventually(t, "the beginning of "+name+" is there", func() bool {
+		next, err := b.connect()
+		if err != nil {
+			return false
+		}
+		if i, err := next.Stat(name); err == nil && i.Size() > 0 {
+			c = next
+			return true
+		}
+		next.close()
+		return false
+	})
+	defer c.close()
+	f, err := c.OpenFile(name, os.O_RDWR|os.O_CREATE)
 	must(t, err)
 	i, err := f.Stat()
 	must(t, err)
-	_, err = f.WriteAt(content(1, 3<<20)[i.Size():], i.Size())
+	_, err = f.WriteAt(want[i.Size():], i.Size())
 	must(t, errors.Join(err, f.Close()))
-	got, err := last.download("resumed")
-	if err != nil || string(got) != string(content(1, 3<<20)) {
+	got, err := c.download(name)
+	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("what was gone on with is not what was sent: %v", err)
 	}
-	if err := last.Remove("resumed"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
+	must(t, c.Remove(name))
+}
+
+// orphan has a server die with an upload under way, and not come again: the others
+// remove what it has left.
+func (b *balanced) orphan(t *testing.T) {
+	t.Helper()
+	c, err := b.connect()
+	must(t, err)
+	defer c.close()
+	f, err := c.OpenFile("orphan", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	must(t, err)
+	_, err = f.Write(content(1, 1<<20))
+	must(t, err)
+	server := b.serverOf(t, "orphan")
+	b.kill(server)
+	killed := time.Now()
+	if left, err := hidden(b.library); err != nil || len(left) == 0 {
+		t.Errorf("a server was killed in the midst of an upload, and nothing is left: %v", err)
 	}
+	b.swept(t)
+	t.Logf("what a dead server left is gone after %v", time.Since(killed).Round(time.Second))
+	b.serve(t, server)
+}
+
+// swept waits, up to a minute, until nothing is left of uploads.
+func (b *balanced) swept(t *testing.T) {
+	t.Helper()
+	eventually(t, "what dead servers left is gone", func() bool {
+		left, err := hidden(b.library)
+		return err == nil && len(left) == 0
+	})
 }

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestUnitsHandOver has one instance of the units follow the other, as the guide for
-// operators tells, while a slow upload goes on and clients come all the time.
+// TestUnitsHandOver has one instance of the units follow the other with "shelfd
+// upgrade", while a slow upload goes on and clients come all the time. Then one that
+// can't do its work must not follow.
 func TestUnitsHandOver(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -33,10 +34,7 @@ func TestUnitsHandOver(t *testing.T) {
 	d.sh(t, `head -c 4000000 /dev/zero > /tmp/large
 		(echo put /tmp/large | sftp -q -l 4000 -b - -P 2222 -i /root/id ada@127.0.0.1; echo $? > /tmp/status) > /dev/null 2>&1 &`)
 	d.eventually(t, "an upload has begun", "find /srv/shelf/default/.shelf -name 'stage-*' | grep .")
-	d.sh(t, `
-		systemctl start shelfd@green
-		shelfd health --state /var/lib/shelf > /dev/null
-		systemctl stop --no-block shelfd@blue`)
+	d.sh(t, "shelfd upgrade --state /var/lib/shelf | grep 'shelfd@green.service serves now'")
 	for range 20 {
 		d.sh(t, upload)
 	}
@@ -49,4 +47,18 @@ func TestUnitsHandOver(t *testing.T) {
 	if now, _ := d.try("systemctl is-active shelfd@green shelfd.socket shelfd@blue"); strings.Join(strings.Fields(now), " ") != "active active inactive" {
 		t.Errorf("the new instance, the socket and the old instance are %s", now)
 	}
+	if enabled, _ := d.try("systemctl is-enabled shelfd@green shelfd@blue"); strings.Join(strings.Fields(enabled), " ") != "enabled disabled" {
+		t.Errorf("the new instance and the old one are %s", enabled)
+	}
+	failed := d.sh(t, `
+		cp -p /etc/shelf/shelfd.toml /tmp/good
+		sed -i '1i min_free_space = "1000TiB"' /etc/shelf/shelfd.toml
+		if shelfd upgrade --state /var/lib/shelf 2>&1; then echo it is upgraded; exit 1; fi
+		cp /tmp/good /etc/shelf/shelfd.toml
+		shelfd status --json --state /var/lib/shelf | grep -w "\"pid\":$(systemctl show -P MainPID shelfd@green)" > /dev/null`)
+	if !strings.Contains(failed, "is not healthy: library") {
+		t.Errorf("the upgrade that fails says\n%s", failed)
+	}
+	d.sh(t, upload)
+	d.eventually(t, "the instance that failed has ended", "systemctl is-active shelfd@blue | grep -x inactive")
 }

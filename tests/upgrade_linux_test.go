@@ -1,163 +1,198 @@
 package tests
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// TestUpgrade replaces a server by another again and again, each with the listening
-// socket that this process holds, as systemd would. Clients put and get all the time,
-// each file on a new connection: none is refused, none is cut, and all is as it was
-// put.
+// TestUpgrade has one server follow another again and again with "shelfd upgrade".
+// Clients put and get all the time, each file on a new connection: none is refused,
+// none is cut, and all is as it was put.
 func TestUpgrade(t *testing.T) {
-	u := upgrades{dir: t.TempDir(), count: 10, sizes: 8 << 20}
+	u := upgrades{sizes: 8 << 20}
+	count := 10
 	if *torture {
-		u.count, u.sizes = 200, 200<<20
+		count, u.sizes = 200, 200<<20
 	}
 	if testing.Short() {
-		u.count = 3
+		count = 3
 	}
-	u.listen(t)
-	serving := u.start(t)
+	u.server = supervise(t, fmt.Sprintf("admin_listen = %q\n", freeAddress(t))+upgradable)
 	var stop atomic.Bool
 	var clients sync.WaitGroup
-	var done atomic.Int64
 	for n := range 8 {
 		clients.Go(func() {
 			for i := 0; !stop.Load() && !t.Failed(); i++ {
 				if err := u.putAndGet(n, i); err != nil {
 					t.Errorf("client %d, file %d: %v", n, i, err)
 				}
-				done.Add(1)
 			}
 		})
 	}
-	var longest time.Duration
-	var ending sync.WaitGroup
-	for range u.count {
-		begun := time.Now()
-		next := u.start(t)
-		longest = max(longest, time.Since(begun))
-		old := serving
-		ending.Go(func() { u.end(t, old) })
-		serving = next
-		time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
-		if t.Failed() {
-			break
+	var took []float64
+	for n := 0; n < count && !t.Failed(); n++ {
+		seconds, err := u.upgrade()
+		if err != nil {
+			t.Error(err)
 		}
+		took = append(took, seconds)
+		time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
 	}
 	stop.Store(true)
 	clients.Wait()
-	ending.Wait()
-	u.end(t, serving)
-	t.Logf("%d files put and got over %d upgrades; a server served after %v at most", done.Load(), u.count, longest)
-	if left := serving.stages(t); len(left) != 0 {
+	t.Logf("%d files put and got, %d MB moved, over %d upgrades, each healthy after %.2f s, or %.2f s at most",
+		u.done.Load(), u.moved.Load()/1e6, len(took), median(took), slices.Max(took))
+	must(t, u.stop())
+	if said := u.stderr.String(); strings.Contains(said, "cut off") || strings.Contains(said, "by itself") {
+		t.Errorf("not all ended well:\n%s", said)
+	}
+	if left := u.stages(t); len(left) != 0 {
 		t.Errorf("stages are left: %v", left)
 	}
+	logs, err := filepath.Glob(filepath.Join(u.dir, "audit*"))
+	if err != nil || len(logs) < 2 {
+		t.Errorf("the audit logs are %v, %v", logs, err)
+	}
+	for _, file := range logs {
+		if out, err := exec.Command("shelfd", "audit", "verify", "--state", u.state, file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", file, err, out)
+		}
+	}
 }
 
-// upgrades is one socket, and one server after the other.
-type upgrades struct {
-	dir    string
-	count  int
-	sizes  int64 // bytes of the largest file
-	socket *os.File
-	addr   string
+// median is in the middle.
+func median(all []float64) float64 {
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
-func (u *upgrades) listen(t *testing.T) {
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err == nil {
-		u.addr = l.Addr().String()
-		u.socket, err = l.File()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	t.Cleanup(func() { u.socket.Close() })
-	must(t, os.WriteFile(filepath.Join(u.dir, "shelfd.toml"), []byte(`library = "library"
+// upgradable is the configuration of a server that takes its time to end.
+const upgradable = `library = "library"
 state = "state"
+audit_log = "audit.jsonl"
 grace = "1h"
 per_source_max_startups = 0
 max_startups = "1000:30:1000"
 [accounts.ada]
 authorized_keys_file = "id.pub"
 permissions = ["admin"]
-`), 0o600))
+`
+
+// upgrades is a server that is upgraded while files are put and got.
+type upgrades struct {
+	*server
+	sizes int64        // bytes of the largest file
+	done  atomic.Int64 // files put and got
+	moved atomic.Int64 // bytes put and got
 }
 
-// start starts a server with the socket, and waits until it serves.
-func (u *upgrades) start(t *testing.T) *server {
+// supervise starts a supervisor and its first server.
+func supervise(t *testing.T, toml string) *server {
 	t.Helper()
-	s, err := newServer(u.dir)
+	s, err := newServer(t.TempDir())
 	must(t, err)
-	// LISTEN_PID is the process of the server, which is known when it is there.
-	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", "shelfd", "serve", "--config", "shelfd.toml")
-	s.cmd.Dir = u.dir
-	s.cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=ssh")
-	s.cmd.ExtraFiles = []*os.File{u.socket}
-	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
+	must(t, os.WriteFile(filepath.Join(s.dir, "shelfd.toml"), []byte(toml), 0o600))
+	s.cmd = exec.Command("shelfd", "supervise", "--config", filepath.Join(s.dir, "shelfd.toml"), "--listen", "127.0.0.1:0")
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, s.stdout, s.stderr
 	must(t, s.cmd.Start())
-	t.Cleanup(func() { s.cmd.Process.Kill() })
 	go func() { s.exit = s.cmd.Wait(); close(s.exited) }()
+	stopAtEnd(t, s)
 	must(t, s.awaitAddr())
-	if s.addr != u.addr {
-		t.Fatalf("it listens on %s, and not where the socket is, %s", s.addr, u.addr)
-	}
+	must(t, s.writeConfig())
 	return s
 }
 
-// end stops a server, and waits until its last transfer has ended.
-func (u *upgrades) end(t *testing.T, s *server) {
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.exited:
-	case <-time.After(10 * patience):
-		t.Error("a server does not end")
-		return
+var healthyAfter = regexp.MustCompile(`serves now, after ([0-9.]+) s;`)
+
+// upgrade tells after how many seconds the new server was healthy.
+func (s *server) upgrade() (took float64, err error) {
+	said, err := s.tryOperate("upgrade")
+	if m := healthyAfter.FindStringSubmatch(said); err == nil && m != nil {
+		return strconv.ParseFloat(m[1], 64)
 	}
-	if s.exit != nil || strings.Contains(s.stderr.String(), "cut off") {
-		t.Errorf("it ended with %v\n%s", s.exit, s.stderr)
-	}
+	return 0, fmt.Errorf("shelfd upgrade: %w\n%s", err, said)
 }
 
 // putAndGet puts a file over the one before and gets it, each on a connection of its
 // own.
 func (u *upgrades) putAndGet(who, n int) error {
-	want := content(uint64(who*1000+n), 1<<20+rand.Int64N(u.sizes-1<<20))
+	seed, size := uint64(who)<<32+uint64(n), 1<<20+rand.Int64N(u.sizes-1<<20+1)
 	name := fmt.Sprintf("file-%d", who)
-	if err := u.session(func(c *client) error { return c.upload(name, want) }); err != nil {
-		return fmt.Errorf("put: %w", err)
+	if err := u.session(func(c *client) error { return putRandom(c, name, seed, size) }); err != nil {
+		return fmt.Errorf("put %d bytes: %w", size, err)
 	}
-	return u.session(func(c *client) error {
-		got, err := c.download(name)
-		if err == nil && !bytes.Equal(got, want) {
-			err = errors.New("it is not what was put")
-		}
-		if err != nil {
-			return fmt.Errorf("get: %w", err)
-		}
-		return nil
-	})
+	if err := u.session(func(c *client) error { return getRandom(c, name, seed, size) }); err != nil {
+		return fmt.Errorf("get %d bytes: %w", size, err)
+	}
+	u.done.Add(1)
+	u.moved.Add(2 * size)
+	return nil
+}
+
+// putRandom uploads random bytes.
+func putRandom(c *client, name string, seed uint64, size int64) error {
+	f, err := c.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.ReadFrom(io.LimitReader(randomBytes(seed), size))
+	return errors.Join(err, f.Close())
+}
+
+// getRandom downloads a file, which must be these bytes and no others.
+func getRandom(c *client, name string, seed uint64, size int64) error {
+	f, err := c.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	same := &comparison{with: bufio.NewReaderSize(io.LimitReader(randomBytes(seed), size), 64<<10)}
+	if _, err = f.WriteTo(same); err != nil {
+		return err
+	}
+	if same.n != size {
+		return fmt.Errorf("it has %d bytes", same.n)
+	}
+	return nil
+}
+
+// comparison fails at the first byte that is another one.
+type comparison struct {
+	with io.Reader
+	n    int64
+	want []byte
+}
+
+func (c *comparison) Write(p []byte) (int, error) {
+	c.want = slices.Grow(c.want[:0], len(p))[:len(p)]
+	if n, err := io.ReadFull(c.with, c.want); err != nil {
+		return 0, fmt.Errorf("it goes on after %d bytes", c.n+int64(n))
+	}
+	if !bytes.Equal(p, c.want) {
+		return 0, fmt.Errorf("it is not what was put, after %d bytes", c.n)
+	}
+	c.n += int64(len(p))
+	return len(p), nil
 }
 
 // session is one connection to whichever server accepts it.
 func (u *upgrades) session(do func(*client) error) error {
-	s := server{addr: u.addr, identity: filepath.Join(u.dir, "id")}
-	c, err := s.connect()
+	c, err := u.connect()
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,9 @@ type administration struct {
 	look    func(config.Settings) *view // makes it
 	doors   []door                      // that are open
 	answers []*admin.Listener
-	stop    func() // ends the goroutine of the page
+	socket  *admin.Socket   // one of doors, once it is answered; nil is none
+	web     *admin.Listener // one of answers; nil is none
+	stop    func()          // ends the goroutine of the page
 	uploads uploads
 }
 
@@ -102,16 +104,18 @@ func (a *administration) open(s config.Settings) (err error) {
 		running.Go(func() { a.page.Run(ctx) })
 	}
 	a.stop = func() { stop(); running.Wait() }
+	follows := false
 	if s.AdminSocket != "" {
 		socket, err := admin.Listen(s.AdminSocket, a.log)
 		if err != nil {
 			a.close()
 			return unanswered(s, "admin_socket", err)
 		}
+		follows = socket.Follows
 		a.doors = append(a.doors, door{socket, admin.API(a.server, a.metrics.Handler())})
 	}
 	if s.AdminListen != "" {
-		l, err := net.Listen("tcp", adminAddress(s))
+		l, err := admin.ListenWeb(adminAddress(s), follows)
 		if err != nil {
 			a.close()
 			return unanswered(s, "admin_listen", err)
@@ -126,9 +130,23 @@ func (a *administration) open(s config.Settings) (err error) {
 // answer begins to answer, when all parts are open.
 func (a *administration) answer() {
 	for _, d := range a.doors {
-		a.answers = append(a.answers, admin.Serve(d, d.handler, a.log))
+		l := admin.Serve(d, d.handler, a.log)
+		a.answers = append(a.answers, l)
+		if socket, ok := d.Listener.(*admin.Socket); ok {
+			a.socket = socket
+		} else {
+			a.web = l
+		}
 	}
 	a.doors = nil
+}
+
+// giveWay leaves the web address to the server that has taken over, if there is one:
+// both have it, and probes and Prometheus shall reach the one that stays.
+func (a *administration) giveWay() {
+	if a.web != nil && a.socket != nil && a.socket.IsTaken() {
+		a.web.Close()
+	}
 }
 
 // adminAddress is where admin_listen says: on this machine alone, if it has no host.

@@ -57,6 +57,7 @@ import (
 	"shelf/cmd/shelfd/credentials"
 	"shelf/cmd/shelfd/install"
 	"shelf/cmd/shelfd/operate"
+	"shelf/cmd/shelfd/supervise"
 )
 
 // The exit statuses.
@@ -107,6 +108,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(serveCommand(), checkCommand(),
 		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), install.Init(), install.Add(), explainCommand(), manCommand(), versionCommand())
 	root.AddCommand(operate.Commands()...)
+	root.AddCommand(supervise.Commands()...)
 	return root
 }
 

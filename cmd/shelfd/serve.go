@@ -124,6 +124,8 @@ func serveUntil(ctx context.Context, s *server, grace time.Duration) error {
 	stop := func() {
 		s.log.Info("stopping", "grace", grace)
 		s.manager.Stopping(grace + 15*time.Second) // what is cut off takes a moment to end
+		s.drain()                                  // who asks is told that it takes nobody more
+		s.admin.giveWay()
 		cut()
 	}
 	var failed error

@@ -45,6 +45,9 @@ elif [ -d /run/systemd/system ]; then
 		grace=$(sed -n 's/^ *grace *= *//p' /etc/shelf/shelfd.toml)
 		echo "shelf: restarting shelfd. Transfers under way have ${grace:-10s} (grace) to end; uploads that are cut can be resumed."
 		systemctl restart shelfd.service || echo 'shelf: shelfd did not start: systemctl status shelfd' >&2
+	elif systemctl is-active --quiet 'shelfd@*.service'; then
+		echo 'shelf: a new instance of shelfd@ follows the old one, which ends after its transfers'
+		shelfd upgrade --config /etc/shelf/shelfd.toml --state /var/lib/shelf || echo 'shelf: the old version goes on; "shelfd upgrade" tries again' >&2
 	fi
 elif command -v rc-service > /dev/null; then
 	rc-service --ifstarted shelfd restart || true

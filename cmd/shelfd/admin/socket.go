@@ -20,6 +20,8 @@ import (
 // but the server's own user and root, whatever the mode of its file.
 type Socket struct {
 	*net.UnixListener
+	Follows bool // another server answered here before
+
 	path  string
 	file  fs.FileInfo    // of the path, when it was ours
 	names map[int]string // of those users, by uid
@@ -32,7 +34,8 @@ type Socket struct {
 // another server answers at the path, its operators come here from now on, and the
 // log tells it: so a new server takes over from an old one.
 func Listen(path string, log *slog.Logger) (*Socket, error) {
-	if err := mayReplace(path, log); err != nil {
+	follows, err := mayReplace(path, log)
+	if err != nil {
 		return nil, err
 	}
 	// It gets its name when nobody else can open it any more.
@@ -57,24 +60,27 @@ func Listen(path string, log *slog.Logger) (*Socket, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &Socket{UnixListener: l, path: path, file: file, names: namesOf(0, os.Geteuid()), log: log}, nil
+	return &Socket{UnixListener: l, Follows: follows, path: path, file: file, names: namesOf(0, os.Geteuid()), log: log}, nil
 }
 
-// mayReplace refuses to take away what is no socket.
-func mayReplace(path string, log *slog.Logger) error {
+// mayReplace refuses to take away what is no socket, and tells whether a server answers
+// there.
+func mayReplace(path string, log *slog.Logger) (follows bool, err error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s is there, and is no socket", path)
+		return false, fmt.Errorf("%s is there, and is no socket", path)
 	}
-	if c, err := Dial(context.Background(), path); err == nil {
-		c.Close()
-		log.Warn("another server answered at the admin socket; from now on this one does", "socket", path)
+	c, err := Dial(context.Background(), path)
+	if err != nil {
+		return false, nil
 	}
-	return nil
+	c.Close()
+	log.Warn("another server answered at the admin socket; from now on this one does", "socket", path)
+	return true, nil
 }
 
 // Dial connects to the socket.
@@ -142,6 +148,12 @@ func (s *Socket) operator(uid int) Operator {
 		return Operator(fmt.Sprintf("%s (uid %d)", name, uid))
 	}
 	return Operator(fmt.Sprintf("uid %d", uid))
+}
+
+// IsTaken tells whether another server has taken the socket over.
+func (s *Socket) IsTaken() bool {
+	file, err := os.Lstat(s.path)
+	return err == nil && !os.SameFile(file, s.file)
 }
 
 // Close takes the socket away, unless another server has taken it over.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -8,6 +9,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Web answers the requests of the web address, to whoever can connect to it:
@@ -60,6 +64,25 @@ func named(header string, hosts []string) bool {
 		return true
 	}
 	return slices.ContainsFunc(hosts, func(name string) bool { return strings.EqualFold(name, host) })
+}
+
+// ListenWeb opens the web address. If follows, another server has it that this one
+// takes over from, and both have it until that one gives it up. Else it must be free.
+func ListenWeb(address string, follows bool) (net.Listener, error) {
+	if !follows {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		l.Close()
+	}
+	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		if failed := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }); failed != nil {
+			return failed
+		}
+		return err
+	}}
+	return c.Listen(context.Background(), "tcp", address)
 }
 
 func plain(w http.ResponseWriter, status int, text string) {
