@@ -39,6 +39,8 @@ type Config struct {
 
 	Sums *access.Sums // the SHA-256 in events; nil is that they have none
 
+	Receipts access.Receipts // nil gives none
+
 	Log *slog.Logger // for faults and debugging; may be nil
 }
 

@@ -178,7 +178,7 @@ func everyEvent(t *testing.T, c *client) {
 	}
 	f.Close()
 	for _, r := range []struct{ kind, text string }{
-		{"exec", "sha256sum file"}, {"exec", "rm file"}, {"subsystem", "netconf"}, {"x11-req", ""}, {"pty-req", ""}, {"shell", ""},
+		{"exec", "sha256sum file"}, {"exec", "receipt file"}, {"exec", "rm file"}, {"subsystem", "netconf"}, {"x11-req", ""}, {"pty-req", ""}, {"shell", ""},
 	} {
 		channel, requests, err := c.ssh.OpenChannel("session", nil)
 		if err != nil {

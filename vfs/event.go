@@ -13,7 +13,7 @@ import (
 // An Event is one thing that an account did or was refused, reported when it has
 // ended.
 type Event struct {
-	Op       string        // "list", "get", "put", "digest", "rename", "remove" or "setstat"
+	Op       string        // "list", "get", "put", "digest", "receipt", "rename", "remove" or "setstat"
 	Library  string        // in which library; "" is not known
 	Name     string        // as the client sent it, unescaped; "" for list
 	Target   string        // the new name of a rename

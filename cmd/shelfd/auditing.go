@@ -9,6 +9,7 @@ import (
 
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/receipt"
 	"shelf/sshd"
 	"shelf/vfs/access"
 )
@@ -20,6 +21,8 @@ type auditing struct {
 	keys *hostKeys    // sign it
 	file *audit.Log   // nil is none
 	sums *access.Sums // the same
+
+	office *receipt.Office // the same
 }
 
 // check tells whether the file could be opened, and makes none.
@@ -42,12 +45,28 @@ func (a *auditing) open(s config.Settings) (err error) {
 	a.sums.SetAlways(s.AuditSHA256.Word == config.AuditSHA256Always)
 	a.file, err = audit.Open(audit.Options{Path: s.AuditLog, Host: host, Log: a.log, Rules: auditRules(s)})
 	if err == nil {
-		a.file.SetSigner(a.signer())
+		a.office = receipt.New(s.AuditLog)
+		a.sign()
 	}
 	return unrecorded(s, err)
 }
 
-// signer is the host key that signs checkpoints: the first one, without its
+// sign has what is signed from now on be signed with the host key of now.
+func (a *auditing) sign() {
+	key := a.signer()
+	a.file.SetSigner(key)
+	a.office.SetSigner(key)
+}
+
+// receipts gives them, if there is an audit log.
+func (a *auditing) receipts() access.Receipts {
+	if a.office == nil {
+		return nil
+	}
+	return a.office
+}
+
+// signer is the host key that signs checkpoints and receipts: the first one, without its
 // certificate.
 func (a *auditing) signer() ssh.Signer {
 	for _, key := range a.keys.current.Current {
@@ -86,7 +105,7 @@ func (a *auditing) reload(was, next config.Settings) (func() error, error) {
 	}
 	return func() error {
 		a.file.Set(auditRules(next))
-		a.file.SetSigner(a.signer())
+		a.sign()
 		a.sums.SetAlways(next.AuditSHA256.Word == config.AuditSHA256Always)
 		return nil
 	}, nil

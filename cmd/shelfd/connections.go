@@ -50,9 +50,10 @@ func (c *connections) config(s config.Settings) sshd.Config {
 			p.admin.observe(e)
 			return p.audit.report(e)
 		},
-		Ready: p.audit.file.Ready,
-		Sums:  p.audit.sums,
-		Log:   p.log,
+		Ready:    p.audit.file.Ready,
+		Sums:     p.audit.sums,
+		Receipts: p.audit.receipts(),
+		Log:      p.log,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/confine"
 	"shelf/cmd/shelfd/library"
@@ -77,6 +78,7 @@ func reachOf(s config.Settings) confine.Reach {
 	default:
 		r.Appended = append(r.Appended, folder)
 	}
+	r.readAudit(s.AuditLog)
 	r.readAgain(s.File, s.TrustedUserCAKeys, s.RevokedKeys)
 	if s.KeyFiles() == "" {
 		r.readAgain(s.AuthorizedKeysFile)
@@ -115,6 +117,19 @@ func (r *reach) connect(s config.Settings, l config.Library) {
 	r.Changed = append(r.Changed, s.SpoolFolder())
 	r.Ports = append(r.Ports, library.Ports(l)...)
 	r.readAgain(library.ConnectionFiles(l)...)
+}
+
+// readAudit adds the files of the audit log, which receipts are made of. Those that
+// rotation makes later can be read only if the log has a folder of its own: in another
+// there are files of others.
+func (r *reach) readAudit(path string) {
+	if path == "" {
+		return
+	}
+	r.Files = append(r.Files, audit.Files(path)...)
+	if audit.HasOwnFolder(path) {
+		r.Read = append(r.Read, filepath.Dir(path))
+	}
 }
 
 // holdsTrusted tells whether something that decides who enters, or records what

@@ -6,6 +6,7 @@
 //	arguments.go   splits a command line into arguments, as a shell does
 //	expand.go      the files that an argument with wildcards names
 //	digest.go      md5sum, sha1sum, sha256sum and sha512sum
+//	receipt.go     receipt: what the server has got, signed
 //	scp.go         scp -t and scp -f: flags, and what both directions share
 //	scp_sink.go    scp -t: the client uploads
 //	scp_folder.go  what it sends of a folder, which is refused
@@ -96,6 +97,7 @@ func commands() []command {
 		{"sha1sum", digest(crypto.SHA1)},
 		{"sha256sum", digest(crypto.SHA256)},
 		{"sha512sum", digest(crypto.SHA512)},
+		{"receipt", receipt},
 	}
 }
 

@@ -258,7 +258,7 @@ func TestUnknownCommand(t *testing.T) {
 	l, _ := newLibrary(t, vfs.DefaultPermissions())
 	c := l.run(t, "id")
 	c.end()
-	if c.err == nil || !strings.Contains(c.err.Error(), "scp, md5sum, sha1sum, sha256sum and sha512sum") {
+	if c.err == nil || !strings.Contains(c.err.Error(), "scp, md5sum, sha1sum, sha256sum, sha512sum") {
 		t.Errorf("%v", c.err)
 	}
 }

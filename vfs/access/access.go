@@ -16,6 +16,7 @@
 //	pending.go    a name while this session uploads under it
 //	transfers.go  what is read and written now, for who watches
 //	sums.go       the SHA-256 of what is published
+//	receipt.go    what the server has got, from whom and when
 //	own.go        which files this session has published
 //	temporary.go  the temporary names of clients: one table
 //	held.go       an upload that CLOSE holds back until RENAME
@@ -59,6 +60,8 @@ type Options struct {
 
 	Sums *Sums // for events; nil is that they have none
 
+	Receipts Receipts // nil gives none
+
 	Transfers *Transfers    // knows what is read and written; nil is that nobody asks
 	Panics    *atomic.Int64 // counts panics; nil is that nobody asks
 
@@ -100,6 +103,7 @@ type Session struct {
 	transfers *Transfers
 	panics    *atomic.Int64
 	sums      *Sums
+	receipts  Receipts
 	matched   map[string]bool // folders in which patterns were looked for; mu
 	open      atomic.Int32    // files, uploads and listings, for other goroutines
 	answers   atomic.Int32    // see Answer
@@ -117,7 +121,7 @@ type Session struct {
 // New makes a Session; ctx is what the Library is called with.
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
-		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums,
+		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums, receipts: o.Receipts,
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 		matched: make(map[string]bool),
 	}

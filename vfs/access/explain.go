@@ -50,7 +50,7 @@ func (a action) rule() Rule {
 		word string
 	}{
 		{own, "a file that the same session has uploaded"}, {pending, "a file that the same session uploads now"},
-		{unpublished, "a file that the same session uploads now"}, {resumable, "what it can resume"}, {private, "its own temporary file"},
+		{unpublished, "a file that the same session uploads now"}, {resumable, "what it can resume"}, {private, "its own temporary file"}, {uploaded, "what the account has uploaded"},
 	} {
 		if r.excuses&one.bit != 0 {
 			out.Excuses = append(out.Excuses, one.word)

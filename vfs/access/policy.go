@@ -45,6 +45,7 @@ const (
 	toSeePartial          // what the account could resume
 	toRead                // a file
 	toDigest              // a file
+	toReceive             // the receipt of a file
 	toCreate              // upload under a name that nothing is published under
 	toReplace             // upload under a name that a file has, or rename to it
 	toReadBack            // read what an upload started from
@@ -64,6 +65,7 @@ const (
 	unpublished                    // the same, with nothing published under it
 	resumable                      // a partial, with nothing published under its name
 	private                        // a temporary name that nobody else sees
+	uploaded                       // what the account has uploaded, now or before; see Receipt
 )
 
 // A rule is who may do one thing.
@@ -84,6 +86,7 @@ var policy = [...]rule{
 	toSeePartial:   {"stat", false, mayWrite, 0, false, false, ""},
 	toRead:         {"get", true, mayRead, 0, false, false, "this account may not read files"},
 	toDigest:       {"digest", true, mayRead, 0, false, false, "this account may not read files"},
+	toReceive:      {"receipt", true, mayRead, uploaded, false, false, ""},
 	toCreate:       {"put", true, mayWrite, 0, false, false, "this account may not upload files"},
 	toReplace:      {"put", true, mayOverwrite, 0, false, true, "a file of that name exists, and this account may not replace files"},
 	toReadBack:     {"put", true, mayRead, 0, false, false, "this account may not read files"},

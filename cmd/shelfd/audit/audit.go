@@ -14,6 +14,7 @@
 //
 //	search.go    which lines are wanted
 //	verify.go    whether a log was changed
+//	published.go the line of what was published; pieces.go  where those are
 //	command.go   the command shelfd audit; who.go, verify_command.go  its commands
 //
 // A client's texts are escaped on the way in, so a line holds no control character.

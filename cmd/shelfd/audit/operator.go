@@ -16,6 +16,7 @@ const (
 	OpDrain      = "drain"      // an operator has the server take no new connections
 	OpCheckpoint = "checkpoint" // the lines so far are signed
 	OpLost       = "lost"       // lines could not be written before this one
+	OpRecovered  = "recovered"  // a file was published, and its line was missing
 )
 
 // ByServer is what the server itself has done. program is its version.

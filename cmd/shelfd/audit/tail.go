@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // maxLine is longer than any line, in bytes: what clients send is bounded where
@@ -65,6 +66,19 @@ func lastLine(path string) (seq uint64, hash string) {
 
 // Files are the file of a log and those that were renamed to make room for it.
 func Files(path string) []string { return append([]string{path}, siblings(path)...) }
+
+// HasOwnFolder tells whether the folder of a log has nothing but files of audit logs:
+// those whose names begin as that of the log does, up to a dot or a dash.
+func HasOwnFolder(path string) bool {
+	all, err := os.ReadDir(filepath.Dir(path))
+	name := filepath.Base(path)
+	if i := strings.IndexAny(name, ".-"); i > 0 {
+		name = name[:i]
+	}
+	return err == nil && !slices.ContainsFunc(all, func(e os.DirEntry) bool {
+		return !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), name)
+	})
+}
 
 // siblings are the files whose names begin like that of a log, the youngest first.
 func siblings(path string) []string {
