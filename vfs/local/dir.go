@@ -16,7 +16,6 @@
 //	room.go usage.go      how much there may be: limits, quota, the disk
 //	ledger.go             what several servers tell each other of that
 //	owners.go             who has published what, and the quota of an account
-//	digests.go digestfile.go  digests that are remembered
 //	dir_linux.go dir_bsd.go  system calls that differ
 package local
 
@@ -36,6 +35,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/digests"
 )
 
 // Durability is what Commit waits for.
@@ -68,9 +68,9 @@ type Options struct {
 	// AllowHardLinks serves files that have another name somewhere and belong to
 	// another user than the server; else they do not exist for clients.
 	AllowHardLinks bool
-	Partials       *PartialRules // what is kept of uploads that were cut; nil is DefaultPartialRules
-	Digests        *Digests      // remembers the digests of files; nil is to compute them each time
-	Log            *slog.Logger  // warnings and faults; nil discards
+	Partials       *PartialRules  // what is kept of uploads that were cut; nil is DefaultPartialRules
+	Digests        *digests.Cache // remembers the digests of files; nil is to compute them each time
+	Log            *slog.Logger   // warnings and faults; nil discards
 
 	// Timed is told how long each step of a publication took, and Publishing for all
 	// of it; nil is nobody.
@@ -250,7 +250,7 @@ func (d *Dir) openAs(flags int, name string) (*os.File, info, error) {
 type dirFile struct {
 	*os.File
 	name    string
-	digests *Digests // or nil
+	digests *digests.Cache // or nil
 }
 
 // Digest implements [vfs.Digest].
@@ -259,7 +259,7 @@ func (f *dirFile) Digest(ctx context.Context, a crypto.Hash) ([]byte, error) {
 		sum, err := vfs.ReadDigest(ctx, f.File, a)
 		return sum, vfs.SystemError("read", err)
 	}
-	return f.digests.of(ctx, f.File, a)
+	return f.digests.Of(ctx, f.File, a)
 }
 
 // Stat describes this version, whatever the name stands for by now.

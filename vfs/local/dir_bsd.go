@@ -3,7 +3,6 @@
 package local
 
 import (
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,10 +14,6 @@ func renameNoReplace(int, string, int, string) error { return unix.EINVAL }
 func setTimes(fd int, atime, mtime unix.Timespec) error {
 	return unix.Futimes(fd, []unix.Timeval{unix.NsecToTimeval(atime.Nano()), unix.NsecToTimeval(mtime.Nano())})
 }
-
-// seeWrites does nothing: when writes through a mapping of a file are noted is
-// left to the system.
-func seeWrites(*os.File) {}
 
 // toHold opens a file to look at it.
 const toHold = unix.O_RDONLY | unix.O_NONBLOCK

@@ -3,7 +3,6 @@ package local
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 	"unsafe"
 
@@ -25,14 +24,6 @@ func setTimes(fd int, atime, mtime unix.Timespec) error {
 		return errno
 	}
 	return nil
-}
-
-// seeWrites has the system note the next write through a mapping of the file
-// (mmap) in its ctime. It does that when a page is made dirty, and not for more
-// writes to a page that is dirty already, so the pages are sent on their way to
-// the disk. Where there is no disk, as for tmpfs, such writes are not seen.
-func seeWrites(f *os.File) {
-	unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // if it fails, they are not seen either
 }
 
 // toHold opens a file to look at it and for nothing else, which takes no

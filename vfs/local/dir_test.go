@@ -19,6 +19,7 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/local"
+	"shelf/vfs/local/digests"
 	"shelf/vfs/vfstest"
 )
 
@@ -40,8 +41,8 @@ func reopen(t testing.TB, path string, o local.Options) *local.Dir {
 }
 
 func TestDir(t *testing.T) {
-	digests := local.NewDigests(filepath.Join(t.TempDir(), "none", "digests"), slog.New(slog.DiscardHandler))
-	for _, o := range []local.Options{{}, {Durability: local.NoFsync}, {Quota: 1 << 30, Digests: digests}} {
+	cache := digests.New(filepath.Join(t.TempDir(), "none", "digests"), slog.New(slog.DiscardHandler))
+	for _, o := range []local.Options{{}, {Durability: local.NoFsync}, {Quota: 1 << 30, Digests: cache}} {
 		t.Run(fmt.Sprintf("%s quota %d", o.Durability, o.Quota), func(t *testing.T) {
 			vfstest.Test(t, func(t *testing.T) vfs.Library {
 				d, path := openDir(t, o)

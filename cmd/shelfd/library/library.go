@@ -28,6 +28,7 @@ import (
 	"shelf/keys"
 	"shelf/vfs"
 	"shelf/vfs/local"
+	"shelf/vfs/local/digests"
 )
 
 // idleFor is how long a library of one account stays open that nobody uses.
@@ -36,7 +37,7 @@ const idleFor = time.Minute
 // Set is the libraries of a server. It is safe for concurrent use.
 type Set struct {
 	log     *slog.Logger
-	digests *local.Digests
+	digests *digests.Cache
 	umask   fs.FileMode
 	timed   func(local.Step, time.Duration)
 	buckets buckets
@@ -51,7 +52,7 @@ type Set struct {
 // and may be nil.
 func New(s config.Settings, log *slog.Logger, timed func(local.Step, time.Duration)) *Set {
 	return &Set{
-		log: log, digests: local.NewDigests(filepath.Join(s.State, "digests"), log), umask: umask(), timed: timed,
+		log: log, digests: digests.New(filepath.Join(s.State, "digests"), log), umask: umask(), timed: timed,
 		settings: s, holders: make(map[string]*holder),
 	}
 }

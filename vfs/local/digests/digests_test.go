@@ -1,4 +1,4 @@
-package local
+package digests
 
 import (
 	"bytes"
@@ -19,10 +19,10 @@ import (
 
 // digests is a memory of digests under test, whose clock is far ahead: every
 // file is one that changed long ago.
-func digests(t *testing.T, path string) (*Digests, *bytes.Buffer) {
+func digests(t *testing.T, path string) (*Cache, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
-	d := NewDigests(path, slog.New(slog.NewTextHandler(log, nil)))
+	d := New(path, slog.New(slog.NewTextHandler(log, nil)))
 	d.now = func() time.Time { return time.Now().Add(time.Hour) }
 	t.Cleanup(func() {
 		if d.file.f != nil {
@@ -46,16 +46,16 @@ func openFile(t *testing.T, path, text string) *os.File {
 }
 
 // is asks for the MD5 of f and compares it with that of text.
-func (d *Digests) is(t *testing.T, f *os.File, text string) {
+func (d *Cache) is(t *testing.T, f *os.File, text string) {
 	t.Helper()
-	got, err := d.of(t.Context(), f, crypto.MD5)
+	got, err := d.Of(t.Context(), f, crypto.MD5)
 	if want := md5.Sum([]byte(text)); err != nil || !bytes.Equal(got, want[:]) {
 		t.Errorf("%x, %v; want %x, of %.20q", got, err, want, text)
 	}
 }
 
 // lie changes all that is remembered: who is told a lie was not told by reading.
-func (d *Digests) lie() {
+func (d *Cache) lie() {
 	for key, sum := range d.known {
 		d.known[key] = strings.Repeat("L", len(sum))
 	}
@@ -67,10 +67,10 @@ func TestDigestsAreComputedOnce(t *testing.T) {
 	f := openFile(t, filepath.Join(dir, "f"), "hello")
 	d.is(t, f, "hello")
 	d.lie()
-	if got, _ := d.of(t.Context(), f, crypto.MD5); string(got) != strings.Repeat("L", 16) {
+	if got, _ := d.Of(t.Context(), f, crypto.MD5); string(got) != strings.Repeat("L", 16) {
 		t.Error("it was computed twice")
 	}
-	if got, _ := d.of(t.Context(), f, crypto.SHA256); len(got) != 32 || string(got) == strings.Repeat("L", 32) {
+	if got, _ := d.Of(t.Context(), f, crypto.SHA256); len(got) != 32 || string(got) == strings.Repeat("L", 32) {
 		t.Errorf("of another algorithm: %x", got)
 	}
 	if log.Len() > 0 {
@@ -86,7 +86,7 @@ func TestDigestsAreComputedOnce(t *testing.T) {
 	}
 	again.is(t, f, "hello")
 	again.lie()
-	if got, _ := again.of(t.Context(), f, crypto.MD5); string(got) != strings.Repeat("L", 16) {
+	if got, _ := again.Of(t.Context(), f, crypto.MD5); string(got) != strings.Repeat("L", 16) {
 		t.Error("what was saved is computed again")
 	}
 }
@@ -268,7 +268,7 @@ func TestDigestsWhileAFileIsRead(t *testing.T) {
 	}
 	read := make(chan error)
 	go func() {
-		_, err := d.of(ctx, f, crypto.MD5)
+		_, err := d.Of(ctx, f, crypto.MD5)
 		read <- err
 	}()
 	var wait <-chan struct{}
@@ -301,7 +301,7 @@ func TestDigestsEndWithTheClient(t *testing.T) {
 	f := openFile(t, filepath.Join(dir, "f"), "hello")
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if _, err := d.of(gone, f, crypto.MD5); !errors.Is(err, vfs.ErrCut) {
+	if _, err := d.Of(gone, f, crypto.MD5); !errors.Is(err, vfs.ErrCut) {
 		t.Errorf("while it reads: %v", err)
 	}
 	key, err := keyOf(f, crypto.MD5)
@@ -309,7 +309,7 @@ func TestDigestsEndWithTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.busy[digesting{key, ""}] = make(chan struct{}) // another, who never ends
-	if _, err := d.of(gone, f, crypto.MD5); !errors.Is(err, vfs.ErrCut) {
+	if _, err := d.Of(gone, f, crypto.MD5); !errors.Is(err, vfs.ErrCut) {
 		t.Errorf("while it waits: %v", err)
 	}
 	delete(d.busy, digesting{key, ""})

@@ -1,4 +1,9 @@
-package local
+// Package digests remembers the digests of files on local disks.
+//
+//	digests.go  Cache
+//	file.go     its file, which outlives the server
+//	writes_*.go writes through a mapping are noted
+package digests
 
 import (
 	"context"
@@ -13,7 +18,7 @@ import (
 	"shelf/vfs"
 )
 
-// Digests remembers the digests of files, in memory and in a file, so that each
+// Cache remembers the digests of files, in memory and in a file, so that each
 // version is read once for each algorithm. One serves all libraries.
 //
 // A digest is found again only for the same device, inode, size, mtime and
@@ -21,7 +26,7 @@ import (
 // program can set; but a change right after another may leave it as it was,
 // since the clock of a file system has ticks. So nothing is remembered of a
 // file that was changed just now.
-type Digests struct {
+type Cache struct {
 	log *slog.Logger
 	now func() time.Time
 
@@ -53,17 +58,17 @@ const maxDigests = 1 << 15
 // remembered: more than a tick of any file system's clock.
 const settled = 2 * time.Second
 
-// NewDigests remembers in the file path, which it makes when there is something
+// New remembers in the file path, which it makes when there is something
 // to remember. What it cannot read or write there is logged and does no harm.
-func NewDigests(path string, log *slog.Logger) *Digests {
-	return &Digests{
+func New(path string, log *slog.Logger) *Cache {
+	return &Cache{
 		log: log, now: time.Now,
 		file: &digestFile{path: path}, busy: make(map[digesting]chan struct{}),
 	}
 }
 
-// of is the digest of an open file.
-func (d *Digests) of(ctx context.Context, f *os.File, a crypto.Hash) ([]byte, error) {
+// Of is the digest of an open file.
+func (d *Cache) Of(ctx context.Context, f *os.File, a crypto.Hash) ([]byte, error) {
 	for {
 		key, err := keyOf(f, a)
 		if err != nil {
@@ -90,7 +95,7 @@ func (d *Digests) of(ctx context.Context, f *os.File, a crypto.Hash) ([]byte, er
 
 // take is a digest that is known; or what to wait for, when it is computed for the same
 // account; or, for who is to compute it, what to release.
-func (d *Digests) take(key digesting) (sum []byte, wait <-chan struct{}, done chan struct{}) {
+func (d *Cache) take(key digesting) (sum []byte, wait <-chan struct{}, done chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known == nil {
@@ -107,7 +112,7 @@ func (d *Digests) take(key digesting) (sum []byte, wait <-chan struct{}, done ch
 	return nil, nil, done
 }
 
-func (d *Digests) release(key digesting, done chan struct{}) {
+func (d *Cache) release(key digesting, done chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.busy, key)
@@ -116,7 +121,7 @@ func (d *Digests) release(key digesting, done chan struct{}) {
 
 // compute reads the file, and remembers the digest if what was read is for sure
 // what the key stands for.
-func (d *Digests) compute(ctx context.Context, f *os.File, key digestKey) ([]byte, error) {
+func (d *Cache) compute(ctx context.Context, f *os.File, key digestKey) ([]byte, error) {
 	seeWrites(f)
 	sum, err := vfs.ReadDigest(ctx, f, key.algorithm)
 	if err != nil {
@@ -129,7 +134,7 @@ func (d *Digests) compute(ctx context.Context, f *os.File, key digestKey) ([]byt
 	return sum, nil
 }
 
-func (d *Digests) remember(key digestKey, sum string) {
+func (d *Cache) remember(key digestKey, sum string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.add(key, sum)
@@ -142,7 +147,7 @@ func (d *Digests) remember(key digestKey, sum string) {
 }
 
 // add makes room by forgetting the oldest; mu is held.
-func (d *Digests) add(key digestKey, sum string) {
+func (d *Cache) add(key digestKey, sum string) {
 	if _, ok := d.known[key]; !ok {
 		d.order = append(d.order, key)
 	}
@@ -154,12 +159,12 @@ func (d *Digests) add(key digestKey, sum string) {
 }
 
 // load reads what was remembered before; mu is held.
-func (d *Digests) load() {
+func (d *Cache) load() {
 	d.known = make(map[digestKey]string)
 	d.warn("saved digests could not be read", d.file.load(d.add))
 }
 
-func (d *Digests) warn(what string, err error) {
+func (d *Cache) warn(what string, err error) {
 	if err != nil {
 		d.log.Warn(what, "err", err)
 	}
