@@ -1,6 +1,10 @@
 package vfs
 
-import "context"
+import (
+	"context"
+	"iter"
+	"time"
+)
 
 // Properties is what a [Library] promises beyond the contract. Protocols
 // announce what they offer by it.
@@ -16,6 +20,9 @@ type Properties struct {
 	OldVersionsReadable bool
 	// Fsync: Upload.Sync makes what was written survive a power cut.
 	Fsync bool
+	// KeepsVersions: what an upload, Rename or Remove takes from a name is kept, and
+	// the library has [History].
+	KeepsVersions bool
 	// ApproximateList: List may tell another mode and mtime than Stat.
 	ApproximateList bool
 }
@@ -34,6 +41,42 @@ type Keeper interface {
 	// Keep ends the upload like Abort, but keeps what was written from the
 	// start without a gap as a partial, if it is worth it.
 	Keep() error
+}
+
+// History is implemented by a [Library] that can keep what its names have stood for:
+// the file that an upload or a Rename replaces, and one that is removed. Such a
+// version has no name that any other call takes. How many stay, and how long, is the
+// store's.
+type History interface {
+	// Versions lists those of a name, the newest first, whether a file has the name
+	// now or not. Where there are none that is no error.
+	Versions(ctx context.Context, name string) ([]OldVersion, error)
+
+	// Restore publishes a version under its name, and takes it out of the history.
+	// The file that it replaces is kept as a version, even if the library keeps none
+	// otherwise; without replace the error is [fs.ErrExist] if there is one. If there
+	// is no such version it is [fs.ErrNotExist]. At no moment, and after no crash, is
+	// either of them lost. There is no Before.
+	Restore(ctx context.Context, name, id string, replace bool) (Change, error)
+}
+
+// OldVersion is a version that is kept.
+type OldVersion struct {
+	ID      string    // among those of its name; no two ever have the same
+	Kept    time.Time // since when: it was replaced or removed then
+	Size    int64     // bytes
+	ModTime time.Time
+}
+
+// Expiry is implemented by a [Library] that knows when its files were published.
+type Expiry interface {
+	// Expired yields the files that have not changed since before: not their content,
+	// their name, nor what else is told of them.
+	Expired(ctx context.Context, before time.Time) iter.Seq2[Info, error]
+
+	// RemoveVersion is Remove, if the name still stands for this version; else the
+	// error is [fs.ErrNotExist].
+	RemoveVersion(ctx context.Context, name string, v Version) error
 }
 
 // Space is implemented by a [Library] that knows how much room it has, in bytes

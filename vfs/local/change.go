@@ -25,8 +25,13 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) (c vfs.Ch
 	if old == new {
 		return vfs.Change{Before: from.public(), After: from.public()}, nil
 	}
-	rename := func() (err error) { c.Replaced, err = d.rename(old, new, replace); return err }
-	if err := d.usage.replacing(d, new, rename); err != nil {
+	was, err := d.keepOld(new, replace)
+	defer was.end()
+	if err != nil {
+		return c, err
+	}
+	rename := func() (err error) { c.Replaced, err = d.rename(old, new, replace, was); return err }
+	if err := d.usage.replacing(d, new, was, rename); err != nil {
 		return vfs.Change{}, err
 	}
 	if err := d.sync(); err != nil {
@@ -58,7 +63,7 @@ func (d *Dir) changed(f *os.File, before info, name string) (vfs.Change, error) 
 
 // rename tells which file it has replaced. Two names of one file, which rename(2)
 // would leave so, become one.
-func (d *Dir) rename(old, new string, replace bool) (was vfs.Info, err error) {
+func (d *Dir) rename(old, new string, replace bool, keep *kept) (was vfs.Info, err error) {
 	release, err := d.names.hold()
 	if err != nil {
 		return was, err
@@ -80,13 +85,14 @@ func (d *Dir) rename(old, new string, replace bool) (was vfs.Info, err error) {
 	if err := (renameLog{d.names.file}).tell(new, to.id != fileID{}); err != nil {
 		return was, err
 	}
-	return to.orNone(), d.place(d.fd(), old, new, replace, to)
+	err = d.place(d.fd(), old, new, replace, to, keep)
+	return keep.before(to).orNone(), err
 }
 
 // publish gives the file entry of the stage folder its name in the library, and
 // tells which file had it. If only is set it must be that one; else the error is
 // errReplaced.
-func (d *Dir) publish(entry, name string, replace bool, only fileID) (was vfs.Info, err error) {
+func (d *Dir) publish(entry, name string, replace bool, only fileID, keep *kept) (was vfs.Info, err error) {
 	release, err := d.names.hold()
 	if err != nil {
 		return was, err
@@ -99,19 +105,28 @@ func (d *Dir) publish(entry, name string, replace bool, only fileID) (was vfs.In
 	if only != (fileID{}) && now.id != only {
 		return was, errReplaced
 	}
-	return now.orNone(), d.place(d.stages.fd(), entry, name, replace, now)
+	err = d.place(d.stages.fd(), entry, name, replace, now, keep)
+	return keep.before(now).orNone(), err
 }
 
 // place moves the file old of a folder on this file system to a name of the
-// library, which stands for was. The caller holds d.names and has called checkTarget.
-func (d *Dir) place(folder int, old, new string, replace bool, was info) error {
+// library, which stands for was; keep is about that. The caller holds d.names and has
+// called checkTarget.
+func (d *Dir) place(folder int, old, new string, replace bool, was info, keep *kept) error {
 	if !replace {
 		return vfs.SystemError("rename", d.renameNoReplace(folder, old, new))
 	}
 	if was.id != (fileID{}) {
 		d.versions.note(was)
 	}
-	return vfs.SystemError("rename", unix.Renameat(folder, old, d.fd(), new))
+	if err := keep.replacing(was); err != nil {
+		return err
+	}
+	if err := unix.Renameat(folder, old, d.fd(), new); err != nil {
+		return vfs.SystemError("rename", err)
+	}
+	keep.done(was)
+	return nil
 }
 
 // checkTarget refuses a name that stands for something else than a file, which
@@ -137,9 +152,15 @@ func (d *Dir) checkTarget(name string, replace bool) (i info, err error) {
 
 // Remove implements [vfs.Library].
 func (d *Dir) Remove(_ context.Context, name string) error {
+	return d.removeIf(name, func(info) bool { return true })
+}
+
+// removeIf removes a file, if it is one that is meant.
+func (d *Dir) removeIf(name string, meant func(info) bool) error {
 	if _, err := d.stat(name); err != nil {
 		return err
 	}
+	was := d.toRemove(name)
 	remove := func() error {
 		release, err := d.names.hold()
 		if err != nil {
@@ -150,14 +171,17 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 		if err != nil {
 			return err
 		}
+		if !meant(i) {
+			return vfs.NotExist()
+		}
 		d.versions.note(i)
-		return vfs.SystemError("remove", unix.Unlinkat(d.fd(), name, 0))
+		return was.remove(i)
 	}
-	if err := d.usage.replacing(d, name, remove); err != nil {
+	if err := d.usage.replacing(d, name, was, remove); err != nil {
 		return err
 	}
 	d.owners.changed()
-	return d.sync()
+	return errors.Join(was.sync(), d.sync())
 }
 
 // SetAttr implements [vfs.Library].

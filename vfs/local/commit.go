@@ -40,6 +40,8 @@ func (u *upload) sync() error {
 //	ftruncate        to its size, where it ends in a hole
 //	fchmod utimensat fsetxattr (whose file it is)
 //	fsync(stage)     the content is on disk before any name stands for it
+//	linkat fsync     where versions are kept: the file that has the name gets another one
+//	                 in the history, which is on disk before it loses the first (kept.go)
 //	renameat         over the name: readers have the old file or the new one
 //	                 (renameat2, or linkat and unlinkat, where it must not replace)
 //	fsync(folder)    the name is on disk before the client is told; those who have
@@ -107,8 +109,13 @@ func (u *upload) setAttr() error {
 func (u *upload) publish() error {
 	u.stage.release()
 	replace := !u.o.NoReplace && !(u.o.Create && u.o.Exclusive)
-	err := u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), func() (err error) {
-		u.replaced, err = u.d.publish(u.stage.name, u.name, replace, u.only)
+	was, err := u.d.keepOld(u.name, replace)
+	defer was.end()
+	if err != nil {
+		return err
+	}
+	err = u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), was, func() (err error) {
+		u.replaced, err = u.d.publish(u.stage.name, u.name, replace, u.only, was)
 		return err
 	})
 	if err == nil {

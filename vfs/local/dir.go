@@ -15,6 +15,7 @@
 //	saved.go              what fsync@openssh.com made survive a crash
 //	room.go usage.go      how much there may be: limits, quota, the disk
 //	ledger.go             what several servers tell each other of that
+//	kept.go expire.go     what was replaced or removed, and who removes what is old
 //	owners.go             who has published what, and the quota of an account
 //	dir_linux.go dir_bsd.go  system calls that differ
 package local
@@ -36,6 +37,7 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/local/digests"
+	"shelf/vfs/local/history"
 )
 
 // Durability is what Commit waits for.
@@ -68,6 +70,8 @@ type Options struct {
 	// AllowHardLinks serves files that have another name somewhere and belong to
 	// another user than the server; else they do not exist for clients.
 	AllowHardLinks bool
+	Versions       VersionRules   // what is kept of what was replaced or removed
+	Hold           vfs.Hold       // as long as it counts no version is removed
 	Partials       *PartialRules  // what is kept of uploads that were cut; nil is DefaultPartialRules
 	Digests        *digests.Cache // remembers the digests of files; nil is to compute them each time
 	Log            *slog.Logger   // warnings and faults; nil discards
@@ -110,8 +114,9 @@ type Dir struct {
 	usage  *usage
 	owners *owners
 
-	names    *lockFile // held while a name changes, by one of all instances
-	twoSteps bool      // renames without replacing take two steps here
+	history  *history.Folder // what its names have stood for
+	names    *lockFile       // held while a name changes, by one of all instances
+	twoSteps bool            // renames without replacing take two steps here
 	versions versions
 	done     chan struct{} // closed at Close
 	closing  sync.Once
@@ -132,7 +137,7 @@ func Open(path string, o Options) (*Dir, error) {
 // OpenFolder is Open of a directory that is open already. It takes and closes it.
 func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage), done: make(chan struct{})}
-	d.usage.count, d.owners = d.count, newOwners(d.countOwners)
+	d.usage.count, d.usage.dropOldest, d.owners = d.count, d.dropOldest, newOwners(d.countOwners)
 	d.Change(o)
 	var err error
 	if d.stages, err = openStages(dir, d.o, d.usage); err != nil {
@@ -140,8 +145,18 @@ func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
 	d.names, d.twoSteps = d.stages.names, d.stages.twoSteps
+	d.history = history.New(d.stages.top, func(folder *os.File) error { return d.o.now().sync(folder) })
 	d.usage.share(&ledger{s: d.stages})
+	if o.Versions.PerName > 0 && d.stages.noLinks != nil {
+		return nil, errors.Join(fmt.Errorf("library %s: versions cannot be kept, since this file system makes no links: %w", path, d.stages.noLinks), d.Close())
+	}
+	if o.Versions.PerName > 0 {
+		if err := d.history.Make(); err != nil {
+			return nil, errors.Join(fmt.Errorf("library %s: make the folder of versions: %w", path, err), d.Close())
+		}
+	}
 	d.sweeper.Go(func() { d.stages.sweepUntil(d.done) })
+	d.sweeper.Go(d.sweepVersionsUntilDone)
 	return d, nil
 }
 
@@ -166,6 +181,7 @@ func (d *Dir) IsAt(path string) bool {
 func (d *Dir) Properties() vfs.Properties {
 	return vfs.Properties{
 		Durable: d.o.now().Durability != NoFsync, AtomicRename: !d.twoSteps, OldVersionsReadable: true, Fsync: true,
+		KeepsVersions: d.o.now().Versions.PerName > 0,
 	}
 }
 
@@ -174,7 +190,7 @@ func (d *Dir) Close() error {
 	d.closing.Do(func() { close(d.done) })
 	d.sweeper.Wait()
 	d.usage.share(nil)
-	return errors.Join(d.stages.close(), d.dir.Close())
+	return errors.Join(d.history.Close(), d.stages.close(), d.dir.Close())
 }
 
 func (d *Dir) fd() int { return int(d.dir.Fd()) }
@@ -209,7 +225,7 @@ func (d *Dir) look(name string) (i info, regular bool, err error) {
 // the library.
 func (d *Dir) statAt(name string) (i info, regular bool, err error) {
 	i, regular, err = statAt(d.fd(), name)
-	return i, regular && !d.o.now().isForeign(i), err
+	return i, regular && !d.isForeign(i), err
 }
 
 // Open implements [vfs.Library].
@@ -239,7 +255,7 @@ func (d *Dir) openAs(flags int, name string) (*os.File, info, error) {
 	case err != nil:
 		unix.Close(fd)
 		return nil, info{}, vfs.SystemError("fstat", err)
-	case !regular, d.o.now().isForeign(i):
+	case !regular, d.isForeign(i):
 		unix.Close(fd)
 		return nil, info{}, vfs.NotExist()
 	}

@@ -3,7 +3,6 @@
 package local
 
 import (
-
 	"golang.org/x/sys/unix"
 )
 

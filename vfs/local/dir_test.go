@@ -42,8 +42,9 @@ func reopen(t testing.TB, path string, o local.Options) *local.Dir {
 
 func TestDir(t *testing.T) {
 	cache := digests.New(filepath.Join(t.TempDir(), "none", "digests"), slog.New(slog.DiscardHandler))
-	for _, o := range []local.Options{{}, {Durability: local.NoFsync}, {Quota: 1 << 30, Digests: cache}} {
-		t.Run(fmt.Sprintf("%s quota %d", o.Durability, o.Quota), func(t *testing.T) {
+	keep := local.VersionRules{PerName: 1000}
+	for _, o := range []local.Options{{}, {Durability: local.NoFsync}, {Quota: 1 << 30, Digests: cache}, {Quota: 1 << 30, Versions: keep}} {
+		t.Run(fmt.Sprintf("%s quota %d versions %d", o.Durability, o.Quota, o.Versions.PerName), func(t *testing.T) {
 			vfstest.Test(t, func(t *testing.T) vfs.Library {
 				d, path := openDir(t, o)
 				files := openFiles(t)
@@ -78,10 +79,13 @@ func stagesAre(t testing.TB, library string, want int) {
 	}
 }
 
-// stages are the paths of all that lies in the stage folder but locks.
+// stages are the paths of all that lies in the stage folder but locks and versions.
 func stages(t testing.TB, library string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(filepath.Join(library, ".shelf"), func(path string, e fs.DirEntry, err error) error {
+		if e != nil && e.Name() == "versions" {
+			return fs.SkipDir
+		}
 		if base := filepath.Base(path); err == nil && !e.IsDir() && base != "lock" && base != "names" && base != "owner" {
 			all = append(all, path)
 		}

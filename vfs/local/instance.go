@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"shelf/vfs/local/history"
 )
 
 // StageFolder is the hidden folder at the library's top where uploads wait. It
@@ -22,6 +24,7 @@ import (
 //	.shelf/names             held while a name of the library changes
 //	.shelf/partials/         what is kept of uploads that were cut; any instance takes
 //	                         one by a rename into its own folder
+//	.shelf/versions/         what was replaced or removed (package history)
 //	.shelf/<instance>/       stages; saved stages (saved.go); marks (attempts.go)
 //	.shelf/<instance>/owner  locked for as long as the instance lives; what it holds of
 //	                         limits (ledger.go)
@@ -51,8 +54,9 @@ type stages struct {
 	o        *options
 	usage    *usage
 	attempts attempts
-	seen     seen // guarded by lock
-	twoSteps bool // renameat2 cannot rename without replacing here
+	seen     seen  // guarded by lock
+	twoSteps bool  // renameat2 cannot rename without replacing here
+	noLinks  error // why link cannot give a file a second name here; nil is that it can
 }
 
 // openStages makes the stage folder of a library if need be, and a folder for this
@@ -143,7 +147,7 @@ func (s *stages) checkOurs() error {
 func isOurs(name string, kind uint32) bool {
 	switch kind {
 	case unix.S_IFDIR:
-		return name == partialFolder || isRandom(name)
+		return name == partialFolder || name == history.FolderName || isRandom(name)
 	case unix.S_IFREG:
 		return name == lockName || name == namesName || isOldStage(name)
 	}
@@ -238,6 +242,10 @@ func (s *stages) probe() error {
 	st, err := s.create("")
 	if err != nil {
 		return fmt.Errorf("cannot be written: %w", err)
+	}
+	second := stageName("")
+	if s.noLinks = unix.Linkat(s.fd(), st.name, s.fd(), second, 0); s.noLinks == nil {
+		s.noLinks = unix.Unlinkat(s.fd(), second, 0)
 	}
 	to := stageName("")
 	err = renameNoReplace(s.fd(), st.name, s.fd(), to)

@@ -72,7 +72,7 @@ func (u *upload) checkSize(size int64) error {
 // is used up.
 func (u *upload) reserve(n int64) error {
 	if n > u.room {
-		room, err := u.d.room()
+		room, err := u.d.roomFor(n)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (u *upload) reserve(n int64) error {
 
 // hasRoom looks whether the disk has room for n bytes.
 func (u *upload) hasRoom(n int64) error {
-	room, err := u.d.room()
+	room, err := u.d.roomFor(n)
 	if err == nil && n > room {
 		return noRoom()
 	}
@@ -129,6 +129,18 @@ func (d *Dir) room() (int64, error) {
 	}
 	free := int64(min(s.Available*s.BlockSize, math.MaxInt64))
 	return max(0, free-d.o.now().MinFreeSpace), nil
+}
+
+// roomFor is room, for n bytes of which old versions go if they must.
+func (d *Dir) roomFor(n int64) (int64, error) {
+	room, err := d.room()
+	if err != nil || n <= room {
+		return room, err
+	}
+	if err := d.usage.makeRoom(amount{bytes: n - room}); err != nil {
+		return 0, err
+	}
+	return d.room()
 }
 
 // Space implements [vfs.Space]: the disk's, as far as the library may fill it.

@@ -30,6 +30,23 @@ func (s *stages) sweepUntil(done <-chan struct{}) {
 	}
 }
 
+// sweepVersionsUntilDone looks after the versions that are kept.
+func (d *Dir) sweepVersionsUntilDone() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-d.done:
+			return
+		case <-timer.C:
+		}
+		if err := d.sweepVersions(); err != nil {
+			d.o.now().Log.Warn("old versions could not be swept", "err", err)
+		}
+		timer.Reset(d.o.now().Versions.sweepEvery())
+	}
+}
+
 // others yields the folders of the other instances, living and dead.
 func (s *stages) others() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {

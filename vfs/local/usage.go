@@ -23,6 +23,9 @@ type usage struct {
 	limit atomic.Pointer[amount] // of each, 0 is no limit; without any only pledges are counted
 	count func() (amount, error)
 
+	// dropOldest removes old versions, of which uploads take the room.
+	dropOldest func(amount) (freed amount, err error)
+
 	mu       sync.Mutex // guards what follows, and is held while a file is replaced; taken after stages.lock
 	shared   *ledger    // nil while the library is being opened
 	used     amount     // files, stages of this instance and partials; see ledger for the others
@@ -126,7 +129,29 @@ func (u *usage) allow(more amount) error {
 			return err
 		}
 	}
+	if u.refusal(more) != nil {
+		if err := u.reclaim(more); err != nil {
+			return err
+		}
+	}
 	return u.refusal(more)
+}
+
+// reclaim has old versions make room for more, and for some more than that: each time
+// all versions are looked at. mu and the lock are held.
+func (u *usage) reclaim(more amount) error {
+	const part = 64 // of the limit
+	limit, want := u.limit.Load(), amount{}
+	left := limit.minus(u.all())
+	if limit.bytes > 0 && more.bytes > max(0, left.bytes) {
+		want.bytes = more.bytes - left.bytes + limit.bytes/part
+	}
+	if limit.files > 0 && more.files > max(0, left.files) {
+		want.files = more.files - left.files + limit.files/part
+	}
+	freed, err := u.dropOldest(want)
+	u.used = u.used.minus(freed)
+	return errors.Join(err, u.tell())
 }
 
 // ask finds out what the other instances hold; mu and the lock are held.
@@ -155,6 +180,22 @@ func (u *usage) refusal(more amount) error {
 		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the library has as many files as it may have"}
 	}
 	return nil
+}
+
+// makeRoom has old versions give the disk room for more.
+func (u *usage) makeRoom(more amount) error {
+	release, err := u.lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	freed, err := u.dropOldest(more)
+	if u.counts() {
+		u.used = u.used.minus(freed)
+	}
+	return errors.Join(err, u.tell())
 }
 
 // left is how much can still be charged, of what is limited.
@@ -241,15 +282,23 @@ func (u *usage) removed(size int64) {
 }
 
 // replacing runs do, which removes or replaces the file of that name, and takes
-// that off.
-func (u *usage) replacing(d *Dir, name string, do func() error) error {
-	return u.publishing(d, name, amount{}, amount{}, do)
+// that off unless it is kept.
+func (u *usage) replacing(d *Dir, name string, was keeping, do func() error) error {
+	return u.publishing(d, name, amount{}, amount{}, was, do)
+}
+
+// keeping is about a file that is replaced: whether it is kept, unless it is told that
+// there is no room for that.
+type keeping interface {
+	keeps() bool
+	spare() error
 }
 
 // publishing runs do, which puts a file of this cost, of which held is charged, in
-// the place of the one of that name. It is refused if it takes more than there is:
-// the file that the upload had the credit of may have gone.
-func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() error) error {
+// the place of the one of that name, which is kept where there is room for both. It
+// is refused if it takes more than there is: the file that the upload had the credit of
+// may have gone.
+func (u *usage) publishing(d *Dir, name string, held, cost amount, was keeping, do func() error) error {
 	if !u.counts() {
 		err := do()
 		if err == nil {
@@ -266,7 +315,14 @@ func (u *usage) publishing(d *Dir, name string, held, cost amount, do func() err
 	defer u.mu.Unlock()
 	more := cost.minus(held)
 	if old, err := d.stat(name); err == nil {
-		more = more.minus(costOf(old.size))
+		if was.keeps() && u.allow(more) != nil {
+			if err := was.spare(); err != nil {
+				return err
+			}
+		}
+		if !was.keeps() {
+			more = more.minus(costOf(old.size))
+		}
 	}
 	if err := u.allow(more); err != nil {
 		return err
@@ -329,5 +385,9 @@ func (d *Dir) count() (all amount, err error) {
 			all = all.plus(costOf(i.size))
 		}
 	}
-	return all, nil
+	versions, err := d.allVersions()
+	for _, v := range versions {
+		all = all.plus(costOf(v.Size))
+	}
+	return all, err
 }

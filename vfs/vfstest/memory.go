@@ -19,6 +19,7 @@ type Memory struct {
 	mu       sync.Mutex
 	files    map[string]*version
 	partials map[partial]*version
+	history  map[string][]old // nil is that it keeps none
 }
 
 // partial is whose beginning of what it is.
@@ -29,9 +30,16 @@ func NewMemory() *Memory {
 	return &Memory{files: make(map[string]*version), partials: make(map[partial]*version)}
 }
 
+// NewHistory is an empty Library that keeps all versions, for ever.
+func NewHistory() *Memory {
+	m := NewMemory()
+	m.history = make(map[string][]old)
+	return m
+}
+
 // Properties implements [vfs.Library].
 func (m *Memory) Properties() vfs.Properties {
-	return vfs.Properties{AtomicRename: true, OldVersionsReadable: true}
+	return vfs.Properties{AtomicRename: true, OldVersionsReadable: true, KeepsVersions: m.history != nil}
 }
 
 // version is one published content, with attributes.
@@ -126,6 +134,7 @@ func (m *Memory) Rename(ctx context.Context, old, new string, replace bool) (c v
 	c = vfs.Change{Before: v.info(old), After: v.info(new)}
 	if was := m.files[new]; was != nil && was != v {
 		c.Replaced = was.info(new)
+		m.keep(new, was)
 	}
 	delete(m.files, old)
 	m.files[new] = v
@@ -143,6 +152,9 @@ func (m *Memory) publish(name string, v *version, replace bool) (was vfs.Info, e
 	m.files[name] = v
 	if old != nil {
 		was = old.info(name)
+		if old.id != v.id { // else it has other attributes
+			m.keep(name, old)
+		}
 	}
 	return was, nil
 }
@@ -157,6 +169,7 @@ func (m *Memory) Remove(ctx context.Context, name string) error {
 	if m.files[name] == nil {
 		return notExist()
 	}
+	m.keep(name, m.files[name])
 	delete(m.files, name)
 	return nil
 }

@@ -2,6 +2,7 @@
 // the conformance suite, and two libraries for tests of what stands on one.
 //
 //	vfstest.go  Test, the suite; it runs on every store, and with decorators around
+//	history.go  versions: its part of the suite, and of Memory
 //	memory.go   Memory, a library that is simple enough to be believed
 //	faulty.go   Faulty, a decorator that fails when it is told to
 package vfstest
@@ -60,6 +61,8 @@ func test(t *testing.T, open func(t *testing.T) vfs.Library) {
 		{"Partials", testPartials},
 		{"Partials are private", testPartialsArePrivate},
 		{"Space", testSpace},
+		{"History", testHistory},
+		{"Expiry", testExpiry},
 		{"Cancelled", testCancelled},
 		{"Races", testRaces},
 	} {

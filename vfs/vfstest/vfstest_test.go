@@ -10,6 +10,7 @@ import (
 
 func TestMemory(t *testing.T) {
 	vfstest.Test(t, func(*testing.T) vfs.Library { return vfstest.NewMemory() })
+	vfstest.Test(t, func(*testing.T) vfs.Library { return vfstest.NewHistory() })
 }
 
 // A commit that fails on cue as uncertain has published; with any other error
