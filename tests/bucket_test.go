@@ -2,88 +2,55 @@ package tests
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"shelf/tests/objectstore"
 )
-
-// gateway is a store over a folder, in which each folder is a bucket.
-type gateway struct {
-	cmd  *exec.Cmd
-	addr string
-}
-
-// The credentials of the store.
-const (
-	accessKey = "tests"
-	secretKey = "not a secret"
-)
-
-// startGateway starts a store over a folder.
-func startGateway(root string) (*gateway, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	g := &gateway{addr: listener.Addr().String()}
-	listener.Close()
-	g.cmd = exec.Command("versitygw", "--port", g.addr, "--access", accessKey, "--secret", secretKey, "--keep-alive", "--quiet",
-		"posix", root)
-	if err := g.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", g.addr); err == nil {
-			conn.Close()
-			return g, nil
-		}
-	}
-	g.stop()
-	return nil, fmt.Errorf("the store did not start")
-}
-
-func (g *gateway) stop() {
-	g.cmd.Process.Kill()
-	g.cmd.Wait()
-}
 
 // startInBucket is startServer for a library in a bucket. The store keeps that in the
 // folder where others have their library.
-func startInBucket(dir string, args ...string) (*server, *gateway, error) {
+func startInBucket(dir string, args ...string) (*server, *objectstore.Store, error) {
 	s, err := newServer(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := startGateway(dir)
+	g, err := objectstore.Start(dir, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	credentials := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", accessKey, secretKey)
-	toml := fmt.Sprintf(`user = %q
-authorized_keys_file = "id.pub"
-[libraries.default]
-bucket = "s3://library"
-endpoint = "http://%s"
-path_style = true
-credentials_file = "credentials"
-`, user, g.addr)
-	for name, text := range map[string]string{"credentials": credentials, "shelfd.toml": toml} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			g.stop()
-			return nil, nil, err
-		}
+	if err := s.configureBucket(g.URL); err != nil {
+		g.Stop()
+		return nil, nil, err
 	}
 	if err := s.start(append([]string{"--config", filepath.Join(dir, "shelfd.toml")}, args...)); err != nil {
-		g.stop()
+		g.Stop()
 		return nil, nil, err
 	}
 	return s, g, nil
+}
+
+// configureBucket writes the settings of a server for a library in the store at a URL.
+func (s *server) configureBucket(url string) error {
+	_, err := objectstore.WriteCredentials(s.dir)
+	toml := fmt.Sprintf("user = %q\nauthorized_keys_file = \"id.pub\"\n%s", user, inBucket(url))
+	return errors.Join(err, os.WriteFile(filepath.Join(s.dir, "shelfd.toml"), []byte(toml), 0o600))
+}
+
+// inBucket are the settings of a library in the store at a URL.
+func inBucket(url string) string {
+	return fmt.Sprintf(`[libraries.default]
+bucket = "s3://%s"
+endpoint = %q
+path_style = true
+credentials_file = "credentials"
+`, objectstore.Bucket, url)
 }
 
 // serveBucket is serve for a library in a bucket.
@@ -94,7 +61,7 @@ func serveBucket(t *testing.T, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(g.stop)
+	t.Cleanup(g.Stop)
 	stopAtEnd(t, s)
 	return s
 }
@@ -150,6 +117,13 @@ func TestClientsOverABucket(t *testing.T) {
 		succeed(t, exec.Command("mv", m.in("big"), m.in("moved")))
 		m.write(t, "moved", os.O_APPEND, "more")
 		m.has(t, "moved", append(big, "more"...))
+	})
+	t.Run("WinSCP", func(t *testing.T) {
+		s := serveBucket(t)
+		winSCPReplaces(t, s)
+		winSCPOverwritesSmall(t, s)
+		winSCPResumes(t, serveBucket(t), true)
+		winSCPResumes(t, serveBucket(t), false)
 	})
 	t.Run("resume", func(t *testing.T) {
 		s := serveBucket(t)

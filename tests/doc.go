@@ -26,6 +26,8 @@
 //	powercut_*_test.go   the power is cut while clients work, on the file system of
 //	                  tests/powercut
 //	linear_*_test.go  what clients are told is checked to be linearizable
+//	bucket_*_test.go  a library in a bucket: its clients, and nodes over it that die, of
+//	                  a store that fails, which is in tests/objectstore
 //	stop_test.go      a server that is told to stop
 //	release_test.go   what "make dist" makes: the same each time, signed, and whole
 //	debian_*_test.go  boots a Debian in namespaces, for unit_*_test.go, where

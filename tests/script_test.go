@@ -83,7 +83,7 @@ func serveCmd(t *testing.T, ts *testscript.TestScript, args []string) {
 		start = func() (*server, error) {
 			s, g, err := startInBucket(ts.Getenv("WORK"), args...)
 			if err == nil {
-				ts.Defer(g.stop)
+				ts.Defer(g.Stop)
 			}
 			return s, err
 		}

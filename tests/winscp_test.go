@@ -13,8 +13,10 @@ import (
 
 // TestWinSCPReplaces puts more than 100 KB in the place of a file, with the
 // permissions an account has when nothing is said: without delete.
-func TestWinSCPReplaces(t *testing.T) {
-	s := serve(t)
+func TestWinSCPReplaces(t *testing.T) { winSCPReplaces(t, serve(t)) }
+
+func winSCPReplaces(t *testing.T, s *server) {
+	t.Helper()
 	old, new := content(1, 300_000), content(2, 200_000)
 	s.put(t, "file.bin", old)
 	c, reader := s.dial(t), s.dial(t)
@@ -69,40 +71,46 @@ func TestWinSCPReplaces(t *testing.T) {
 // or throws it away, as its user likes.
 func TestWinSCPResumes(t *testing.T) {
 	for _, resume := range []bool{true, false} {
-		s := serve(t)
-		const arrived = 2 << 20
-		whole := content(1, 3<<20)
-		c := s.dial(t)
-		f, err := c.OpenFile("/x.filepart", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-		must(t, err)
-		_, err = f.Write(whole[:arrived])
-		must(t, err)
-		c.cut(true)
+		winSCPResumes(t, serve(t), resume)
+	}
+}
 
-		c = s.dial(t)
-		eventually(t, "the beginning is found", func() bool { i, err := c.Lstat("/x.filepart"); return err == nil && i.Size() == arrived })
-		off, flags := int64(arrived), os.O_WRONLY|os.O_CREATE
-		if !resume {
-			must(t, c.Remove("/x.filepart"))
-			if _, err := c.Lstat("/x.filepart"); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("a beginning that was removed: %v", err)
-			}
-			off, flags = 0, flags|os.O_TRUNC
+func winSCPResumes(t *testing.T, s *server, resume bool) {
+	t.Helper()
+	const arrived = 2 << 20
+	whole := content(1, 3<<20)
+	c := s.dial(t)
+	f, err := c.OpenFile("/x.filepart", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	must(t, err)
+	_, err = f.Write(whole[:arrived])
+	must(t, err)
+	c.cut(true)
+
+	c = s.dial(t)
+	eventually(t, "the beginning is found", func() bool { i, err := c.Lstat("/x.filepart"); return err == nil && i.Size() == arrived })
+	off, flags := int64(arrived), os.O_WRONLY|os.O_CREATE
+	if !resume {
+		must(t, c.Remove("/x.filepart"))
+		if _, err := c.Lstat("/x.filepart"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a beginning that was removed: %v", err)
 		}
-		f, err = c.OpenFile("/x.filepart", flags)
-		must(t, err)
-		_, err = f.WriteAt(whole[off:], off)
-		must(t, err, f.Close(), c.Rename("/x.filepart", "/x"))
-		if string(s.get(t, "x")) != string(whole) {
-			t.Error("the file is not whole")
-		}
+		off, flags = 0, flags|os.O_TRUNC
+	}
+	f, err = c.OpenFile("/x.filepart", flags)
+	must(t, err)
+	_, err = f.WriteAt(whole[off:], off)
+	must(t, err, f.Close(), c.Rename("/x.filepart", "/x"))
+	if string(s.get(t, "x")) != string(whole) {
+		t.Error("the file is not whole")
 	}
 }
 
 // TestWinSCPOverwritesSmall asks before it replaces a small file: an exclusive
 // OPEN tells it that there is one.
-func TestWinSCPOverwritesSmall(t *testing.T) {
-	s := serve(t)
+func TestWinSCPOverwritesSmall(t *testing.T) { winSCPOverwritesSmall(t, serve(t)) }
+
+func winSCPOverwritesSmall(t *testing.T, s *server) {
+	t.Helper()
 	s.put(t, "small", []byte("old"))
 	c := s.dial(t)
 	if _, err := c.OpenFile("/small", os.O_WRONLY|os.O_CREATE|os.O_EXCL); err == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,66 +16,46 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"shelf/tests/objectstore"
 	"shelf/vfs"
 	"shelf/vfs/bucket"
 	"shelf/vfs/vfstest"
 )
 
-// gateway is a store of the tests: versitygw over a folder.
+// gateway is a store of the tests.
 type gateway struct {
 	folder string // holds the bucket as a folder
 	url    string
 }
 
 const (
-	bucketName = "library"
-	accessKey  = "tests"
-	secretKey  = "not a secret"
+	bucketName = objectstore.Bucket
+	accessKey  = objectstore.AccessKey
+	secretKey  = objectstore.SecretKey
 )
 
 // startGateway starts a store; versioned has it keep old versions.
 func startGateway(t testing.TB, versioned bool) *gateway {
 	t.Helper()
-	program, err := exec.LookPath("versitygw")
-	if err != nil {
+	if _, err := exec.LookPath(objectstore.Program); err != nil {
 		if os.Getenv("CI") != "" || os.Getenv("SHELF_CI") != "" {
 			t.Fatal("versitygw is not installed")
 		}
 		t.Skip("versitygw is not installed: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	folder, versions := t.TempDir(), ""
+	if err := os.Mkdir(filepath.Join(folder, bucketName), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if versioned {
+		versions = t.TempDir()
+	}
+	s, err := objectstore.Start(folder, versions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
-	g := &gateway{t.TempDir(), "http://" + address}
-	if err := os.Mkdir(filepath.Join(g.folder, bucketName), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"--port", address, "--access", accessKey, "--secret", secretKey, "--keep-alive", "--quiet", "posix"}
-	if versioned {
-		args = append(args, "--versioning-dir", t.TempDir())
-	}
-	cmd := exec.Command(program, append(args, g.folder)...)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	for range 500 {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-			return g
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("the store did not start")
-	return nil
+	t.Cleanup(s.Stop)
+	return &gateway{folder, s.URL}
 }
 
 var prefixes atomic.Int32
@@ -84,9 +63,8 @@ var prefixes atomic.Int32
 // options are for a library of its own in the store.
 func (g *gateway) options(t testing.TB) bucket.Options {
 	t.Helper()
-	credentials := filepath.Join(t.TempDir(), "credentials")
-	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", accessKey, secretKey)
-	if err := os.WriteFile(credentials, []byte(text), 0o600); err != nil {
+	credentials, err := objectstore.WriteCredentials(t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
 	spool, err := bucket.OpenSpool(t.TempDir(), 0)
