@@ -52,6 +52,13 @@ func (l *link) after(n int64, then func()) {
 	l.left, l.then = n, then
 }
 
+// rest is how many bytes still have to pass before something is done.
+func (l *link) rest() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left
+}
+
 // redirect leads connections to come to another server.
 func (l *link) redirect(to string) {
 	l.mu.Lock()

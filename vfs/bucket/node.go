@@ -22,8 +22,8 @@ type node struct {
 
 // The heart of a node beats, and after a while of silence others hold it for dead.
 const (
-	heartbeat = 5 * time.Second
-	deadAfter = 20 * time.Second
+	heartbeat = 2 * time.Second
+	deadAfter = 10 * time.Second
 )
 
 func newNode(s *store) *node { return &node{s: s, id: newID()} }
@@ -98,15 +98,28 @@ func (n *node) leave() {
 // isAlive tells of another node whether it may be alive. Of this one it is true: what
 // it has is under way.
 func (n *node) isAlive(ctx context.Context, id string) (bool, error) {
+	b, err := n.beatOf(ctx, id)
+	return !b.dead, err
+}
+
+// beat is the last that was heard of a node.
+type beat struct {
+	dead bool // or there is none
+	own  bool // it is this one
+	at   time.Time
+}
+
+func (n *node) beatOf(ctx context.Context, id string) (beat, error) {
 	if id == "" || id == n.id {
-		return id != "", nil
+		return beat{dead: id == "", own: id != ""}, nil
 	}
 	o, err := n.s.head(ctx, n.s.hiddenKey("node", id))
 	if isGone(err) {
-		return false, nil
+		return beat{dead: true}, nil
 	}
 	if err != nil {
-		return false, err
+		return beat{}, err
 	}
-	return storeTime(o.ResultMetadata).Sub(aws.ToTime(o.LastModified)) < deadAfter, nil
+	at := aws.ToTime(o.LastModified)
+	return beat{dead: storeTime(o.ResultMetadata).Sub(at) >= deadAfter, at: at}, nil
 }

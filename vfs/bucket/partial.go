@@ -29,19 +29,39 @@ func (b *Bucket) Partial(ctx context.Context, owner, name string) (vfs.Info, err
 }
 
 // mayResume refuses a record that is too old, that was made under another setting, or
-// whose upload goes on.
+// whose upload goes on. A client that has lost its connection comes back at once, and
+// may find another node: before the one it was on has noted what is left, or is held
+// for dead. So it waits until it is known whether that upload goes on.
 func (b *Bucket) mayResume(ctx context.Context, r *recorded) error {
-	if r.etag == "" || r.size() == 0 || r.PartSize != b.o.PartSize || r.age > b.o.Partials.MaxAge {
-		return vfs.NotExist()
+	var first beat
+	for start := time.Now(); ; {
+		if r.etag == "" || r.size() == 0 || r.PartSize != b.o.PartSize || r.age > b.o.Partials.MaxAge {
+			return vfs.NotExist()
+		}
+		now, err := b.node.beatOf(ctx, r.Node)
+		if err != nil {
+			return failure("look at a node", err)
+		}
+		if now.dead {
+			return nil
+		}
+		if first == (beat{}) {
+			first = now
+		}
+		if time.Since(start) > heartbeat && (now.own || now != first) {
+			return vfs.NotExist() // it is alive, and has had the time
+		}
+		select {
+		case <-time.After(heartbeat / 8):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		again := b.readRecord(ctx, r.Owner, r.Name)
+		if again.err != nil {
+			return again.err
+		}
+		*r = again
 	}
-	alive, err := b.node.isAlive(ctx, r.Node)
-	if err != nil {
-		return failure("look at a node", err)
-	}
-	if alive {
-		return vfs.NotExist()
-	}
-	return nil
 }
 
 // resume goes on with a partial. Of two that try, one has it: the record is written on
