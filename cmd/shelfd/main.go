@@ -14,7 +14,7 @@
 //
 // Those that make credentials are in package credentials, those that ask a running
 // server in package operate, and those that make a server of one's own in package
-// install.
+// install. Package migrate copies a library into another one.
 //
 // The parts of a server:
 //
@@ -56,6 +56,7 @@ import (
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/credentials"
 	"shelf/cmd/shelfd/install"
+	"shelf/cmd/shelfd/migrate"
 	"shelf/cmd/shelfd/operate"
 	"shelf/cmd/shelfd/supervise"
 )
@@ -106,7 +107,7 @@ func rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(),
-		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), install.Init(), install.Add(), explainCommand(), manCommand(), versionCommand())
+		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), install.Init(), install.Add(), migrate.Command(), explainCommand(), manCommand(), versionCommand())
 	root.AddCommand(operate.Commands()...)
 	root.AddCommand(supervise.Commands()...)
 	return root
