@@ -32,7 +32,7 @@ func TestBalancer(t *testing.T) {
 	if testing.Short() {
 		duration = 4 * time.Second
 	}
-	b := startBalanced(t)
+	b := startBalanced(t, &balanced{serves: "library = \"library\""})
 	var checking sync.WaitGroup
 	defer checking.Wait()
 	requests, kills := 0, 0
@@ -57,15 +57,19 @@ func TestBalancer(t *testing.T) {
 // balanced is three servers and what is before them.
 type balanced struct {
 	*linearRun
+	serves  string // the settings of the library
+	apart   bool   // each server has a state folder of its own, as on another machine
 	library string
 	servers [3]*server
 	ports   [3]struct{ ssh, admin string }
 	addr    string // of haproxy
 }
 
-func startBalanced(t *testing.T) *balanced {
+func startBalanced(t *testing.T, b *balanced) *balanced {
 	t.Helper()
-	b := &balanced{linearRun: &linearRun{dir: t.TempDir(), seed: rand.Uint64()}}
+	if b.linearRun == nil {
+		b.linearRun = &linearRun{dir: t.TempDir(), seed: rand.Uint64()}
+	}
 	b.library = filepath.Join(b.dir, "library")
 	t.Logf("seed %d", b.seed)
 	must(t, b.fill())
@@ -119,17 +123,21 @@ func (b *balanced) serve(t *testing.T, n int) {
 	s, err := newServer(b.dir)
 	must(t, err)
 	s.config = fmt.Sprintf("%s-%d", s.config, n)
+	if b.apart {
+		s.state = fmt.Sprintf("%s-%d", s.state, n)
+		must(t, s.plantHostKey())
+	}
 	file := filepath.Join(b.dir, fmt.Sprintf("shelfd-%d.toml", n))
-	must(t, os.WriteFile(file, fmt.Appendf(nil, `library = "library"
-proxy_protocol = ["127.0.0.1"]
+	must(t, os.WriteFile(file, fmt.Appendf(nil, `proxy_protocol = ["127.0.0.1"]
 admin_listen = %q
 admin_socket = "admin-%d.sock"
 per_source_max_startups = 0
 max_startups = "1000:30:1000"
+%s
 [accounts.ada]
 authorized_keys_file = "id.pub"
 permissions = ["admin"]
-`, b.ports[n].admin, n), 0o600))
+`, b.ports[n].admin, n, b.serves), 0o600))
 	must(t, s.start([]string{"--config", file, "--listen", b.ports[n].ssh}))
 	b.servers[n] = s
 	eventually(t, "the server is ready", func() bool {

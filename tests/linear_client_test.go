@@ -25,6 +25,9 @@ type linearClient struct {
 	inside bool           // an upload into another library is open
 	last   *atomic.Uint32 // the number of the newest version of all
 	forced bool           // RENAME without replacing is link and unlink
+	stored *stored        // the library is in a bucket; nil is that it is in a folder
+	large  bool           // the versions are sent in parts
+	slot   int            // of the next rename
 	dial   func() (*client, error)
 
 	c *client
@@ -33,7 +36,12 @@ type linearClient struct {
 func linearName(n int) string { return fmt.Sprintf("n%d", n) }
 
 // path is what the client calls a name now.
-func (l *linearClient) path(name int) string { return inFolder(l.folder, linearName(name)) }
+func (l *linearClient) path(name int) string {
+	if l.large {
+		return "/large " + linearName(name)
+	}
+	return inFolder(l.folder, linearName(name))
+}
 
 func inFolder(folder, name string) string { return path.Join("/", folder, name) }
 
@@ -86,9 +94,15 @@ func (l *linearClient) run(stop *atomic.Bool) {
 			c := l.c
 			time.AfterFunc(time.Duration(l.lot.IntN(3000))*time.Microsecond, func() { c.cut(l.id%2 == 0) })
 		}
+		c := l.c
+		hangs := time.AfterFunc(patience, func() {
+			l.h.object("client %d had no answer for %s", l.id, patience)
+			c.cut(true)
+		})
 		if l.turn(); l.step() != nil {
 			l.drop()
 		}
+		hangs.Stop()
 	}
 }
 
@@ -118,6 +132,9 @@ func (l *linearClient) step() error {
 	case 4, 5:
 		return l.get(name)
 	case 6:
+		if l.large {
+			return l.get(name) // STAT would tell of what is kept of cut uploads
+		}
 		return l.stat(name)
 	case 7:
 		return l.list()
@@ -139,22 +156,33 @@ func (l *linearClient) ask(q asked, send func() error) error {
 
 // answered takes an answer down.
 func (l *linearClient) answered(called int64, q asked, a told, err error) error {
-	q.client, a.known = l.id, true
+	q.client = l.id
+	a, counts, err := l.judge(a, err)
+	if counts {
+		l.h.add(called, q, a)
+	}
+	return err
+}
+
+// judge tells what an answer says, whether it may have been done or tells of the
+// library, and whether the connection is to end.
+func (l *linearClient) judge(a told, err error) (_ told, counts bool, _ error) {
+	a.known = true
 	status := (*sftp.StatusError)(nil)
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
 		a.outcome = noFile
+	case l.stored.failed(err):
+		a.known = false
+		return a, l.stored.uncertain(err), nil
 	case errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxFailure:
 		a.outcome = taken
 	default:
-		a.known, err = false, errGone
+		a.known = false
+		return a, true, errGone
 	}
-	l.h.add(called, q, a)
-	if a.known {
-		return nil
-	}
-	return err
+	return a, true, nil
 }
 
 func (l *linearClient) put(name int) error {
@@ -167,7 +195,7 @@ func (l *linearClient) excl(name int) error {
 }
 
 func (l *linearClient) upload(q asked, how int) error {
-	q.version = numbered(l.last.Add(1))
+	q.version = l.stored.version(l.last.Add(1), l.large)
 	called := l.h.now()
 	f, err := l.c.OpenFile(l.path(q.name), os.O_WRONLY|os.O_CREATE|how)
 	if how == os.O_EXCL {
@@ -184,7 +212,11 @@ func (l *linearClient) upload(q asked, how int) error {
 	if err := l.meanwhile(); err != nil {
 		return err
 	}
-	for text := range slices.Chunk(q.version.bytes(), 8<<10) {
+	piece := 8 << 10
+	if l.large {
+		piece = 1 << 20
+	}
+	for text := range slices.Chunk(q.version.bytes(), piece) {
 		if _, err := f.Write(text); err != nil {
 			return errGone
 		}
@@ -194,6 +226,9 @@ func (l *linearClient) upload(q asked, how int) error {
 
 // looked takes down an OPEN with EXCL that was refused.
 func (l *linearClient) looked(called int64, name int, err error) error {
+	if l.stored.failed(err) {
+		return nil
+	}
 	if status := (*sftp.StatusError)(nil); errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxFailure {
 		l.h.add(called, asked{request: reqLook, client: l.id, name: name}, told{known: true, outcome: done})
 		return nil
@@ -229,7 +264,7 @@ func (l *linearClient) get(name int) error {
 }
 
 func (l *linearClient) readAll(f io.Reader) (text []byte, err error) {
-	if l.lot.IntN(2) == 0 {
+	if l.large || l.lot.IntN(2) == 0 {
 		return io.ReadAll(f)
 	}
 	piece := make([]byte, 4<<10)
@@ -256,15 +291,26 @@ func (l *linearClient) stat(name int) error {
 	case err != nil:
 		return errGone
 	default:
-		a.size = int(i.Size())
+		a.size = l.size(i.Size())
 	}
 	l.h.add(called, q, a)
 	return nil
 }
 
+// size is what is told of the size of a file: of large ones, none.
+func (l *linearClient) size(n int64) int {
+	if l.large {
+		return 0
+	}
+	return int(n)
+}
+
 func (l *linearClient) rename(name, to int) error {
-	q := asked{request: reqRename, name: name, to: to}
+	q := asked{request: reqRename, name: name, to: to, slot: l.id}
 	send := func() error { return l.c.Rename(l.path(name), l.path(to)) }
+	if l.stored != nil {
+		return l.copy(q, send)
+	}
 	if !l.forced {
 		return l.ask(q, send)
 	}
@@ -280,9 +326,12 @@ func (l *linearClient) rename(name, to int) error {
 }
 
 func (l *linearClient) posixRename(name, to int) error {
-	return l.ask(asked{request: reqRename, name: name, to: to, replace: true}, func() error {
-		return l.c.PosixRename(l.path(name), l.path(to))
-	})
+	q := asked{request: reqRename, name: name, to: to, replace: true}
+	send := func() error { return l.c.PosixRename(l.path(name), l.path(to)) }
+	if l.stored != nil {
+		return l.copy(q, send)
+	}
+	return l.ask(q, send)
 }
 
 // list checks a listing, which promises less than a moment at which all of it
@@ -311,8 +360,8 @@ func (l *linearClient) list() error {
 		sizes[f.Name()] = int(f.Size())
 	}
 	q, a := asked{request: reqLook, client: l.id, name: l.lot.IntN(linearNames)}, told{known: true, outcome: noFile}
-	if size, ok := sizes[linearName(q.name)]; ok {
-		a = told{known: true, size: size}
+	if size, ok := sizes[path.Base(l.path(q.name))]; ok {
+		a = told{known: true, size: l.size(int64(size))}
 	}
 	l.h.addUntil(called, until, q, a)
 	for n := range stillFiles {

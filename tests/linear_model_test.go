@@ -2,6 +2,8 @@ package tests
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,9 @@ import (
 //	          without replacing it is link and unlink, two moments, between
 //	          which both names stand for the file; and the unlink removes
 //	          nothing but what was linked
+//	take, copy, drop  the moments of a rename in a bucket: it reads what the old name
+//	          stands for; the new name stands for a copy; and the old one for nothing,
+//	          if it still is what was read
 //	remove
 //
 // A request that had no answer has no end: it may come to be at any time or
@@ -29,13 +34,19 @@ import (
 const (
 	linearNames   = 5
 	linearClients = 8
+	linearRenames = 40 // of two moments each, at a time
 )
 
 // library is a state of the model; it can be compared.
 type library struct {
 	names  [linearNames]uint32   // the number of a version, 0 is none
-	linked [linearClients]uint32 // what a client's rename has linked and not unlinked yet
+	made   [linearNames]uint32   // which making of it: a copy is another one
+	linked [linearRenames]uint32 // what a rename has linked or taken, and not unlinked yet
+	taken  [linearRenames]uint32 // the number of what a rename has taken, and not copied yet
 }
+
+// set has a name stand for a version.
+func (l *library) set(name int, number, made uint32) { l.names[name], l.made[name] = number, made }
 
 type request int
 
@@ -47,11 +58,14 @@ const (
 	reqRename
 	reqLink
 	reqUnlink
+	reqTake
+	reqCopy
+	reqDrop
 	reqRemove
 )
 
 func (r request) String() string {
-	return [...]string{"put", "excl", "get", "look", "rename", "link", "unlink", "remove"}[r]
+	return [...]string{"put", "excl", "get", "look", "rename", "link", "unlink", "take", "copy", "drop", "remove"}[r]
 }
 
 // asked is a request.
@@ -59,9 +73,10 @@ type asked struct {
 	request request
 	client  int
 	name    int
-	to      int     // of rename and link
-	version version // of put and excl
+	to      int     // of rename, and its two moments
+	version version // of put, excl and copy
 	replace bool    // of rename
+	slot    int     // of which rename a moment is
 }
 
 // told is what came of it.
@@ -93,7 +108,7 @@ func (l library) step(q asked, a told) (bool, library) {
 		}
 		return is != 0 && (a.size == 0 || a.size == sizeOf(is)), l
 	case reqPut:
-		next.names[q.name] = q.version.number
+		next.set(q.name, q.version.number, q.version.number)
 		return true, next
 	case reqExcl:
 		switch refused := a.known && a.outcome == taken; {
@@ -102,10 +117,10 @@ func (l library) step(q asked, a told) (bool, library) {
 		case refused:
 			return false, l
 		}
-		next.names[q.name] = q.version.number
+		next.set(q.name, q.version.number, q.version.number)
 		return true, next
 	case reqRemove:
-		next.names[q.name] = 0
+		next.set(q.name, 0, 0)
 		return !a.known || (a.outcome == done) == (is != 0), next
 	}
 	return l.move(q, a)
@@ -125,12 +140,28 @@ func (l library) move(q asked, a told) (bool, library) {
 	can := is != 0 && free
 	switch q.request {
 	case reqRename:
-		next.names[q.name], next.names[q.to] = 0, is
+		next.set(q.name, 0, 0)
+		next.set(q.to, is, l.made[q.name])
 	case reqLink:
-		next.names[q.to], next.linked[q.client] = is, is
+		next.set(q.to, is, l.made[q.name])
+		next.linked[q.slot] = is
 	case reqUnlink:
-		can = l.linked[q.client] != 0 && l.linked[q.client] == is
-		next.names[q.name], next.linked[q.client] = 0, 0
+		can = l.linked[q.slot] != 0 && l.linked[q.slot] == is
+		next.set(q.name, 0, 0)
+		next.linked[q.slot] = 0
+	case reqTake:
+		can = is != 0
+		next.taken[q.slot], next.linked[q.slot] = is, l.made[q.name]
+	case reqCopy:
+		can = free && l.taken[q.slot] != 0
+		next.set(q.to, l.taken[q.slot], q.version.number)
+		next.taken[q.slot] = 0
+	case reqDrop:
+		can = l.linked[q.slot] != 0 && l.taken[q.slot] == 0
+		if l.linked[q.slot] == l.made[q.name] {
+			next.set(q.name, 0, 0)
+		}
+		next.linked[q.slot] = 0
 	}
 	if !can {
 		return !a.known, l
@@ -181,7 +212,16 @@ func (h *history) object(format string, args ...any) {
 // Those without an answer make the search long: each may come to be at any time
 // after. So it is first tried with fewer, and only if that fails with all.
 func linearizable(from library, requests []porcupine.Operation, timeout time.Duration) porcupine.CheckResult {
-	if result := porcupine.CheckOperationsTimeout(model(from), likely(requests), timeout); result == porcupine.Ok {
+	start, probable := time.Now(), likely(requests)
+	for some := range choices(probable) {
+		if result := porcupine.CheckOperationsTimeout(model(from), some, timeout/10); result == porcupine.Ok {
+			return result
+		}
+		if time.Since(start) > timeout/2 {
+			break
+		}
+	}
+	if result := porcupine.CheckOperationsTimeout(model(from), probable, timeout); result == porcupine.Ok {
 		return result
 	}
 	return porcupine.CheckOperationsTimeout(model(from), requests, timeout)
@@ -209,6 +249,50 @@ func likely(requests []porcupine.Operation) (all []porcupine.Operation) {
 		all = append(all, o)
 	}
 	return all
+}
+
+// maxChoices is how many ways are tried of what became of requests without an answer.
+const maxChoices = 200
+
+// choices are the requests with some of those that had no answer. Of a rename in a
+// bucket there may be the first moments without the last. Each that is there has come to
+// be some time, which makes a search short; a history that none of them explains is
+// searched with all.
+func choices(requests []porcupine.Operation) iter.Seq[[]porcupine.Operation] {
+	var known []porcupine.Operation
+	var doubtful [][]porcupine.Operation // one after the other of each
+	for _, o := range requests {
+		q := o.Input.(asked)
+		switch {
+		case o.Return != never:
+			known = append(known, o)
+			continue
+		case q.request != reqCopy && q.request != reqDrop:
+			doubtful = append(doubtful, nil)
+		}
+		// Its moments were taken down one after the other, by one client.
+		i := slices.IndexFunc(doubtful, func(d []porcupine.Operation) bool {
+			return len(d) > 0 && d[0].Input.(asked).slot == q.slot && d[0].Call == o.Call
+		})
+		if i < 0 {
+			i = len(doubtful) - 1
+		}
+		o.Output = told{known: true}
+		doubtful[i] = append(doubtful[i], o)
+	}
+	return func(yield func([]porcupine.Operation) bool) {
+		for n := range maxChoices {
+			some := slices.Clone(known)
+			for _, d := range doubtful {
+				all := len(d) + 1
+				some = append(some, d[:n%all]...)
+				n /= all
+			}
+			if n > 0 || !yield(some) { // all ways were tried
+				return
+			}
+		}
+	}
 }
 
 func model(from library) porcupine.Model {

@@ -93,13 +93,22 @@ type linearRun struct {
 // until it was dead, and what was found after that.
 type epoch struct {
 	folder string // of the library, in "/"
+	large  bool   // its versions are sent to a bucket in parts
 	from   library
 	*history
 }
 
+// of is what the state of its files is kept by.
+func (e *epoch) of() string {
+	if e.large {
+		return "/large"
+	}
+	return e.folder
+}
+
 // newEpoch begins one with what the last one has left.
 func (r *linearRun) newEpoch(folder string) *epoch {
-	return &epoch{folder, r.from[folder], newHistory()}
+	return &epoch{folder: folder, from: r.from[folder], history: newHistory()}
 }
 
 // fill makes the libraries, with what nobody replaces.
@@ -244,7 +253,7 @@ func (r *linearRun) look(epochs []*epoch) error {
 
 // lookThrough is look where servers go on.
 func (r *linearRun) lookThrough(e *epoch, dial func() (*client, error)) (err error) {
-	l := &linearClient{h: e.history, folder: e.folder, lot: rand.New(rand.NewPCG(r.seed, 1)), dial: dial}
+	l := &linearClient{h: e.history, folder: e.folder, large: e.large, lot: rand.New(rand.NewPCG(r.seed, 1)), dial: dial}
 	if l.c, err = l.dial(); err != nil {
 		return err
 	}
@@ -261,10 +270,12 @@ func (r *linearRun) lookThrough(e *epoch, dial func() (*client, error)) (err err
 	var found library
 	for _, o := range e.all[before:] {
 		if q := o.Input.(asked); q.request == reqGet {
-			found.names[q.name] = o.Output.(told).number
+			if n := o.Output.(told).number; n != 0 {
+				found.set(q.name, n, ^uint32(q.name))
+			}
 		}
 	}
-	r.from[e.folder] = found
+	r.from[e.of()] = found
 	return nil
 }
 
@@ -305,7 +316,7 @@ func line(o porcupine.Operation) string {
 	switch q.request {
 	case reqPut, reqExcl:
 		what += fmt.Sprintf(" version %d", q.version.number)
-	case reqRename, reqLink, reqUnlink:
+	case reqRename, reqLink, reqUnlink, reqTake, reqCopy, reqDrop:
 		what += fmt.Sprintf(" %s replace %v", linearName(q.to), q.replace)
 	}
 	switch {
