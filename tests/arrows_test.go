@@ -34,10 +34,11 @@ var arrows = map[string][]string{
 	"cmd/shelfd/confine":     {},
 	"cmd/shelfd/config":      {}, // what can be set, and not what it means to the others
 	// A client of the protocol, and not of the server's code.
-	"cmd/shelf":          {"cmd/shelf/connect", "cmd/shelf/sftp", "cmd/shelf/transfer", "cmd/shelf/ui"},
+	"cmd/shelf":          {"cmd/shelf/connect", "cmd/shelf/receipt", "cmd/shelf/sftp", "cmd/shelf/transfer", "cmd/shelf/ui"},
 	"cmd/shelf/connect":  {},
 	"cmd/shelf/sftp":     {},
-	"cmd/shelf/transfer": {"cmd/shelf/sftp"},
+	"cmd/shelf/receipt":  {},
+	"cmd/shelf/transfer": {"cmd/shelf/receipt", "cmd/shelf/sftp"},
 	"cmd/shelf/ui":       {},
 	"sshd":               {"sshd/backlog", "sshd/budget", "sshd/slots", "sshd/window", "sshd/sftp", "sshd/command", "vfs/access", "vfs", "keys"},
 	"sshd/backlog":       {"sshd/budget"},

@@ -69,7 +69,8 @@ func commands() []command {
 				"name: put FILE as NAME; with put - as NAME it comes from stdin. A file that has\n" +
 				"the name on the server is replaced when all of the new one is there. If an\n" +
 				"upload is cut, the next put of that file checks the beginning on the server and\n" +
-				"goes on from there.", putFlags, localFiles, remoteFolders, resumes, put},
+				"goes on from there. With --receipt a server of Shelf says in writing what it got;\n" +
+				"shelf verify checks that later.", putFlags, localFiles, remoteFolders, resumes, put},
 		{"rename", []string{"mv"}, "rename NAME NEW-NAME", "give a file another name",
 			"It fails if a file has the new name already; --force replaces that file.", renameFlags, remoteNames, nothing, once, rename},
 		{"remove", []string{"rm", "del", "delete"}, "remove NAME...", "delete files on the server, after asking",

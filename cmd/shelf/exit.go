@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"shelf/cmd/shelf/connect"
+	"shelf/cmd/shelf/receipt"
 )
 
 // Exit statuses; statuses says what they mean.
@@ -66,6 +67,9 @@ func statusOf(err error) (status int, known bool) {
 			connect.Untrusted:   exitHostKey,
 			connect.Refused:     exitRefused,
 		}[e.Kind], true
+	}
+	if e := (*receipt.Error)(nil); errors.As(err, &e) {
+		return map[bool]int{false: exitSome, true: exitHostKey}[e.Untrusted], true
 	}
 	return exitUsage, false
 }

@@ -24,6 +24,7 @@ type flags struct {
 	down     bool
 	topOnly  bool
 	retry    uint
+	receipt  string // folder
 	jobs     jobs
 	limit    byteRate
 	settle   span
@@ -68,6 +69,8 @@ func getFlags(f *pflag.FlagSet, o *flags) {
 func putFlags(f *pflag.FlagSet, o *flags) {
 	transferFlags(f, o)
 	retryFlag(f, o)
+	f.StringVar(&o.receipt, "receipt", "", "keep the receipt of each file here, or in `DIR`: NAME.receipt, signed in NAME.receipt.sig")
+	f.Lookup("receipt").NoOptDefVal = "."
 }
 
 func renameFlags(f *pflag.FlagSet, o *flags) {
@@ -126,6 +129,6 @@ func (c command) flagNames() (all []string) {
 
 // options is the flags as package transfer takes them.
 func (o *flags) options(quiet bool) transfer.Options {
-	return transfer.Options{Quiet: quiet, Force: o.force, Checksum: o.checksum, DryRun: o.dryRun, TopOnly: o.topOnly, Retry: int(o.retry),
+	return transfer.Options{Quiet: quiet, Force: o.force, Checksum: o.checksum, DryRun: o.dryRun, TopOnly: o.topOnly, Retry: int(o.retry), Receipts: o.receipt,
 		Jobs: int(o.jobs), Limit: int64(o.limit), Settle: time.Duration(o.settle)}
 }

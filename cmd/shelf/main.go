@@ -7,6 +7,7 @@
 //	connect   the server that a person means, and the login
 //	sftp      the protocol
 //	transfer  many files: get, put, sync, watch
+//	receipt   checks receipts of uploads
 //	ui        what people and scripts read and type
 //
 // The program itself, which alone knows all of them:
@@ -41,6 +42,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shelf/cmd/shelf/connect"
+	"shelf/cmd/shelf/receipt"
 	"shelf/cmd/shelf/ui"
 )
 
@@ -107,7 +109,7 @@ func rootCommand(u *ui.UI) *cobra.Command {
 		},
 	}
 	o.add(c)
-	c.AddCommand(completionCommand(), manCommand(), versionCommand())
+	c.AddCommand(completionCommand(), manCommand(), receipt.Command(u, func(named string) []string { return o.KnownHostsFiles(named) }), versionCommand())
 	c.CompletionOptions.DisableDefaultCmd = true
 	c.SetVersionTemplate("{{.Version}}")
 	c.SetHelpCommand(helpCommand())

@@ -36,7 +36,7 @@ func writeMan(out io.Writer, root *cobra.Command) {
 	m.text("A client for a library, a flat folder of files, served over SFTP by shelfd(8), and for the folders of any other server. " +
 		"Without a command there is a prompt, with history and completion. Commands can also come from a pipe, one per line; the first that fails ends the program.")
 	m.text("Instead of [user@]host[:port] there may be a URL, sftp://[user@]host[:port][/path]; a file that it names is downloaded if there is no command. The path starts at the home folder, and with a second slash at the root.")
-	m.text("shelf help [command], shelf version, shelf man and shelf completion need no server.")
+	m.text("shelf help [command], shelf verify RECEIPT FILE, shelf version, shelf man and shelf completion need no server.")
 	m.section("OPTIONS")
 	m.flags(root.Flags())
 	m.section("COMMANDS")

@@ -119,14 +119,27 @@ func (t *target) hostFiles(o Options, own, global []string) {
 		return
 	}
 	if own == nil {
-		own = []string{"~/.ssh/known_hosts", "~/.ssh/known_hosts2"}
+		own = ownHosts()
 	}
 	if global == nil {
-		global = []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
+		global = globalHosts()
 	}
 	t.knownHosts = t.expand(own)
 	t.newHosts = cmp.Or(t.knownHosts...)
 	t.knownHosts = append(t.knownHosts, t.expand(global)...)
+}
+
+// The usual files of trusted host keys.
+func ownHosts() []string    { return []string{"~/.ssh/known_hosts", "~/.ssh/known_hosts2"} }
+func globalHosts() []string { return []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"} }
+
+// KnownHostsFiles are the files of trusted host keys of no host in particular: the one
+// that is named here or in the options, or the usual ones.
+func (o Options) KnownHostsFiles(named string) []string {
+	if named = cmp.Or(named, o.KnownHosts); named != "" {
+		return []string{named}
+	}
+	return (&target{}).expand(append(ownHosts(), globalHosts()...))
 }
 
 // expand replaces ~ and the tokens of ssh_config(5) that have a value here.

@@ -89,24 +89,36 @@ func (d *digester) probe(ctx context.Context) bool {
 var digestLine = regexp.MustCompile(`^\\?([0-9a-f]{64}) `)
 
 func (d *digester) run(ctx context.Context, command string) (string, error) {
-	return orDone(ctx, func() (string, error) {
+	out, _, err := d.output(ctx, command, 4096)
+	if err != nil {
+		return "", err
+	}
+	m := digestLine.FindStringSubmatch(out)
+	if m == nil {
+		return "", errNoDigest
+	}
+	return m[1], nil
+}
+
+// output runs a command and returns what it prints, and the first line of what it
+// says on stderr. The caller holds the token.
+func (d *digester) output(ctx context.Context, command string, most int) (out, said string, err error) {
+	stdout, stderr := &head{most: most}, &head{most: 1024}
+	_, err = orDone(ctx, func() (struct{}, error) {
 		s, err := d.conn.NewSession()
 		if err != nil {
-			return "", err
+			return struct{}{}, err
 		}
 		defer s.Close()
 		defer context.AfterFunc(ctx, func() { s.Close() })()
-		out := &head{most: 4096}
-		s.Stdout = out
-		if err := s.Run(command); err != nil {
-			return "", err
-		}
-		m := digestLine.FindStringSubmatch(out.text.String())
-		if m == nil {
-			return "", errNoDigest
-		}
-		return m[1], nil
+		s.Stdout, s.Stderr = stdout, stderr
+		return struct{}{}, s.Run(command)
 	})
+	if ctx.Err() != nil {
+		return "", "", err // it may still be written to
+	}
+	said, _, _ = strings.Cut(stderr.text.String(), "\n")
+	return stdout.text.String(), strings.TrimSpace(said), err
 }
 
 // head keeps the first bytes that are written to it.

@@ -27,16 +27,17 @@ type batch struct {
 	all     []file
 	start   time.Time
 
-	mu      sync.Mutex // guards what follows
-	failed  []string
-	denied  map[string]bool // those of the failed ones that the server forbids
-	lost    error           // why the connection was lost, if it was
-	waiting []file          // those that were cut or not started, then
-	left    int             // how many were not started, and count as failed
-	unsure  int             // how many of the failed ones are on the server nevertheless
-	done    int             // how many were moved
-	same    int             // how many were there already
-	moved   int64           // bytes
+	mu       sync.Mutex // guards what follows
+	failed   []string
+	denied   map[string]bool // those of the failed ones that the server forbids
+	lost     error           // why the connection was lost, if it was
+	waiting  []file          // those that were cut or not started, then
+	left     int             // how many were not started, and count as failed
+	unsure   int             // how many of the failed ones are on the server nevertheless
+	unproven int             // the same, and what is missing is the receipt
+	done     int             // how many were moved
+	same     int             // how many were there already
+	moved    int64           // bytes
 }
 
 // file is one of them.
@@ -230,6 +231,9 @@ func (b *batch) count(p *progress, err error) {
 		if errors.As(err, new(*unsure)) {
 			b.unsure++
 		}
+		if errors.As(err, new(*unproven)) {
+			b.unproven++
+		}
 		if s := (*sftp.Status)(nil); errors.As(err, &s) && errors.Is(s, fs.ErrPermission) {
 			b.denied[p.name] = true
 		}
@@ -243,14 +247,14 @@ func (b *batch) began(p *progress) {
 
 // report tells the result of a file.
 func (b *batch) report(p *progress, err error) {
-	e := fileEvent{Event: "done", Command: b.command, Name: p.name, Size: p.done.Load(), Resumed: p.skipped, SHA256: p.sum}
+	e := fileEvent{Event: "done", Command: b.command, Name: p.name, Size: p.done.Load(), Resumed: p.skipped, SHA256: p.sum, Receipt: p.receipt}
 	switch {
 	case err == nil:
 		e.Seconds = p.seconds()
 		b.UI.Sayf("%s", p.summary(b.past, b.UI.Size))
 	case errors.Is(err, errSame):
 		e.Event = "same"
-		b.UI.Sayf("%s: %v", p.name, err)
+		b.UI.Sayf("%s: %v%s", p.name, err, p.receiptNote())
 	default:
 		e.Event, e.Error = "failed", err.Error()
 		b.UI.Warnf("%s: %v", p.name, err)
@@ -288,6 +292,8 @@ func (b *batch) result(ctx context.Context, lost error) error {
 		return nil
 	case len(b.all) > 1:
 		text = fmt.Sprintf("%d of %d files failed", len(b.failed), len(b.all))
+	case b.unproven > 0:
+		text = "the file was sent, but there is no receipt of it"
 	case b.unsure > 0:
 		text = "the file was sent, but it is not known to be the same there"
 	}

@@ -9,6 +9,7 @@ type fileEvent struct {
 	Resumed int64   `json:"resumed_at,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
 	SHA256  string  `json:"sha256,omitempty"`
+	Receipt string  `json:"receipt,omitempty"` // file
 	Error   string  `json:"error,omitempty"`
 }
 

@@ -17,6 +17,7 @@ type progress struct {
 	start   time.Time
 	sum     string // SHA-256, if it was made
 	checked bool   // sum was compared with the server's
+	receipt string // the file that has the receipt, if there is one
 	bar     Bar
 	began   func(*progress)
 }
@@ -77,5 +78,12 @@ func (p *progress) summary(verb string, size func(int64) string) string {
 	if p.checked {
 		line += ", SHA-256 compared"
 	}
-	return line
+	return line + p.receiptNote()
+}
+
+func (p *progress) receiptNote() string {
+	if p.receipt == "" {
+		return ""
+	}
+	return ", receipt in " + p.receipt
 }

@@ -92,11 +92,14 @@ func (p *putting) one(ctx context.Context, file string) (err error) {
 	return p.publish(ctx, u.Path, sum)
 }
 
-// source reads the file from a byte on. With --checksum all of the file goes through
-// sum, too.
+// sums tells whether the digest of the whole file is needed.
+func (p *putting) sums() bool { return p.Checksum || p.Receipts != "" }
+
+// source reads the file from a byte on. If its digest is needed, all of the file goes
+// through sum, too.
 func (p *putting) source(ctx context.Context, sum hash.Hash, from int64) (io.Reader, error) {
 	p.skip(from)
-	if !p.Checksum {
+	if !p.sums() {
 		_, err := p.local.Seek(from, io.SeekStart)
 		return p.local, err
 	}
@@ -145,16 +148,23 @@ func (p *putting) arrived(ctx context.Context, u *sftp.Upload) error {
 // publish compares digests, if that is asked for, and gives the upload its name if
 // it has another one.
 func (p *putting) publish(ctx context.Context, path string, sum hash.Hash) error {
-	if p.Checksum {
+	if p.sums() {
 		p.sum = hexDigest(sum)
+	}
+	if p.Checksum {
 		if err := p.compareAll(ctx, path); err != nil {
 			return err
 		}
 	}
-	if path == p.Server.Path(p.name) {
+	if path != p.Server.Path(p.name) {
+		if err := p.Server.Replace(ctx, path, p.Server.Path(p.name)); err != nil {
+			return err
+		}
+	}
+	if p.Receipts == "" {
 		return nil
 	}
-	return p.Server.Replace(ctx, path, p.Server.Path(p.name))
+	return p.receive(ctx)
 }
 
 // compareAll compares the digest of a file with that of its upload.

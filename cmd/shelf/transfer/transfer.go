@@ -9,6 +9,7 @@
 //	sizes.go     how large files are that have not begun, for the progress bar
 //	get.go       downloads; part.go: the local file until it is whole
 //	put.go       uploads; small.go: of small files; resume.go: what an earlier try left on the server
+//	receipt.go   what the server says that it got
 //	pipe.go      from stdin, and to stdout
 //	sync.go      moves what one side has and the other lacks
 //	leftout.go   what sync and watch leave out
@@ -54,6 +55,7 @@ type Options struct {
 	Jobs     int           // how many files to move at a time
 	Limit    int64         // bytes per second of all files together; 0 is no limit
 	Retry    int           // how often to connect again after a lost connection
+	Receipts string        // put: the folder here for receipts; "" is that none are wanted
 	Settle   time.Duration // watch: how long a file must stay unchanged
 
 	noLinks bool // of put: what came from a folder may be a link by now
