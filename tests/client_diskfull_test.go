@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -17,15 +18,7 @@ import (
 func TestDiskFullIsRecorded(t *testing.T) {
 	dir := t.TempDir()
 	library, large := filepath.Join(dir, "library"), filepath.Join(dir, "large")
-	must(t, os.Mkdir(library, 0o755))
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", library).CombinedOutput(); err != nil {
-		t.Skipf("no file system can be mounted here: %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", library).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	})
+	mountSmall(t, library)
 	s, err := startConfigured(dir, `
 		library = "library"
 		audit_log = "audit"
@@ -74,6 +67,94 @@ func TestDiskFullIsRecorded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mountSmall makes a folder a disk of 8 MiB.
+func mountSmall(t *testing.T, folder string) {
+	t.Helper()
+	must(t, os.Mkdir(folder, 0o755))
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder).CombinedOutput(); err != nil {
+		t.Skipf("no file system can be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", folder).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+}
+
+// TestDiskFullOfTwo: two servers fill a disk at the same time. What either has
+// acknowledged is there, whole; what did not fit is refused with the reason, and takes
+// no room. There is room again for both when files are removed.
+func TestDiskFullOfTwo(t *testing.T) {
+	dir := t.TempDir()
+	mountSmall(t, filepath.Join(dir, "library"))
+	first, err := startConfigured(dir, `library = "library"
+partial_min_size = "1GiB"
+[accounts.ada]
+authorized_keys_file = "id.pub"
+permissions = ["admin"]
+`)
+	must(t, err)
+	stopAtEnd(t, first)
+	second, err := first.another(2)
+	must(t, err)
+	stopAtEnd(t, second)
+	for round := range 5 {
+		acked := fillByTwo(t, [2]*server{first, second})
+		files, err := filepath.Glob(filepath.Join(first.library, "[0-9]*"))
+		must(t, err)
+		if len(acked) == 0 || len(files) != len(acked) {
+			t.Errorf("%d uploads were acknowledged, and there are %v", len(acked), files)
+		}
+		for name, v := range acked {
+			if got, err := readVersion(first.get(t, name)); err != nil || got != v {
+				t.Errorf("%s holds %v, want %v: %v", name, got, v, err)
+			}
+		}
+		eventually(t, "nothing is left of what did not fit", func() bool { return len(first.stages(t)) == 0 })
+		c := [2]*server{first, second}[round%2].dial(t)
+		for name := range acked {
+			must(t, c.Remove(name))
+		}
+		c.close()
+	}
+}
+
+// fillByTwo has clients of each server upload until none can. It returns what was
+// acknowledged.
+func fillByTwo(t *testing.T, pair [2]*server) map[string]version {
+	t.Helper()
+	acked := make(map[string]version)
+	refused := 0
+	var mu sync.Mutex // guards both
+	var all sync.WaitGroup
+	for n := range 6 {
+		all.Go(func() {
+			c, err := pair[n%2].connect()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.close()
+			for i := range uint32(6) {
+				name, v := fmt.Sprintf("%d-%d", n, i), version{uint32(n+1)<<8 + i, 600 << 10}
+				err := c.upload(name, v.bytes())
+				mu.Lock()
+				if err == nil {
+					acked[name] = v
+				} else if refused++; !strings.Contains(err.Error(), "the server's disk") {
+					t.Errorf("%s: %v", name, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if refused == 0 {
+		t.Error("more than the disk holds has fit")
+	}
+	return acked
 }
 
 // paramikoPuts is paramiko uploading a file.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,6 +41,89 @@ func TestServerKilled(t *testing.T) {
 	t.Logf("%d kills, %d uploads acknowledged: none lost, none partial or mixed", kills, uploads)
 }
 
+// TestOneOfTwoKilled has two servers on a library, with four clients each. One of them is
+// killed at a random moment while the other goes on, and started again: 20 times, or
+// with -torture 1,000 times. What either has acknowledged must be there.
+func TestOneOfTwoKilled(t *testing.T) {
+	t.Parallel()
+	kills := 20
+	if *torture {
+		kills = 1000
+	}
+	if testing.Short() {
+		kills = 5
+	}
+	dir := t.TempDir()
+	first, err := startConfigured(dir, `library = "library"
+[accounts.ada]
+authorized_keys_file = "id.pub"
+permissions = ["admin"]
+`)
+	must(t, err)
+	pair := [2]*server{first}
+	pair[1], err = first.another(2)
+	must(t, err)
+	var clients [8]*uploader
+	for i := range clients {
+		clients[i] = &uploader{id: i, acked: make(map[string]version), tried: make(map[string]version)}
+	}
+	uploads, beside := 0, 0
+	for n := 0; n < kills && !t.Failed(); n++ {
+		acked, other := killOneOfTwo(t, &pair, n%2, clients[:])
+		uploads, beside = uploads+acked, beside+other
+	}
+	for _, s := range pair {
+		must(t, s.stop())
+	}
+	if left := first.stages(t); len(left) != 0 {
+		t.Errorf("stages are left: %v", left)
+	}
+	if beside == 0 {
+		t.Error("while one was dead the other has acknowledged nothing")
+	}
+	t.Logf("%d kills, %d uploads acknowledged, %d of them while the other server was dead: none lost, none partial or mixed", kills, uploads, beside)
+}
+
+// killOneOfTwo kills one of two servers, starts it again and looks. It returns how many
+// uploads were acknowledged, and how many of them while one server was dead.
+func killOneOfTwo(t *testing.T, pair *[2]*server, dead int, clients []*uploader) (uploads, beside int) {
+	t.Helper()
+	var all, others sync.WaitGroup
+	var stop atomic.Bool
+	for i, u := range clients {
+		if i%2 == dead {
+			all.Go(func() { u.run(pair[dead], nil) })
+		} else {
+			others.Go(func() { u.run(pair[1-dead], &stop) })
+		}
+	}
+	time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // any moment will do
+	pair[dead].cmd.Process.Kill()
+	<-pair[dead].exited
+	all.Wait()
+	before := 0
+	for i, u := range clients {
+		if i%2 != dead {
+			before += int(u.count.Load())
+		}
+	}
+	var err error
+	pair[dead], err = pair[1-dead].another(dead)
+	must(t, err)
+	stop.Store(true)
+	others.Wait()
+	eventually(t, "no stage is left", func() bool { return len(pair[dead].stages(t)) == 0 })
+	for i, u := range clients {
+		u.check(t, pair[i%2])
+		acked := int(u.count.Swap(0))
+		uploads += acked
+		if i%2 != dead {
+			beside += acked
+		}
+	}
+	return uploads, beside - before
+}
+
 // killOnce serves, kills, serves again and looks. It returns how many uploads
 // were acknowledged.
 func killOnce(t *testing.T, dir string, clients []*uploader) (uploads int) {
@@ -50,7 +134,7 @@ func killOnce(t *testing.T, dir string, clients []*uploader) (uploads int) {
 	}
 	var all sync.WaitGroup
 	for _, u := range clients {
-		all.Go(func() { u.run(s) })
+		all.Go(func() { u.run(s, nil) })
 	}
 	time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // any moment will do
 	s.cmd.Process.Kill()
@@ -72,8 +156,7 @@ func killOnce(t *testing.T, dir string, clients []*uploader) (uploads int) {
 	known := 0
 	for _, u := range clients {
 		u.check(t, s)
-		uploads += u.count
-		u.count = 0
+		uploads += int(u.count.Swap(0))
 		known += len(u.tried)
 	}
 	if all, err := os.ReadDir(s.library); err != nil || len(all) > known+1 {
@@ -86,19 +169,19 @@ func killOnce(t *testing.T, dir string, clients []*uploader) (uploads int) {
 type uploader struct {
 	id     int
 	number uint32
-	count  int
+	count  atomic.Int64
 	acked  map[string]version // the last that the server acknowledged
 	tried  map[string]version // the last that was begun
 }
 
-// run uploads until the server is gone.
-func (u *uploader) run(s *server) {
+// run uploads until the server is gone, or until it is told to stop.
+func (u *uploader) run(s *server, stop *atomic.Bool) {
 	c, err := s.connect()
 	if err != nil {
 		return
 	}
 	defer c.close()
-	for {
+	for stop == nil || !stop.Load() {
 		u.number++
 		v := version{u.number, uint32(rand.IntN(1 << (10 + rand.IntN(14))))} // to 8 MiB, small ones more often
 		name := fmt.Sprintf("%d-replaced-%d", u.id, u.number%3)
@@ -110,7 +193,7 @@ func (u *uploader) run(s *server) {
 			return
 		}
 		u.acked[name] = v
-		u.count++
+		u.count.Add(1)
 	}
 }
 

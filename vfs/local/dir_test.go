@@ -32,6 +32,15 @@ func openDir(t testing.TB, o local.Options) (*local.Dir, string) {
 
 func reopen(t testing.TB, path string, o local.Options) *local.Dir {
 	t.Helper()
+	if *beside {
+		openBeside(t, path, o)
+	}
+	return openOne(t, path, o)
+}
+
+// openOne opens a library, as one instance.
+func openOne(t testing.TB, path string, o local.Options) *local.Dir {
+	t.Helper()
 	d, err := local.Open(path, o)
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +57,9 @@ func TestDir(t *testing.T) {
 			vfstest.Test(t, func(t *testing.T) vfs.Library {
 				d, path := openDir(t, o)
 				files := openFiles(t)
+				if o.Quota > 0 {
+					files += len(instances(t, path)) - 1 // the shares of the others
+				}
 				t.Cleanup(func() {
 					if now := openFiles(t); now > files {
 						t.Errorf("%d files open, %d before", now, files)

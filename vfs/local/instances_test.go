@@ -3,10 +3,12 @@ package local_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"iter"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +22,31 @@ import (
 	"shelf/vfs/local"
 	"shelf/vfs/vfstest"
 )
+
+// beside has another instance be open on each library of a test.
+var beside = flag.Bool("beside", false, "have another instance on each library")
+
+// TestAllBesideAnotherInstance runs all tests of this package once more, with another
+// instance on each library.
+func TestAllBesideAnotherInstance(t *testing.T) {
+	if *beside || testing.Short() {
+		t.Skip("it is what runs, or short")
+	}
+	out, err := exec.Command(os.Args[0], "-beside", "-test.v").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if n := strings.Count(string(out), "\n--- PASS:"); n < 50 {
+		t.Errorf("only %d tests have run", n)
+	}
+}
+
+// openBeside opens an instance that does nothing but what all do for one another: it
+// holds its lock, and has its place in the ledger.
+func openBeside(t testing.TB, path string, o local.Options) {
+	t.Helper()
+	openOne(t, path, o)
+}
 
 // twins are two instances of one library that take turns: what one has done the
 // other must know.
@@ -75,7 +102,8 @@ func TestTwoInstances(t *testing.T) {
 
 // An instance that ends leaves nothing behind but what all share.
 func TestInstanceLeavesNothing(t *testing.T) {
-	d, path := openDir(t, local.Options{})
+	path := t.TempDir()
+	d := openOne(t, path, local.Options{})
 	put(t, d, "f", 10, create, commit)
 	d.Close()
 	if left := instances(t, path); len(left) != 0 {
@@ -101,8 +129,8 @@ func instances(t testing.TB, library string) (all []string) {
 // What a dead instance left is swept by the next that begins; what a living one has
 // under way goes on.
 func TestSweepTakesOnlyTheDead(t *testing.T) {
-	dead, path := openDir(t, keepAll)
-	alive := reopen(t, path, keepAll)
+	path := t.TempDir()
+	dead, alive := openOne(t, path, keepAll), openOne(t, path, keepAll)
 	under := begin(t, alive, "alive", "text", vfs.CreateOptions{})
 	begin(t, dead, "torn", "text", vfs.CreateOptions{})
 	if err := begin(t, dead, "saved", "beginning", vfs.CreateOptions{}).Sync(); err != nil {
@@ -112,7 +140,7 @@ func TestSweepTakesOnlyTheDead(t *testing.T) {
 	if n := len(instances(t, path)); n != 2 {
 		t.Fatalf("there are the folders of %d instances", n)
 	}
-	third := reopen(t, path, keepAll)
+	third := openOne(t, path, keepAll)
 	if n := len(instances(t, path)); n != 2 {
 		t.Errorf("there are the folders of %d instances, want those of two that live", n)
 	}
@@ -393,7 +421,8 @@ func TestOpenDirTakesOverFromAnOlderVersion(t *testing.T) {
 // Such a version and this one keep each other out: the older would discard what this
 // one has under way.
 func TestOpenDirAgainstAnOlderVersion(t *testing.T) {
-	d, path := openDir(t, local.Options{})
+	path := t.TempDir()
+	d := openOne(t, path, local.Options{})
 	old, err := os.Open(filepath.Join(path, ".shelf"))
 	if err != nil {
 		t.Fatal(err)
