@@ -21,6 +21,7 @@ const hiddenFolder = ".shelf"
 //	rename/ID              a rename under way (rename.go)
 //	gone/ID-...            a version was removed or replaced, or is about to be (change.go)
 //	node/ID                a node is alive (node.go)
+//	ledger                 what the library holds, where that is limited (limits.go)
 //	sweeper                which node sweeps (sweep.go)
 //	probe/RANDOM           what the probe tries with
 
