@@ -21,10 +21,6 @@ type Proxy struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	spoil  func(*http.Request) Fault // nil spoils nothing
-
-	// The store looks whether a DELETE meets its condition, and then removes what is
-	// there by then. So one has the store to itself.
-	alone sync.RWMutex
 }
 
 // Fault is what happens to a call.
@@ -58,17 +54,6 @@ func NewProxy(store string) (*Proxy, error) {
 			return nil
 		},
 	}
-	through := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.Method {
-		case http.MethodDelete:
-			p.alone.Lock()
-			defer p.alone.Unlock()
-		case http.MethodPut, http.MethodPost:
-			p.alone.RLock()
-			defer p.alone.RUnlock()
-		}
-		forward.ServeHTTP(w, r)
-	})
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.UnderWay.Add(1)
 		defer p.UnderWay.Add(-1)
@@ -79,7 +64,7 @@ func NewProxy(store string) (*Proxy, error) {
 		}
 		p.mu.Unlock()
 		r.Body = &counted{r.Body, &p.Sent, -1}
-		p.serve(through, w, r, f)
+		p.serve(forward, w, r, f)
 	}))
 	p.URL = p.server.URL
 	return p, nil

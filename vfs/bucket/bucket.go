@@ -18,7 +18,7 @@
 //	draft.go      an upload that is opened again before it has ended
 //	parts.go      the parts of an upload, sent while it goes on
 //	commit.go     how an upload ends: the promise, in one screen
-//	publish.go    how a version takes the place of another, on a condition
+//	publish.go    how a version takes the place of another: in turn, on a condition
 //	partial.go    what is kept of an upload that was cut
 //	record.go     how others know of it
 //	node.go       which nodes are alive
@@ -30,9 +30,9 @@
 // A file is a plain object that other programs can read. All else lies below
 // ".shelf/" and has no name that a client can say.
 //
-// Several nodes serve one bucket. Nothing they do needs a lock: a change is sent on
-// the condition that the file is still what it was when it was looked at, and is
-// tried again if not. Each published version has a random id of its own in its
+// Several nodes serve one bucket. A change is sent on the condition that the file is
+// still what it was when it was looked at, and is tried again if not. Of those who
+// replace or remove one version each has its turn. Each published version has a random id of its own in its
 // metadata. It tells whether a change has been made of which the answer was lost.
 package bucket
 

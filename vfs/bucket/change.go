@@ -59,13 +59,34 @@ func (b *Bucket) claim(ctx context.Context, l *look) (mine bool, err error) {
 	return false, &vfs.Error{Kind: vfs.ErrUnavailable}
 }
 
-// removeVersion removes a file if it still is what was looked at.
+// removeVersion removes a file if it still is what was looked at. If the answer is lost
+// it is looked before it is tried again: what was removed may have been made anew.
 func (b *Bucket) removeVersion(ctx context.Context, l *look) outcome {
+	if err := b.takeTurn(ctx, l); err != nil {
+		return outcome{err: err}
+	}
 	c := condition{match: l.etag}
 	if !b.has.removesMatch {
 		c = condition{}
 	}
-	return b.store.remove(ctx, b.store.fileKey(l.name), c)
+	var out outcome
+	for range maxLost {
+		out = b.store.removeUntil(ctx, true, b.store.fileKey(l.name), c)
+		if !out.unsure {
+			break
+		}
+		now, err := b.lookNow(ctx, l.name)
+		if isGone(err) || err == nil && now.id != l.id {
+			return outcome{}
+		}
+		if err != nil {
+			return out
+		}
+	}
+	if out.err != nil && !out.unsure {
+		b.giveBack(l.id)
+	}
+	return out
 }
 
 // wasThere tells of a version that is not there whether it was removed or replaced.

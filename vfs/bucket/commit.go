@@ -11,6 +11,8 @@ import (
 
 // Commit implements [vfs.Upload]. The order of the calls is the promise:
 //
+//	PutObject        the turn to replace what has the name, if anything has
+//
 //	PutObject        a small file: all of it, with its digest, id and attributes
 //
 //	UploadPart       a large one: what was not sent before, or written to after that
@@ -20,8 +22,8 @@ import (
 //	PutObject        mode and times beside it, if it has others than it says itself
 //	DeleteObject     what lay beside the version before; the record of a partial
 //
-// PutObject and Complete are sent on the condition that what has the name is what was
-// seen there last, so that a try that comes late does not undo what another has
+// The file is published on the condition that what has the name is what was seen there
+// last, so that a try that comes late does not undo what another has
 // published meanwhile. Who may replace that looks again, and tries again.
 //
 // If an answer is lost, the id of what is there tells whether it was published. If

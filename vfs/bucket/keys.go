@@ -20,6 +20,7 @@ const hiddenFolder = ".shelf"
 //	tail/OWNER/NAME/RANDOM its last bytes, less than a part
 //	rename/ID              a rename under way (rename.go)
 //	gone/ID-...            a version was removed or replaced, or is about to be (change.go)
+//	turn/ID                who may replace or remove a version (publish.go)
 //	node/ID                a node is alive (node.go)
 //	ledger                 what the library holds, where that is limited (limits.go)
 //	sweeper                which node sweeps (sweep.go)
@@ -36,6 +37,9 @@ func (s *store) hiddenKey(elements ...string) string {
 // goneKey is the key of the word that a version was removed or replaced, or is about
 // to be.
 func (s *store) goneKey(id, how string) string { return s.hiddenKey("gone", digest(id)+"-"+how) }
+
+// turnKey is the key of the turn for a version.
+func (s *store) turnKey(id string) string { return s.hiddenKey("turn", digest(id)) }
 
 // newID is an id that no other version, node or rename has.
 func newID() string { return rand.Text() }

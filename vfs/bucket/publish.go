@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"shelf/vfs"
 )
@@ -16,10 +17,21 @@ const maxConflicts = 100
 // maxLost is how many answers may be lost until it is told that nobody knows.
 const maxLost = 5
 
-// publish makes the upload a file.
+// publish makes the upload a file. Where it fails, others may replace what was there.
 func (u *upload) publish(ctx context.Context, try func(condition) (answer, outcome)) (*look, error) {
+	l, err := u.publishInTurn(ctx, try)
+	if err != nil && !errors.Is(err, vfs.ErrUncertain) && u.turn != "" {
+		u.b.giveBack(u.turn)
+	}
+	return l, err
+}
+
+func (u *upload) publishInTurn(ctx context.Context, try func(condition) (answer, outcome)) (*look, error) {
 	blind := false
 	for conflicts, lost := 0, 0; conflicts < maxConflicts; conflicts++ {
+		if err := u.awaitTurn(ctx); err != nil {
+			return nil, err
+		}
 		c := u.condition()
 		if blind {
 			c = condition{}
@@ -184,6 +196,107 @@ func (u *upload) dress(ctx context.Context, l *look) error {
 	if err := u.b.dressVersion(ctx, l); err != nil {
 		const why = "the file was published, but its mode and times may not be those that were set"
 		return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: err}
+	}
+	return nil
+}
+
+// Who replaces or removes a version takes the turn for it first: an object named for
+// the version's id, made on the condition that there is none. The condition of the
+// change itself is not enough, since an ETag is of a content and not of a version: a
+// file that is renamed and renamed back has the same one, and would be removed by who
+// still ends the first rename.
+//
+// A turn ends with its version. One whose taker is dead, or does not know what became
+// of its change, is taken over after a while.
+
+// turnFor is how long others leave a turn to its taker.
+const turnFor = 30 * time.Second
+
+// The longest and the shortest wait before it is looked again whether a version is gone.
+const (
+	firstLook = 10 * time.Millisecond
+	longLook  = 500 * time.Millisecond
+)
+
+// takeTurn takes the turn for a version, or waits until who has it is done: then the
+// error is errMoved.
+func (b *Bucket) takeTurn(ctx context.Context, l *look) error {
+	key, me := b.store.turnKey(l.id), newID()
+	for wait := firstLook; ; wait = min(2*wait, longLook) {
+		mine, err := b.tryTurn(ctx, key, me, condition{absent: true})
+		if mine || err != nil {
+			return err
+		}
+		now, err := b.lookNow(ctx, l.name)
+		if isGone(err) || err == nil && now.id != l.id {
+			return errMoved
+		}
+		if err != nil {
+			return failure("look at a file", err)
+		}
+		_, etag, age, err := b.store.getText(ctx, key)
+		if err != nil && !isGone(err) {
+			return failure("look whose turn it is", err)
+		}
+		if err == nil && age > turnFor {
+			if mine, err := b.tryTurn(ctx, key, me, condition{match: etag}); mine || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tryTurn takes a turn on a condition, and tells whether that was met.
+func (b *Bucket) tryTurn(ctx context.Context, key, me string, c condition) (mine bool, err error) {
+	for range maxLost {
+		_, out := b.store.put(ctx, key, bodyOfText([]byte(me)), nil, c)
+		switch {
+		case out.err == nil:
+			return true, nil
+		case !out.unsure && (isUnmet(out.err) || isGone(out.err)):
+			return false, nil
+		case !out.unsure:
+			return false, failure("take a turn", out.err)
+		}
+		text, _, _, err := b.store.getText(ctx, key)
+		if err == nil || !isGone(err) {
+			return string(text) == me, failure("look whose turn it is", err)
+		}
+	}
+	return false, &vfs.Error{Kind: vfs.ErrUnavailable}
+}
+
+// giveBack gives back the turn for a version that is still there.
+func (b *Bucket) giveBack(id string) {
+	b.tidy(func(ctx context.Context) { b.store.removeHidden(ctx, b.store.turnKey(id)) })
+}
+
+// awaitTurn takes the turn for what the upload is about to replace.
+func (u *upload) awaitTurn(ctx context.Context) error {
+	for u.seen != nil && u.turn != u.seen.id {
+		err := u.b.takeTurn(ctx, u.seen)
+		if err == nil {
+			u.turn = u.seen.id
+			return nil
+		}
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+		now, err := u.lookAgain(ctx)
+		switch {
+		case err != nil:
+			return err
+		case now != nil && !u.replaces():
+			return exists()
+		case u.only:
+			return errReplaced
+		}
+		u.see(now)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type intent struct {
 //	PutObject        the intent
 //	GetObject, PutObject           a small file, or else
 //	UploadPartCopy..., Complete    the file has both names
+//	PutObject        the turn to remove the old name
 //	DeleteObject     the old name, if it still is the version that was copied
 //	DeleteObject     the intent
 //

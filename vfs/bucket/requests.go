@@ -205,7 +205,13 @@ func (s *store) getText(ctx context.Context, key string) (text []byte, etag stri
 // remove removes an object that meets a condition. That there is none is no error
 // where the store says so.
 func (s *store) remove(ctx context.Context, key string, c condition) outcome {
-	return s.tryTo(ctx, func(ctx context.Context) error {
+	return s.removeUntil(ctx, false, key, c)
+}
+
+// removeUntil is remove; with untilLost a call whose answer was lost is not made again:
+// it may have removed the object, and another have made one like it.
+func (s *store) removeUntil(ctx context.Context, untilLost bool, key string, c condition) outcome {
+	return s.tryUntil(ctx, untilLost, func(ctx context.Context) error {
 		ctx, cancel := s.brief(ctx)
 		defer cancel()
 		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: c.ifMatch()})

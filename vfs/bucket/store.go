@@ -141,7 +141,9 @@ func isGone(err error) bool {
 }
 
 // isUnmet tells of a condition that the object did not meet.
-func isUnmet(err error) bool { return status(err) == http.StatusPreconditionFailed }
+func isUnmet(err error) bool {
+	return status(err) == http.StatusPreconditionFailed || errors.Is(err, errMoved)
+}
 
 // isNoUpload tells of a multipart upload that is not there.
 func isNoUpload(err error) bool { return code(err) == "NoSuchUpload" }

@@ -24,6 +24,7 @@ type upload struct {
 	seen  *look    // what has the name, when it was last looked at; nil is nothing
 	stale []string // keys of what lies beside what was seen
 	only  bool     // it publishes only over what was seen first
+	turn  string   // id of the version that no other replaces or removes meanwhile
 	mode  fs.FileMode
 	attr  vfs.Attr // mode and times to set at Commit
 	made  int64    // when Commit began: the time of a small file, if none was set

@@ -1,0 +1,67 @@
+package bucket_test
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"shelf/vfs/bucket"
+)
+
+// A file that is renamed and back has the same ETag again. So who still has to remove
+// the old name of the first rename must not take the copy of the second one for it;
+// and a file that is put again while it is removed must not go, too.
+func TestSameContentAgain(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]func(*testing.T, *bucket.Bucket){
+		"renamed back": func(t *testing.T, b *bucket.Bucket) {
+			if _, err := b.Rename(t.Context(), "y", "x", true); err != nil {
+				t.Errorf("y to x: %v", err)
+			}
+		},
+		"put again": func(t *testing.T, b *bucket.Bucket) { put(t, b, "x", []byte("text")) },
+	} {
+		for _, when := range []string{"/x", "/.shelf/turn/"} {
+			g := startGateway(t, false)
+			p := startProxy(t, g)
+			o := g.options(t)
+			second := open(t, o)
+			o.Connection.Endpoint = p.url
+			first := open(t, o)
+			put(t, first, "x", []byte("text"))
+			copied, met := false, false
+			var other sync.WaitGroup
+			p.spoilBy(func(r *http.Request) fault {
+				copied = copied || r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/y")
+				isDelete := r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, when)
+				isTurn := r.Method == http.MethodPut && copied && strings.Contains(r.URL.Path, when)
+				if met || !isDelete && !isTurn {
+					return none
+				}
+				met = true
+				other.Go(func() { again(t, second) })
+				if isTurn {
+					other.Wait()
+					return none
+				}
+				return slow // the other one has the time, if it does not wait
+			})
+			if _, err := first.Rename(t.Context(), "x", "y", true); err != nil {
+				t.Errorf("x to y: %v", err)
+			}
+			other.Wait()
+			if !met {
+				t.Fatal("they did not meet")
+			}
+			if _, err := second.Stat(t.Context(), "x"); err != nil {
+				t.Errorf("%s, at %s: x: %v", name, when, err)
+			}
+			if _, err := second.Stat(t.Context(), "y"); name == "renamed back" && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s, at %s: y: %v", name, when, err)
+			}
+		}
+	}
+}
