@@ -1,12 +1,18 @@
 package tests
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"maps"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,6 +113,8 @@ func TestDocumentedExamples(t *testing.T) {
 		switch {
 		case slices.Contains([]string{"library", "user", "authorized_keys_file"}, s.name):
 			table = s.name // for one library or account, or for many
+		case s.name == "deliver.command":
+			continue // in the place of a URL
 		case slices.Contains([]string{"file_accounts.library", "file_accounts.permissions", "accounts.NAME.library", "accounts.NAME.permissions"}, s.name):
 			table += "one" // for one library of the account, or for several
 		case inBucket:
@@ -118,6 +126,8 @@ func TestDocumentedExamples(t *testing.T) {
 	const keys, library = "authorized_keys_file = \"keys/ada\"\n", "library = \"library\"\n"
 	at.check(t, keys+lines["library"]+lines["user"])
 	at.check(t, library+lines["authorized_keys_file"]+lines[""]+"[per_source_penalties]\n"+lines["per_source_penalties."]+"[account_limits]\n"+lines["account_limits."])
+	at.check(t, keys+library+"audit_log = \"audit\"\n[[deliver]]\n"+lines["deliver."])
+	at.check(t, keys+library+"audit_log = \"audit\"\n[[deliver]]\nname = \"command\"\ncommand = [\"/bin/true\"]\n")
 	const several = "[libraries.in]\npath = \"inbox\"\n[libraries.out]\npath = \"library\"\n"
 	for _, form := range []string{"one", ""} {
 		folders, account := several, lines["accounts.NAME."+form]
@@ -167,7 +177,7 @@ func documentedSettings(t *testing.T) (all []documentedSetting) {
 	table, in := "", false
 	for line := range strings.Lines(readText(t, reference)) {
 		if heading, is := strings.CutPrefix(line, "#"); is {
-			if m := regexp.MustCompile("`\\[(.*)\\]`").FindStringSubmatch(heading); m != nil {
+			if m := regexp.MustCompile("`\\[+([^\\]]*)\\]+`").FindStringSubmatch(heading); m != nil {
 				table = m[1] + "."
 			}
 		}
@@ -233,7 +243,33 @@ func newSettingsFolder(t *testing.T) settingsFolder {
 	for _, file := range []string{"keys/ada", "user_ca.pub", "revoked_keys"} {
 		at.write(t, file, public)
 	}
+	certificate, key := selfSigned(t)
+	for file, text := range map[string]string{
+		"invoices.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", "invoices.key": readText(t, filepath.Join(at.dir, "key")),
+		"hooks-ca.pem": certificate, "hooks-client.pem": certificate, "hooks-client.key": key,
+	} {
+		at.write(t, file, text)
+	}
 	return at
+}
+
+// selfSigned is a certificate for 127.0.0.1 and its key, in PEM.
+func selfSigned(t *testing.T) (certificate, key string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	text, err := x509.CreateCertificate(rand.Reader, of, of, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: text})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
 }
 
 func (f settingsFolder) write(t *testing.T, file, text string) {
@@ -264,7 +300,7 @@ func (f settingsFolder) check(t *testing.T, configuration string) []byte {
 func sampleSettings(t *testing.T) (names []string) {
 	t.Helper()
 	table := ""
-	tables, settings := regexp.MustCompile(`^#?\[([a-z_]+)(\.\w+)?\]`), regexp.MustCompile(`^#?([a-z_0-9]+) = `)
+	tables, settings := regexp.MustCompile(`^#?\[+([a-z_]+)(\.\w+)?\]`), regexp.MustCompile(`^#?([a-z_0-9]+) = `)
 	for line := range strings.Lines(readText(t, sample)) {
 		if m := tables.FindStringSubmatch(line); m != nil {
 			table = m[1] + "."
@@ -305,8 +341,11 @@ func settingsIn(structs map[string]*ast.StructType, table *ast.StructType, prefi
 		}
 		typ := f.Type
 		inner := prefix + name + "."
-		if m, is := typ.(*ast.MapType); is {
-			typ, inner = m.Value, inner+"NAME."
+		switch several := typ.(type) {
+		case *ast.MapType:
+			typ, inner = several.Value, inner+"NAME."
+		case *ast.ArrayType:
+			typ = several.Elt
 		}
 		if s := structs[typeName(typ)]; s != nil {
 			names = append(names, settingsIn(structs, s, inner)...)

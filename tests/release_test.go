@@ -218,7 +218,7 @@ func TestReleasedPrograms(t *testing.T) {
 func TestReleasedPackages(t *testing.T) {
 	r := released(t, oldRelease)
 	wanted := []string{"usr/bin/shelfd", "usr/bin/shelf", "etc/shelf/shelfd.toml", "usr/share/man/man8/shelfd.8",
-		"usr/share/bash-completion/completions/shelf", "etc/logrotate.d/shelf"}
+		"usr/share/man/man8/shelfd-deliver.8", "usr/share/bash-completion/completions/shelf", "etc/logrotate.d/shelf"}
 	for suffix, list := range map[string][]string{
 		".deb": {"dpkg-deb", "--fsys-tarfile"},
 		".rpm": {"rpm", "-qpl", "--nosignature"},

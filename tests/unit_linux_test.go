@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,10 +14,20 @@ import (
 // theUnit is what runs the server under systemd.
 const theUnit = top + "/contrib/shelfd.service"
 
-// TestUnitExposure has systemd judge the unit, which it must know all of.
+// deliverUnit is what runs shelfd deliver.
+const deliverUnit = top + "/contrib/shelfd-deliver.service"
+
+// TestUnitExposure has systemd judge the units, which it must know all of.
 func TestUnitExposure(t *testing.T) {
 	need(t, "systemd-analyze")
-	out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", theUnit).CombinedOutput()
+	for _, unit := range []string{theUnit, deliverUnit} {
+		exposure(t, unit)
+	}
+}
+
+func exposure(t *testing.T, unit string) {
+	t.Helper()
+	out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", unit).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -25,7 +36,7 @@ func TestUnitExposure(t *testing.T) {
 		t.Fatalf("no exposure was told:\n%s", out)
 	}
 	if exposure, err := strconv.ParseFloat(string(m[1]), 64); err != nil || exposure > 1.7 {
-		t.Errorf("the exposure is %s", m[1])
+		t.Errorf("the exposure of %s is %s", unit, m[1])
 	}
 }
 
@@ -40,7 +51,7 @@ func TestUnit(t *testing.T) {
 				t.Skip("short")
 			}
 			d := boot(t, suite, func(root string) { prepareUnit(t, root) })
-			if said, err := d.try("systemd-analyze verify --man=no shelfd.service"); err != nil || said != "" {
+			if said, err := d.try("systemd-analyze verify --man=no shelfd.service shelfd-deliver.service"); err != nil || said != "" {
 				t.Errorf("systemd finds fault with the unit: %v\n%s", err, said)
 			}
 			d.sh(t, `
@@ -50,6 +61,7 @@ func TestUnit(t *testing.T) {
 				ssh-keygen -q -t ed25519 -N '' -f /root/id
 				install -m 640 -g shelf /root/id.pub /etc/shelf/keys/ada
 				systemctl enable --now shelfd`)
+			checkDeliverUnit(t, d)
 			checkUnit(t, d)
 		})
 	}
@@ -61,15 +73,20 @@ func prepareUnit(t *testing.T, root string) {
 	buildStatic(t, filepath.Join(root, "usr/bin")+"/")
 	for file, text := range map[string]string{
 		"etc/systemd/system/shelfd.service":              readText(t, theUnit),
+		"etc/systemd/system/shelfd-deliver.service":      readText(t, deliverUnit),
 		"etc/systemd/system/shelfd.service.d/short.conf": "[Service]\nTimeoutStopSec=2\n",
 		"etc/shelf/shelfd.toml": `
 			listen = "127.0.0.1:2222"
 			sandbox = "require"
 			grace = "6s"
 			audit_log = "/var/log/shelf/audit.jsonl"
+			audit_mode = "0640"
 			authorized_keys_file = "keys/%u"
 			[libraries.default]
 			path = "/srv/shelf/default"
+			[[deliver]]
+			name = "job"
+			command = ["/bin/sh", "-c", 'echo "$SHELF_OP $SHELF_NAME $(id -u)" >> "$STATE_DIRECTORY/arrived"']
 			`,
 	} {
 		path := filepath.Join(root, file)
@@ -126,6 +143,35 @@ func checkUnit(t *testing.T, d *debian) {
 	d.eventually(t, "an upload has begun", "shelfd who --state /var/lib/shelf | grep upload")
 	d.sh(t, "systemctl stop shelfd; journalctl -u shelfd | grep 'grace time of 6s is over'")
 	if result := d.sh(t, "systemctl show -P Result shelfd"); result != "success\n" {
+		t.Errorf("it was stopped, with %s", result)
+	}
+}
+
+// checkDeliverUnit starts the unit that tells others what happened, and does to it
+// what its operator does.
+func checkDeliverUnit(t *testing.T, d *debian) {
+	t.Helper()
+	d.eventually(t, "a file can be uploaded", upload)
+	d.sh(t, "systemctl enable --now shelfd-deliver")
+	arrived := func(n int) {
+		t.Helper()
+		d.sh(t, upload)
+		d.eventually(t, "the command has run", fmt.Sprintf(`test "$(grep -c '^put hostname' /var/lib/shelf-deliver/arrived)" = %d`, n))
+	}
+	arrived(1)
+	d.sh(t, `read -r _ _ uid < /var/lib/shelf-deliver/arrived; test "$uid" != 0 -a "$uid" != "$(id -u shelf)"
+		! runuser -u nobody -- cat /var/lib/shelf-deliver/arrived
+		shelfd deliver status --config /etc/shelf/shelfd.toml --state /var/lib/shelf-deliver`)
+	d.sh(t, "systemctl reload shelfd-deliver")
+	d.eventually(t, "it was reloaded", "journalctl -u shelfd-deliver | grep 'was reloaded'")
+	arrived(2)
+	d.sh(t, "mv /var/log/shelf/audit.jsonl /var/log/shelf/audit.jsonl.1; systemctl reload shelfd")
+	arrived(3)
+	d.sh(t, `kill -KILL "$(systemctl show -P MainPID shelfd-deliver)"`)
+	d.eventually(t, "it was started again", `test "$(systemctl show -P NRestarts shelfd-deliver)" = 1`)
+	arrived(4)
+	d.sh(t, "systemctl stop shelfd-deliver")
+	if result := d.sh(t, "systemctl show -P Result shelfd-deliver"); result != "success\n" {
 		t.Errorf("it was stopped, with %s", result)
 	}
 }

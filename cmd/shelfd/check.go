@@ -10,6 +10,7 @@ import (
 
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/deliver"
 	"shelf/cmd/shelfd/library"
 )
 
@@ -37,7 +38,7 @@ func checkCommand() *cobra.Command {
 // the last line says so.
 func check(s config.Settings, stdout, stderr io.Writer) error {
 	all := newServer(s, newLog(stderr, s.LogFormat, s.LogLevel.Level), stderr)
-	err := all.check()
+	err := errors.Join(all.check(), deliver.Check(s, stderr))
 	entrances := all.accounts.entrances
 	noteExpired(entrances, time.Now(), stderr)
 	if err == nil {

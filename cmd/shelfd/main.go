@@ -14,7 +14,8 @@
 //
 // Those that make credentials are in package credentials, those that ask a running
 // server in package operate, and those that make a server of one's own in package
-// install. Package migrate copies a library into another one.
+// install. Package migrate copies a library into another one, package deliver tells others
+// of events.
 //
 // The parts of a server:
 //
@@ -40,9 +41,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -55,6 +59,7 @@ import (
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/credentials"
+	"shelf/cmd/shelfd/deliver"
 	"shelf/cmd/shelfd/install"
 	"shelf/cmd/shelfd/migrate"
 	"shelf/cmd/shelfd/operate"
@@ -107,10 +112,20 @@ func rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(),
-		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), install.Init(), install.Add(), migrate.Command(), explainCommand(), manCommand(), versionCommand())
+		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), delivery().Command(), install.Init(), install.Add(), migrate.Command(), explainCommand(), manCommand(), versionCommand())
 	root.AddCommand(operate.Commands()...)
 	root.AddCommand(supervise.Commands()...)
 	return root
+}
+
+// delivery is this program, for package deliver.
+func delivery() deliver.Program {
+	return deliver.Program{
+		Agent: "shelfd/" + cmp.Or(about().Version, "unknown"),
+		Log: func(w io.Writer, s config.Settings) *slog.Logger {
+			return newLog(w, s.LogFormat, s.LogLevel.Level)
+		},
+	}
 }
 
 // flagError adds to the error of an unknown flag the nearest that exists.

@@ -41,6 +41,7 @@ if [ -z "$upgraded" ]; then
 	echo 'shelf: to set up the server, run: shelfd init'
 elif [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
+	systemctl try-restart shelfd-deliver.service || echo 'shelf: shelfd-deliver did not start: systemctl status shelfd-deliver' >&2
 	if systemctl is-active --quiet shelfd.service; then
 		grace=$(sed -n 's/^ *grace *= *//p' /etc/shelf/shelfd.toml)
 		echo "shelf: restarting shelfd. Transfers under way have ${grace:-10s} (grace) to end; uploads that are cut can be resumed."

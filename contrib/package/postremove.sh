@@ -22,7 +22,7 @@ purge)
 		db_stop || true
 	fi
 	if [ "$all" = true ]; then
-		rm -rf /var/lib/shelf /var/log/shelf
+		rm -rf /var/lib/shelf /var/log/shelf /var/lib/shelf-deliver /var/lib/private/shelf-deliver
 		userdel shelf 2> /dev/null || true
 	else
 		echo 'shelf: kept /var/lib/shelf (host keys) and /var/log/shelf' >&2

@@ -6,7 +6,7 @@ case "${1-}" in
 upgrade | deconfigure | failed-upgrade | 1) exit 0 ;;
 esac
 if [ -d /run/systemd/system ]; then
-	systemctl --quiet disable --now shelfd.service shelfd.socket || true
+	systemctl --quiet disable --now shelfd-deliver.service shelfd.service shelfd.socket || true
 	systemctl list-unit-files --state=enabled --no-legend 'shelfd@*.service' | while read -r unit _; do
 		systemctl --quiet disable "$unit" || true
 	done

@@ -32,7 +32,7 @@ func allPages() []page {
 		{"fish/vendor_completions.d/shelf.fish", "shelf", []string{"completion", "fish"}},
 		{"fish/vendor_completions.d/shelfd.fish", "shelfd", []string{"completion", "fish"}},
 	}
-	for _, command := range []string{"init", "add", "serve", "check", "passwd", "totp", "hostkey", "keygen"} {
+	for _, command := range []string{"init", "add", "serve", "check", "deliver", "passwd", "totp", "hostkey", "keygen"} {
 		all = append(all, page{fmt.Sprintf("man/man8/shelfd-%s.8", command), "shelfd", []string{"man", command}})
 	}
 	return all

@@ -23,7 +23,6 @@
 //	login.go     logins, idle sessions, a thousand sessions
 //	audit.go     what the audit log costs
 //	files.go     many small files, and long listings
-//	bucket.go    over a bucket of an object store, which is versitygw
 package main
 
 import (
@@ -67,8 +66,6 @@ var measures = []struct {
 	{"list", (*bench).listing},
 	{"million", (*bench).listMillion},
 	{"audit", (*bench).audited},
-	{"bucket", (*bench).buckets},
-	{"bucketcrowd", (*bench).bucketCrowd},
 }
 
 func main() {

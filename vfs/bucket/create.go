@@ -87,7 +87,7 @@ func (u *upload) startNew(rec recorded) error {
 	}
 	u.content = spool.New(u.disk, u)
 	u.recorder.mayRecord(u, rec)
-	return u.hold(0)
+	return nil
 }
 
 // dropUnwanted drops what the owner could resume, if the upload starts from nothing.
@@ -102,16 +102,15 @@ func (u *upload) dropUnwanted(rec recorded) error {
 func (u *upload) startOver(l *look) error {
 	u.mode = l.mode
 	u.see(l)
-	u.borrow(l)
 	if err := u.makeDisk(); err != nil {
 		return err
 	}
 	if u.o.Truncate {
 		u.content = spool.New(u.disk, u)
-		return u.hold(0)
+		return nil
 	}
 	u.over(&file{b: u.b, ctx: u.ctx, l: l}, l.size)
-	return u.hold(l.size)
+	return nil
 }
 
 // startFrom begins an upload that starts from an upload under way, or from the file
@@ -127,7 +126,6 @@ func (u *upload) startFrom() error {
 		err = u.lookFirst()
 	}
 	if err == nil {
-		u.borrow(u.seen)
 		err = u.makeDisk()
 	}
 	if err != nil {
@@ -135,7 +133,7 @@ func (u *upload) startFrom() error {
 		return err
 	}
 	u.over(from, i.Size)
-	return u.hold(i.Size)
+	return nil
 }
 
 // lookFirst notes what has the name, if anything has.
@@ -152,7 +150,7 @@ func (u *upload) over(from base, size int64) {
 }
 
 func (u *upload) makeDisk() (err error) {
-	u.disk, err = u.b.o.Spool.Create()
+	u.disk, err = u.b.o.Spool.create()
 	return err
 }
 

@@ -25,9 +25,10 @@
 //	hold.go      whether a library is held, or until when
 //	audit.go     those of the audit log
 //	networks.go  addresses and networks
+//	deliver.go   who is told of events
 //
 // To add a setting, add a field to [Settings], [Library], [Account],
-// [FileAccounts], [AccountLimits] or [Penalties]. Tests then ask for it in contrib/shelfd.toml.
+// [FileAccounts], [AccountLimits], [Penalties] or [Deliver]. Tests then ask for it in contrib/shelfd.toml.
 package config
 
 import "time"
@@ -115,6 +116,9 @@ type Settings struct {
 	Accounts  map[string]Account `toml:"accounts"`
 
 	FileAccounts FileAccounts `toml:"file_accounts"`
+
+	DeliverListen string    `toml:"deliver_listen" unset:"off" doc:"where shelfd deliver answers metrics and health, address:port; without an address on this machine alone"`
+	Deliver       []Deliver `toml:"deliver,omitempty"`
 
 	File      string `toml:"-"` // the configuration file; "" is none
 	GivenKeys string `toml:"-"` // AuthorizedKeysFile as it was given, for people to paste

@@ -16,7 +16,7 @@ import (
 func Defaults() Settings {
 	var file strings.Builder
 	for _, setting := range All() {
-		if setting.Default != "" && !strings.Contains(setting.Name, "NAME") {
+		if setting.Default != "" && !strings.Contains(setting.Name, "NAME") && !strings.HasPrefix(setting.Name, deliverTable+".") {
 			fmt.Fprintf(&file, "%s = %s\n", setting.Name, setting.Default)
 		}
 	}

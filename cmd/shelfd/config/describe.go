@@ -31,6 +31,8 @@ func describe(table reflect.Type, within string) (all []Setting) {
 			all = append(all, describe(field.Type.Elem(), within+name+".NAME.")...)
 		case isTable(field.Type) && field.Type.Kind() == reflect.Struct:
 			all = append(all, describe(field.Type, within+name+".")...)
+		case field.Type.Kind() == reflect.Slice && isTable(field.Type.Elem()):
+			all = append(all, describe(field.Type.Elem(), within+name+".")...)
 		default:
 			s := Setting{
 				Name: within + name, Flag: field.Tag.Get("flag"), Arg: field.Tag.Get("arg"), Doc: field.Tag.Get("doc"),
@@ -68,6 +70,11 @@ func settingNames(table reflect.Type, key []string) (unknown string, names []str
 	switch table.Kind() {
 	case reflect.Map:
 		return settingNames(table.Elem(), key[1:])
+	case reflect.Slice:
+		if isTable(table.Elem()) {
+			return settingNames(table.Elem(), key)
+		}
+		return key[0], key[:1]
 	case reflect.Struct:
 	default:
 		return key[0], key[:1]
@@ -90,6 +97,8 @@ func typeOf(table reflect.Type, key []string) reflect.Type {
 	case len(key) == 0:
 	case table.Kind() == reflect.Map:
 		return typeOf(table.Elem(), key[1:])
+	case table.Kind() == reflect.Slice && isTable(table.Elem()):
+		return typeOf(table.Elem(), key)
 	case table.Kind() == reflect.Struct:
 		for _, field := range reflect.VisibleFields(table) {
 			if tomlName(field) == key[0] {

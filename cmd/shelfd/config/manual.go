@@ -67,8 +67,11 @@ shelfd(8), shelfd-check(8)
 }
 
 func headingOf(table string) string {
-	if table == "" {
+	switch table {
+	case "":
 		return "SETTINGS"
+	case deliverTable:
+		return "SETTINGS IN [[DELIVER]]"
 	}
 	return "SETTINGS IN [" + strings.ToUpper(strings.TrimSuffix(table, ".NAME")) + strings.TrimPrefix(table, strings.TrimSuffix(table, ".NAME")) + "]"
 }

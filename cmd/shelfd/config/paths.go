@@ -25,6 +25,12 @@ func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
 		apply(&l.CredentialsFile)
 		s.Libraries[name] = l
 	}
+	for i := range s.Deliver {
+		d := &s.Deliver[i]
+		for _, path := range []*string{&d.SecretFile, &d.KeyFile, &d.CA, &d.ClientCertificate, &d.ClientKey} {
+			apply(path)
+		}
+	}
 	for name, a := range s.Accounts {
 		apply(&a.AuthorizedKeysFile)
 		s.Accounts[name] = a

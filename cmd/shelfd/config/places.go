@@ -10,7 +10,8 @@ import (
 )
 
 // places are the lines and columns at which the file sets what counts, by the
-// full names of settings, as "accounts.ada.from".
+// full names of settings, as "accounts.ada.from", or "deliver.1.url" for the second of
+// several tables of one name.
 type places map[string]string
 
 // Where begins a message about a setting: the line and column where it is set,
@@ -34,12 +35,18 @@ func (s Settings) Mistake(setting string, err error) error {
 func (p places) add(path string, content []byte) {
 	parser := new(unstable.Parser)
 	parser.Reset(content)
-	table := ""
+	table, several := "", make(map[string]int)
 	for parser.NextExpression() {
 		e := parser.Expression()
 		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable:
+		case unstable.Table:
 			table = p.addKey(path, parser, "", e)
+		case unstable.ArrayTable:
+			name := p.addKey(path, parser, "", e)
+			table = fmt.Sprintf("%s.%d", name, several[name])
+			several[name]++
+			at := parser.Shape(firstKey(e).Raw).Start
+			p[table] = fmt.Sprintf("%s:%d:%d", path, at.Line, at.Column)
 		case unstable.KeyValue:
 			p.addValue(path, parser, table, e)
 		}
@@ -56,6 +63,13 @@ func (p places) addValue(path string, parser *unstable.Parser, table string, e *
 			p.addValue(path, parser, name, all.Node())
 		}
 	}
+}
+
+// firstKey is the first part of the name of a table.
+func firstKey(e *unstable.Node) *unstable.Node {
+	keys := e.Key()
+	keys.Next()
+	return keys.Node()
 }
 
 // addKey remembers the key of a table or value, and the tables around it.

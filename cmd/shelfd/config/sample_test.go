@@ -24,7 +24,7 @@ func TestSample(t *testing.T) {
 	if err := s.parse("sample", full, &base); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Accounts) != 2 || len(s.Libraries) != 3 {
+	if len(s.Accounts) != 2 || len(s.Libraries) != 3 || len(s.Deliver) != 2 {
 		t.Errorf("got %+v", s)
 	}
 	s.Library, s.State, s.User, s.AuthorizedKeysFile = "", "", "", ""
@@ -32,6 +32,7 @@ func TestSample(t *testing.T) {
 	s.Spool = ""
 	s.AdminSocket, s.AdminListen, s.AdminHosts = "", "", nil
 	s.Libraries, s.LibraryRoots, s.Accounts, s.FileAccounts, s.Listen = nil, nil, nil, FileAccounts{}, base.Listen
+	s.DeliverListen, s.Deliver = "", nil
 	if !reflect.DeepEqual(s, base) {
 		t.Errorf("what the sample shows as the defaults:\n%+v\nThe defaults:\n%+v", s, base)
 	}

@@ -39,7 +39,7 @@ listen = %s
 state = %s
 `, a.config, reload(a.config), quote(a.listen), quote(a.state))
 	if a.audit != "" {
-		fmt.Fprintf(&b, "audit_log = %s\n", quote(a.audit))
+		fmt.Fprintf(&b, "audit_log = %s\naudit_mode = \"0640\"                 # the group reads it, as shelfd-deliver\n", quote(a.audit))
 	}
 	if strings.HasPrefix(a.library, librariesFolder+"/") {
 		fmt.Fprintf(&b, "library_roots = [%s]      # new libraries below it need no restart\n", quote(librariesFolder))
