@@ -16,7 +16,7 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/receipt", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/admin":       {},
 	"cmd/shelfd/arguments":   {},
 	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "cmd/shelfd/config", "sshd", "vfs", "keys", "keys/sshsig"},
@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"cmd/shelfd/page":        {"cmd/shelfd/admin", "sshd", "vfs"},
 	"cmd/shelfd/supervise":   {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/config"},
 	"cmd/shelfd/receipt":     {"cmd/shelfd/audit", "keys/sshsig", "vfs/access", "vfs"},
+	"cmd/shelfd/recovery":    {"cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/library", "vfs"},
 	"cmd/shelfd/credentials": {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},
 	"cmd/shelfd/library":     {"cmd/shelfd/config", "vfs/bucket", "vfs/local", "vfs/local/digests", "vfs", "keys"},
 	"cmd/shelfd/tuning":      {},
@@ -59,7 +60,8 @@ var arrows = map[string][]string{
 	"vfs/local":          {"vfs/local/digests", "vfs/local/history", "vfs/spool", "vfs"},
 	"vfs/local/digests":  {"vfs"},
 	"vfs/local/history":  {},
-	"vfs/bucket":         {"vfs/spool", "vfs"},
+	"vfs/bucket":         {"vfs/bucket/ledger", "vfs/spool", "vfs"},
+	"vfs/bucket/ledger":  {"vfs"},
 	"vfs/vfstest":        {"vfs"},
 	"keys":               {},
 	"keys/sshsig":        {},

@@ -37,6 +37,14 @@ permissions = ["dropbox"]
 // serveReceipts starts a server on what is in dir.
 func serveReceipts(t *testing.T, dir, toml string) *server {
 	t.Helper()
+	s := startReceipts(t, dir, toml)
+	stopAtEnd(t, s)
+	return s
+}
+
+// startReceipts is serveReceipts for a server that is to be killed.
+func startReceipts(t *testing.T, dir, toml string) *server {
+	t.Helper()
 	need(t, "ssh")
 	need(t, "ssh-keygen")
 	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
@@ -46,7 +54,7 @@ func serveReceipts(t *testing.T, dir, toml string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopAtEnd(t, s)
+	t.Cleanup(func() { s.cmd.Process.Kill() })
 	return s
 }
 

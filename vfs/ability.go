@@ -79,6 +79,23 @@ type Expiry interface {
 	RemoveVersion(ctx context.Context, name string, v Version) error
 }
 
+// Recent is implemented by a [Library] that knows when and by whom its files were
+// published.
+type Recent interface {
+	// Recent yields the files that were published, or changed otherwise, since then.
+	// What another program has put there is left out, where that can be told. While
+	// other servers publish there, too, the error is [ErrUnsupported].
+	Recent(ctx context.Context, since time.Time) iter.Seq2[Published, error]
+}
+
+// Published is a file with when that was, and by which account; "" is that nobody
+// knows.
+type Published struct {
+	Info
+	At    time.Time
+	Owner string
+}
+
 // Space is implemented by a [Library] that knows how much room it has, in bytes
 // and files (statvfs@openssh.com).
 type Space interface {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"os"
 
@@ -10,6 +11,7 @@ import (
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/receipt"
+	"shelf/cmd/shelfd/recovery"
 	"shelf/sshd"
 	"shelf/vfs/access"
 )
@@ -23,6 +25,7 @@ type auditing struct {
 	sums *access.Sums // the same
 
 	office *receipt.Office // the same
+	gap    *audit.Gap      // what the server before this one may have left without a line
 }
 
 // check tells whether the file could be opened, and makes none.
@@ -43,6 +46,9 @@ func (a *auditing) open(s config.Settings) (err error) {
 	}
 	a.sums = access.NewSums()
 	a.sums.SetAlways(s.AuditSHA256.Word == config.AuditSHA256Always)
+	if a.gap, err = audit.FindGap(s.AuditLog); err != nil {
+		return unrecorded(s, err)
+	}
 	a.file, err = audit.Open(audit.Options{Path: s.AuditLog, Host: host, Log: a.log, Rules: auditRules(s)})
 	if err == nil {
 		a.office = receipt.New(s.AuditLog)
@@ -116,6 +122,16 @@ func (a *auditing) close() { a.file.Close() }
 // own records what the server itself does. The log has it in other words.
 func (a *auditing) own(op string, err error) {
 	a.file.Report(audit.ByServer(op, version(), err))
+}
+
+// recover writes the lines that are missing after a crash, until done is called.
+func (s *server) recover(ctx context.Context, stop func()) (done func()) {
+	ended, settings := make(chan struct{}), s.settings
+	go func() {
+		defer close(ended)
+		recovery.Run(ctx, s.audit.gap, s.audit.file, settings, s.libraries.set, s.log)
+	}()
+	return func() { stop(); <-ended }
 }
 
 // report is told of each event. It fails only where an act that is not recorded

@@ -51,6 +51,7 @@ func serve(ctx context.Context, s config.Settings, stdout, stderr io.Writer) err
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go all.watch(watching, hangups)
+	defer all.recover(watching, stop)()
 	all.admin.answer()
 	all.manager.Ready()
 	return serveUntil(ctx, all, s.Grace.Duration)

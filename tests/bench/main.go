@@ -23,6 +23,7 @@
 //	login.go     logins, idle sessions, a thousand sessions
 //	audit.go     what the audit log costs
 //	files.go     many small files, and long listings
+//	bucket.go    over a bucket of an object store, which is versitygw
 package main
 
 import (
@@ -66,6 +67,8 @@ var measures = []struct {
 	{"list", (*bench).listing},
 	{"million", (*bench).listMillion},
 	{"audit", (*bench).audited},
+	{"bucket", (*bench).buckets},
+	{"bucketcrowd", (*bench).bucketCrowd},
 }
 
 func main() {

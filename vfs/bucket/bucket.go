@@ -23,8 +23,9 @@
 //	record.go     how others know of it
 //	node.go       which nodes are alive
 //	sweep.go      what dead nodes left
-//	space.go      the disk that uploads wait on; and its limit
-//	punch_*.go    giving back what a sent part takes of that disk
+//	limits.go     what the library may hold, with all nodes: quota and max_files
+//
+// Package ledger keeps the count of what the library holds.
 //
 // A file is a plain object that other programs can read. All else lies below
 // ".shelf/" and has no name that a client can say.
@@ -47,6 +48,8 @@ import (
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/bucket/ledger"
+	"shelf/vfs/spool"
 )
 
 // Options configures a library in a bucket.
@@ -66,6 +69,10 @@ type Options struct {
 	// as "AES256" or "aws:kms"; "" leaves it to the bucket. KMSKey goes with the latter.
 	Encryption, KMSKey string
 
+	// Quota is how many bytes the library may hold, and MaxFiles how many files, with
+	// all nodes; 0 is no limit.
+	Quota, MaxFiles int64
+
 	Umask    fs.FileMode // what new files do not get of the mode that is asked for
 	Partials PartialRules
 	// Allow names what the store may lack of what [Open] asks for; see [Finding].
@@ -74,6 +81,13 @@ type Options struct {
 	Sweep time.Duration
 	Log   *slog.Logger // warnings and faults; nil discards
 }
+
+// Spool is a folder on the node's own disk, where uploads wait until they are sent.
+type Spool = spool.Folder
+
+// OpenSpool opens a folder, which is made if need be, for at most max bytes; 0 is no
+// limit.
+func OpenSpool(path string, max int64) (*Spool, error) { return spool.OpenFolder(path, max) }
 
 // PartialRules says which beginnings of cut uploads are kept, and how long.
 type PartialRules struct {
@@ -101,6 +115,8 @@ type Bucket struct {
 	store *store
 	has   abilities
 	node  *node
+	held  *ledger.Ledger // nil if nothing is limited
+	lent  lent
 
 	stop context.CancelFunc // ends the sweeper
 	busy sync.WaitGroup     // it, and what tidies up
@@ -138,6 +154,7 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	live, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	b.busy.Go(func() { b.node.run(live) })
+	b.limit(live)
 	if o.Sweep > 0 {
 		b.busy.Go(func() { b.sweepAll(live) })
 	}
@@ -176,6 +193,7 @@ func (b *Bucket) Properties() vfs.Properties {
 func (b *Bucket) Close() error {
 	b.stop()
 	b.busy.Wait()
+	b.leaveLedger()
 	b.node.leave()
 	b.store.close()
 	return nil

@@ -19,7 +19,9 @@ func (b *Bucket) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return failure("remove", err)
 	}
+	change := b.beginChange(costOf(l.size))
 	out := b.removeVersion(ctx, l)
+	change.end(mine && b.tookAway(ctx, l, out))
 	switch {
 	case out.err == nil, isGone(out.err), isUnmet(out.err):
 	case out.unsure:

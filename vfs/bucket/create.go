@@ -87,7 +87,7 @@ func (u *upload) startNew(rec recorded) error {
 	}
 	u.content = spool.New(u.disk, u)
 	u.recorder.mayRecord(u, rec)
-	return nil
+	return u.hold(0)
 }
 
 // dropUnwanted drops what the owner could resume, if the upload starts from nothing.
@@ -102,15 +102,16 @@ func (u *upload) dropUnwanted(rec recorded) error {
 func (u *upload) startOver(l *look) error {
 	u.mode = l.mode
 	u.see(l)
+	u.borrow(l)
 	if err := u.makeDisk(); err != nil {
 		return err
 	}
 	if u.o.Truncate {
 		u.content = spool.New(u.disk, u)
-		return nil
+		return u.hold(0)
 	}
 	u.over(&file{b: u.b, ctx: u.ctx, l: l}, l.size)
-	return nil
+	return u.hold(l.size)
 }
 
 // startFrom begins an upload that starts from an upload under way, or from the file
@@ -126,6 +127,7 @@ func (u *upload) startFrom() error {
 		err = u.lookFirst()
 	}
 	if err == nil {
+		u.borrow(u.seen)
 		err = u.makeDisk()
 	}
 	if err != nil {
@@ -133,7 +135,7 @@ func (u *upload) startFrom() error {
 		return err
 	}
 	u.over(from, i.Size)
-	return nil
+	return u.hold(i.Size)
 }
 
 // lookFirst notes what has the name, if anything has.
@@ -150,7 +152,7 @@ func (u *upload) over(from base, size int64) {
 }
 
 func (u *upload) makeDisk() (err error) {
-	u.disk, err = u.b.o.Spool.create()
+	u.disk, err = u.b.o.Spool.Create()
 	return err
 }
 

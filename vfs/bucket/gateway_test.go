@@ -120,6 +120,18 @@ func TestVersionedBucket(t *testing.T) {
 	})
 }
 
+// Limits count for one node alone as in a folder.
+func TestBucketLimits(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, false)
+	vfstest.TestQuota(t, func(t *testing.T, limit vfs.UsageInfo) vfs.Library {
+		o := g.options(t)
+		o.Quota, o.MaxFiles = limit.Bytes, limit.Files
+		o.Partials = bucket.PartialRules{MinSize: 1, PerAccount: 1}
+		return open(t, o)
+	})
+}
+
 // client is a plain client of the store.
 func (g *gateway) client() *s3.Client {
 	return s3.New(s3.Options{

@@ -22,6 +22,7 @@ const hiddenFolder = ".shelf"
 //	gone/ID-...            a version was removed or replaced, or is about to be (change.go)
 //	turn/ID                who may replace or remove a version (publish.go)
 //	node/ID                a node is alive (node.go)
+//	ledger                 what the library holds, where that is limited (limits.go)
 //	sweeper                which node sweeps (sweep.go)
 //	probe/RANDOM           what the probe tries with
 

@@ -17,6 +17,21 @@ import (
 // the time that an object has which says nothing of them.
 func (b *Bucket) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
 	return func(yield func(vfs.Info, error) bool) {
+		for l, err := range b.list(ctx) {
+			if err != nil {
+				yield(vfs.Info{}, failure("list", err))
+				return
+			}
+			if !yield(l.info(), nil) {
+				return
+			}
+		}
+	}
+}
+
+// list is what List yields, with the reason of the store.
+func (b *Bucket) list(ctx context.Context) iter.Seq2[*look, error] {
+	return func(yield func(*look, error) bool) {
 		files := b.store.pages(ctx, b.store.prefix, true)
 		beside := b.store.pages(ctx, b.store.sidecarPrefix(), false)
 		defer files.end()
@@ -25,10 +40,10 @@ func (b *Bucket) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
 		for {
 			l, ok, err := b.nextFile(files, &merge)
 			if err != nil {
-				yield(vfs.Info{}, failure("list", err))
+				yield(nil, err)
 				return
 			}
-			if !ok || !yield(l.info(), nil) {
+			if !ok || !yield(l, nil) {
 				return
 			}
 		}

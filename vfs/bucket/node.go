@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -104,9 +105,10 @@ func (n *node) isAlive(ctx context.Context, id string) (bool, error) {
 
 // beat is the last that was heard of a node.
 type beat struct {
-	dead bool // or there is none
-	own  bool // it is this one
-	at   time.Time
+	dead  bool // or there is none
+	own   bool // it is this one
+	at    time.Time
+	quiet time.Duration // since then
 }
 
 func (n *node) beatOf(ctx context.Context, id string) (beat, error) {
@@ -115,11 +117,18 @@ func (n *node) beatOf(ctx context.Context, id string) (beat, error) {
 	}
 	o, err := n.s.head(ctx, n.s.hiddenKey("node", id))
 	if isGone(err) {
-		return beat{dead: true}, nil
+		return beat{dead: true, quiet: math.MaxInt64}, nil
 	}
 	if err != nil {
 		return beat{}, err
 	}
 	at := aws.ToTime(o.LastModified)
-	return beat{dead: storeTime(o.ResultMetadata).Sub(at) >= deadAfter, at: at}, nil
+	quiet := storeTime(o.ResultMetadata).Sub(at)
+	return beat{dead: quiet >= deadAfter, at: at, quiet: quiet}, nil
+}
+
+// silence is for how long a node has not shown that it is alive.
+func (n *node) silence(ctx context.Context, id string) (time.Duration, error) {
+	b, err := n.beatOf(ctx, id)
+	return b.quiet, err
 }

@@ -184,3 +184,87 @@ func contentOf(t *testing.T, lib vfs.Library, name string) (string, error) {
 	}
 	return first + ";", nil
 }
+
+// Nodes that put, replace, rename and remove at a time never hold more than the quota,
+// and what the others have left can be used when they leave.
+func TestNodesKeepTheQuota(t *testing.T) {
+	t.Parallel()
+	const block, blocks = 4 << 10, 200
+	g := startGateway(t, false)
+	o := g.options(t)
+	o.Connection.Endpoint = startProxy(t, g).url // which has a DELETE look and remove in one step
+	o.Quota = blocks * block
+	var nodes []*bucket.Bucket
+	for range 3 {
+		nodes = append(nodes, open(t, o))
+	}
+	refused := 0
+	for round := range uint64(12) {
+		var work sync.WaitGroup
+		failed := make(chan error, 6*4)
+		for worker := range uint64(6) {
+			lib, r := nodes[worker%3], rand.New(rand.NewPCG(round, worker))
+			name := func() string { return fmt.Sprint("f", r.IntN(12)) }
+			work.Go(func() {
+				for range cap(failed) / 6 {
+					switch r.IntN(5) {
+					case 0:
+						lib.Remove(t.Context(), name())
+					case 1:
+						lib.Rename(t.Context(), name(), name(), true)
+					default:
+						failed <- fill(t, lib, name(), (1+r.Int64N(40))*block)
+					}
+				}
+			})
+		}
+		work.Wait()
+		close(failed)
+		for err := range failed {
+			if errors.Is(err, vfs.ErrNoSpace) {
+				refused++
+			} else if err != nil && !errors.Is(err, vfs.ErrUnavailable) {
+				t.Error(err)
+			}
+		}
+		if held := held(t, nodes[0]); held.Bytes > o.Quota {
+			t.Errorf("there are %d bytes of %d", held.Bytes, o.Quota)
+		}
+	}
+	if refused == 0 {
+		t.Error("nobody was refused")
+	}
+	nodes[1].Close()
+	nodes[2].Close()
+	there := held(t, nodes[0])
+	if err := fill(t, nodes[0], "rest", o.Quota-there.Bytes+1); !errors.Is(err, vfs.ErrNoSpace) {
+		t.Errorf("more than is left: %v", err)
+	}
+	if told, ok := nodes[0].Charged(); !ok || told.Bytes < there.Bytes {
+		t.Errorf("the ledger has %+v, and there are %+v", told, there)
+	}
+}
+
+// fill puts a file of zeros.
+func fill(t *testing.T, lib vfs.Library, name string, size int64) error {
+	u, err := lib.Create(t.Context(), name, vfs.CreateOptions{Create: true, Truncate: true})
+	if err != nil {
+		return err
+	}
+	defer u.Abort()
+	if _, err := u.WriteAt(text(rand.Uint64(), int(size)), 0); err != nil {
+		return err
+	}
+	_, err = u.Commit(t.Context())
+	return err
+}
+
+// held is what a library holds, as a folder counts it.
+func held(t *testing.T, lib *bucket.Bucket) vfs.UsageInfo {
+	t.Helper()
+	all, err := lib.Usage(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	return all
+}

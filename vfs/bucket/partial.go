@@ -97,6 +97,7 @@ func (u *upload) resume(r recorded) error {
 		u.parts.id, u.parts.etags = r.Upload, slices.Clone(r.Parts)
 	}
 	u.content = spool.Resume(u.disk, u, r.size())
+	u.takePartial(r.size())
 	return nil
 }
 
@@ -105,7 +106,7 @@ func (u *upload) readTail(r *record) error {
 	if r.TailSize == 0 {
 		return nil
 	}
-	if !u.b.o.Spool.take(r.TailSize) {
+	if !u.b.o.Spool.Take(r.TailSize) {
 		return errSpoolFull()
 	}
 	u.charged = r.TailSize
@@ -156,13 +157,18 @@ func (u *upload) Keep() error {
 	if _, err := u.b.lookNow(ctx, u.name); !isGone(err) {
 		return errors.Join(failure("look at a file", err), u.Abort())
 	}
-	if err := u.keep(ctx, size); err != nil {
+	err := u.holdExactly(ctx, costOf(size))
+	if err == nil {
+		err = u.keep(ctx, size)
+	}
+	if err != nil {
 		u.Abort()
 		if isGone(err) || isUnmet(err) {
 			return nil // its client has begun anew
 		}
 		return failure("keep a partial", err)
 	}
+	u.leavePartial(size)
 	u.b.trim(ctx, u.o.Owner, u.recorder.key)
 	return u.end()
 }
@@ -241,7 +247,9 @@ func (b *Bucket) dropRecord(ctx context.Context, r recorded) error {
 	if err != nil {
 		return failure("look at a node", err)
 	}
+	change := b.beginChange(costOf(r.size()))
 	out := b.store.remove(ctx, r.key, condition{match: r.etag})
+	change.end(out.err == nil && !alive) // what is under way is charged to the upload
 	switch {
 	case isUnmet(out.err):
 		return b.dropRecordAt(ctx, r.key) // it was written anew meanwhile

@@ -78,7 +78,7 @@ func Probe(ctx context.Context, o Options) ([]Finding, error) {
 
 // Probe implements [vfs.Probe]: the spool takes files, and the store answers.
 func (b *Bucket) Probe(ctx context.Context) error {
-	f, err := b.o.Spool.create()
+	f, err := b.o.Spool.Create()
 	if err != nil {
 		return err
 	}

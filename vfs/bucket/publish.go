@@ -39,23 +39,39 @@ func (u *upload) publishInTurn(ctx context.Context, try func(condition) (answer,
 		if err := u.leaveWord(ctx); err != nil {
 			return nil, failure("publish", err)
 		}
+		replace, err := u.beginReplace(ctx)
+		if err != nil {
+			return nil, err
+		}
 		a, out := try(c)
-		switch {
-		case out.err == nil:
+		if out.err == nil {
+			replace.done()
 			return u.published(ctx, a), nil
+		}
+		switch {
 		case isNoUpload(out.err) && !out.unsure:
+			replace.undone()
 			return nil, u.lostParts(out.err)
 		case !out.unsure && !isUnmet(out.err) && !isGone(out.err):
+			replace.undone()
 			return nil, failure("publish", out.err)
 		}
 		now, err := u.settle(ctx, out)
+		if err == nil && now != nil && now.id == u.id {
+			replace.done()
+			return u.found(now), nil
+		}
+		if err == nil && out.unsure && (isNoUpload(out.err) || lost == maxLost || ctx.Err() != nil) {
+			err = uncertain(out.err)
+		}
+		if errors.Is(err, vfs.ErrUncertain) {
+			replace.uncertain()
+		} else {
+			replace.undone()
+		}
 		switch {
 		case err != nil:
 			return nil, err
-		case now != nil && now.id == u.id:
-			return u.found(now), nil
-		case out.unsure && (isNoUpload(out.err) || lost == maxLost || ctx.Err() != nil):
-			return nil, uncertain(out.err)
 		case now != nil && !u.replaces():
 			return nil, exists()
 		case u.only && (now == nil || now.id != u.seen.id):
@@ -92,9 +108,9 @@ func (u *upload) settle(ctx context.Context, out outcome) (now *look, err error)
 }
 
 // leaveWord says that a version was there which this upload is about to replace, if
-// it is so young that its maker may still ask.
+// it is so young that its maker may still ask; or if who removes it has to know that.
 func (u *upload) leaveWord(ctx context.Context) error {
-	if u.seen == nil || !u.seen.young {
+	if u.seen == nil || !u.seen.young && u.b.held == nil {
 		return nil
 	}
 	return u.b.store.putText(ctx, u.b.store.goneKey(u.seen.id, "replaced"), nil)

@@ -66,6 +66,7 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 	// The copy is an upload whose content is in the store already.
 	u := b.begin(ctx, new, vfs.CreateOptions{Create: true, NoReplace: !replace})
 	defer u.end()
+	u.limited.exempt = true
 	u.mode, u.attr = from.mode, vfs.Attr{HasTimes: true, Mtime: time.Unix(from.mtime, 0)}
 	if err := u.lookFirst(); err != nil {
 		return after, replaced, err
@@ -77,6 +78,8 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 	if err != nil {
 		return after, replaced, failure("rename", err)
 	}
+	moves := b.beginMove(from)
+	defer moves.end()
 	to, err := u.copy(ctx, from)
 	if err != nil {
 		if !errors.Is(err, vfs.ErrUncertain) {
@@ -85,18 +88,23 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 		return after, replaced, err
 	}
 	// From here on the rename is made, and only has to be ended.
+	moves.made(u.seen)
 	late, cancel := b.lateFor(ctx)
 	defer cancel()
 	if err := u.dress(late, to); err != nil {
 		return after, replaced, err
 	}
-	if _, err := b.claim(late, from); err != nil {
+	mine, err := b.claim(late, from)
+	if err != nil {
 		b.o.Log.Warn("after a rename", "old", from.name, "new", new, "err", err)
 	}
 	out := b.removeVersion(late, from)
 	if out.err != nil && !isGone(out.err) && !isUnmet(out.err) {
 		why := "the file has both names now: the store did not remove the old one"
 		return after, replaced, &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: out.err}
+	}
+	if mine && b.tookAway(late, from, out) {
+		moves.gone()
 	}
 	b.store.removeHidden(late, append(from.sidecars, key)...)
 	return to.info(), u.seen.infoOrNone(), nil

@@ -34,6 +34,7 @@ type upload struct {
 	base    base        // what the upload starts from, or nil
 	shared  bool        // others have the disk open, too
 	charged int64       // bytes of the spool that it takes
+	limited limited     // what it takes of the library's limits
 
 	sizes       sizing
 	parts       *parts // what was sent, or nil
@@ -203,6 +204,9 @@ func (u *upload) Write(off, end int64) error {
 	if err := u.changes(off, end); err != nil {
 		return err
 	}
+	if err := u.hold(max(end, u.content.Size())); err != nil {
+		return err
+	}
 	if u.content.Written(off, end) {
 		return nil
 	}
@@ -212,6 +216,9 @@ func (u *upload) Write(off, end int64) error {
 // Resize implements [spool.Owner].
 func (u *upload) Resize(size int64) error {
 	if err := u.checkSize(size); err != nil {
+		return err
+	}
+	if err := u.hold(size); err != nil {
 		return err
 	}
 	if now := u.content.Size(); size >= now {
@@ -237,16 +244,21 @@ func (u *upload) checkSize(size int64) error {
 // charge takes n bytes of the spool. If there are not as many, what was sent gives
 // back what it takes.
 func (u *upload) charge(n int64) error {
-	if !u.b.o.Spool.take(n) {
+	if !u.b.o.Spool.Take(n) {
 		if err := u.shrink(); err != nil {
 			return err
 		}
-		if !u.b.o.Spool.take(n) {
+		if !u.b.o.Spool.Take(n) {
 			return errSpoolFull()
 		}
 	}
 	u.charged += n
 	return nil
+}
+
+// errSpoolFull is what a client is told whose upload has no room to wait.
+func errSpoolFull() error {
+	return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the server has no room for more uploads under way; try again later"}
 }
 
 // shrink gives back the disk that the parts take which were sent. The upload can't be
@@ -260,13 +272,13 @@ func (u *upload) shrink() error {
 	if end <= u.gone {
 		return nil
 	}
-	if err := punch(u.disk, u.gone, end-u.gone); err != nil {
+	if err := spool.Punch(u.disk, u.gone, end-u.gone); err != nil {
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil
 		}
 		return vfs.SystemError("fallocate", err)
 	}
-	u.b.o.Spool.take(u.gone - end)
+	u.b.o.Spool.Take(u.gone - end)
 	u.charged -= end - u.gone
 	u.gone = end
 	return nil
@@ -297,9 +309,10 @@ func (u *upload) end() error {
 	if u.parts != nil {
 		u.parts.wait()
 	}
-	u.b.o.Spool.take(-u.charged)
+	u.b.o.Spool.Take(-u.charged)
 	u.charged = 0
 	u.recorder.release(u)
+	u.letGo()
 	if u.content != nil {
 		return u.content.Close()
 	}

@@ -483,55 +483,6 @@ func age(t testing.TB, library string, when time.Time, size int64) (err error) {
 // block is what the smallest file costs of a quota, in bytes.
 const block = 4 << 10
 
-func TestQuota(t *testing.T) {
-	d, path := openDir(t, local.Options{Quota: 100 * block, Partials: &local.PartialRules{MinSize: 1, PerAccount: 32, MaxAge: time.Hour}})
-	full := func(size int64) {
-		t.Helper()
-		u, err := d.Create(t.Context(), "full", create)
-		if errors.Is(err, vfs.ErrNoSpace) {
-			return // not even an empty one
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer u.Abort()
-		if _, err := u.WriteAt(make([]byte, size), 0); !errors.Is(err, vfs.ErrNoSpace) {
-			t.Fatalf("%d more bytes: %v", size, err)
-		}
-		if _, err := u.Commit(t.Context()); !errors.Is(err, vfs.ErrNoSpace) {
-			t.Fatalf("Commit after that: %v", err)
-		}
-	}
-	put(t, d, "a", 40*block, create, commit)
-	full(61 * block)
-	put(t, d, "b", 60*block, create, commit)
-	full(1)
-	if err := d.Remove(t.Context(), "b"); err != nil {
-		t.Fatal(err)
-	}
-	put(t, d, "b", 30*block, create, commit)
-	put(t, d, "a", 30*block, vfs.CreateOptions{Create: true, Truncate: true}, commit) // 40 + 30 + 30 at once
-	full(41 * block)
-	put(t, d, "p", 40*block, create, keep) // a partial counts
-	full(1)
-	put(t, d, "p", 40*block, vfs.CreateOptions{}, commit)
-	full(1)
-	if _, err := d.Rename(t.Context(), "a", "b", true); err != nil {
-		t.Fatal(err)
-	}
-	put(t, d, "c", 30*block, create, vfs.Upload.Abort)
-	put(t, d, "c", 30*block, create, commit)
-	full(1)
-
-	// Files that were there count, and are seen at the start.
-	d.Close()
-	write(t, filepath.Join(path, "d"), "")
-	d = reopen(t, path, local.Options{Quota: 102 * block})
-	full(2 * block)
-	put(t, d, "e", 1, create, commit)
-	full(1)
-}
-
 func TestMinFreeSpace(t *testing.T) {
 	d, path := openDir(t, local.Options{MinFreeSpace: 1 << 60})
 	u, err := d.Create(t.Context(), "f", create)

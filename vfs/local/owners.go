@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"sync"
 	"time"
@@ -52,6 +53,46 @@ func ownerIn(f *os.File) string {
 
 // maxOwner is the longest name of an account, in bytes.
 const maxOwner = 256
+
+// Recent implements [vfs.Recent]. When a file was published is the time of its last
+// change, as in [Dir.Expired].
+func (d *Dir) Recent(ctx context.Context, since time.Time) iter.Seq2[vfs.Published, error] {
+	return func(yield func(vfs.Published, error) bool) {
+		for range d.stages.others() { // the dead ones were swept
+			yield(vfs.Published{}, &vfs.Error{Kind: vfs.ErrUnsupported, Why: "another server publishes here, too"})
+			return
+		}
+		for name, err := range folderNames(d.fd()) {
+			if err = errors.Join(err, ctx.Err()); err != nil {
+				yield(vfs.Published{}, vfs.SystemError("list", err))
+				return
+			}
+			i, regular, err := d.look(name)
+			if err != nil || !regular || time.Unix(i.ctime.Unix()).Before(since) {
+				continue
+			}
+			if owner, ours := d.publisherOf(name); ours && !yield(vfs.Published{Info: i.public(), At: time.Unix(i.ctime.Unix()), Owner: owner}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// publisherOf is the account that has published a file last; ours is false if another
+// program has put it there. Where nothing can be noted of a file, all are ours.
+func (d *Dir) publisherOf(name string) (account string, ours bool) {
+	f, _, err := d.open(name)
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	var owner [maxOwner]byte
+	n, err := unix.Fgetxattr(int(f.Fd()), ownerAttr, owner[:])
+	if err != nil {
+		return "", errors.Is(err, unix.ENOTSUP)
+	}
+	return string(owner[:n]), true
+}
 
 // owners is what the accounts hold of a library whose accounts have a quota. It is
 // counted as [usage] is: at the first upload, and before one is refused if

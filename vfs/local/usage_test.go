@@ -12,127 +12,28 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/local"
+	"shelf/vfs/vfstest"
 )
 
 func resizeTo(size int64) vfs.Attr { return vfs.Attr{HasSize: true, Size: size} }
 
-// A file can be made smaller when the quota is used up, by its name and by an
-// upload over it, and what that frees can be used.
-func TestQuotaGivesBack(t *testing.T) {
-	for how, shrink := range map[string]func(d *local.Dir) error{
-		"by name": func(d *local.Dir) error { return failure(d.SetAttr(t.Context(), "f", resizeTo(10*block))) },
-		"by an upload": func(d *local.Dir) error {
-			u, err := d.Create(t.Context(), "f", vfs.CreateOptions{})
-			if err != nil {
-				return err
-			}
-			return errors.Join(u.SetAttr(resizeTo(10*block)), commit(u))
-		},
-		"by one that is smaller": func(d *local.Dir) error {
-			u, err := d.Create(t.Context(), "f", vfs.CreateOptions{Create: true, Truncate: true})
-			if err != nil {
-				return err
-			}
-			return errors.Join(u.SetAttr(resizeTo(10*block)), commit(u))
-		},
-		"by an upload that shrinks": func(d *local.Dir) error {
-			u, err := d.Create(t.Context(), "f", vfs.CreateOptions{})
-			if err != nil {
-				return err
-			}
-			return errors.Join(u.SetAttr(resizeTo(99*block)), u.SetAttr(resizeTo(10*block)), commit(u))
-		},
-	} {
-		t.Run(how, func(t *testing.T) {
-			d, _ := openDir(t, local.Options{Quota: 100 * block})
-			put(t, d, "f", 99*block, create, commit)
-			if err := failure(d.SetAttr(t.Context(), "f", resizeTo(101*block))); !errors.Is(err, vfs.ErrNoSpace) {
-				t.Error("it was made larger than the quota:", err)
-			}
-			if err := shrink(d); err != nil {
-				t.Fatal(err)
-			}
-			put(t, d, "g", 90*block, create, commit)
-			if _, err := d.Create(t.Context(), "h", create); !errors.Is(err, vfs.ErrNoSpace) {
-				t.Error("there is more room than was freed:", err)
-			}
-		})
-	}
-}
-
-// Of many uploads that would replace one file only the first may use what that
-// takes: while they go on they are all on the disk. When the file has gone
-// meanwhile, and others have used what it took, it is refused at the end.
-func TestQuotaLendsOnce(t *testing.T) {
-	d, _ := openDir(t, local.Options{Quota: 100 * block})
-	put(t, d, "f", 90*block, create, commit)
-	over := vfs.CreateOptions{Create: true, Truncate: true}
-	first, err := d.Create(t.Context(), "f", over)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Abort()
-	if err := first.SetAttr(resizeTo(90 * block)); err != nil {
-		t.Fatal(err)
-	}
-	second, err := d.Create(t.Context(), "f", over)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer second.Abort()
-	if err := second.SetAttr(resizeTo(11 * block)); !errors.Is(err, vfs.ErrNoSpace) {
-		t.Error("both use it:", err)
-	}
-	second.Abort()
-	if err := d.Remove(t.Context(), "f"); err != nil {
-		t.Fatal(err)
-	}
-	put(t, d, "g", 90*block, create, commit)
-	if _, err := first.Commit(t.Context()); !errors.Is(err, vfs.ErrNoSpace) {
-		t.Error("the quota is exceeded:", err)
-	}
-}
-
-// A library has so many files and no more, with uploads under way and partials in
-// the count; the smallest costs a block.
-func TestMaxFiles(t *testing.T) {
+// The limits of vfstest, and what a folder has besides.
+func TestLimits(t *testing.T) {
 	rules := local.PartialRules{MinSize: 1, PerAccount: 1, MaxAge: time.Hour}
-	d, path := openDir(t, local.Options{MaxFiles: 3, Partials: &rules})
-	full := func(what string) {
-		t.Helper()
-		if _, err := d.Create(t.Context(), "one more", create); !errors.Is(err, vfs.ErrNoSpace) {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	put(t, d, "a", 0, create, commit)
-	put(t, d, "b", 1, create, keep)
-	u, err := d.Create(t.Context(), "c", create)
-	if err != nil {
-		t.Fatal(err)
-	}
-	full("a file, a partial and an upload")
-	put(t, d, "a", 5, vfs.CreateOptions{Create: true, Truncate: true}, commit) // replacing is none more
-	u.Abort()
-	put(t, d, "c", 1, create, keep) // and drops the partial of b
-	put(t, d, "d", 0, create, commit)
-	full("two files and a partial")
-	put(t, d, "c", 1, vfs.CreateOptions{}, commit) // resumed
-	full("three files")
-	if _, err := d.Rename(t.Context(), "a", "c", true); err != nil {
-		t.Fatal(err)
-	}
-	put(t, d, "e", 0, create, commit)
-	full("after a rename over a file")
-	if s, err := d.Space(t.Context()); err != nil || s.Files != 3 || s.FreeFiles != 0 {
-		t.Errorf("it tells %+v, %v", s, err)
-	}
+	vfstest.TestQuota(t, func(t *testing.T, limit vfs.UsageInfo) vfs.Library {
+		d, _ := openDir(t, local.Options{Quota: limit.Bytes, MaxFiles: limit.Files, Partials: &rules})
+		return d
+	})
+	d, path := openDir(t, local.Options{})
+	put(t, d, "there", 0, create, commit)
 	d.Close()
-
 	d = reopen(t, path, local.Options{Quota: 10 * block})
-	for n := range 7 {
+	for n := range 9 { // the smallest costs a block, and what was there counts
 		put(t, d, fmt.Sprint("empty ", n), 0, create, commit)
 	}
-	full("ten empty files")
+	if _, err := d.Create(t.Context(), "one more", create); !errors.Is(err, vfs.ErrNoSpace) {
+		t.Error(err)
+	}
 }
 
 // The disk's reserve is kept by who sets the size first and writes later, and by

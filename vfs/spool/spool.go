@@ -4,6 +4,8 @@
 //	spool.go   File: write, read, resize, and what a reader would see now
 //	whole.go   filling the holes, so that the file on disk is the whole upload
 //	extent.go  which bytes were written
+//	folder.go  Folder: where such files lie, and how much they take together
+//	punch_*.go giving back what a span of a file takes
 //
 // A store makes the file on disk, sets the limits, and publishes the result;
 // where and how is its own affair.

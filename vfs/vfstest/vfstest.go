@@ -3,6 +3,7 @@
 //
 //	vfstest.go  Test, the suite; it runs on every store, and with decorators around
 //	history.go  versions: its part of the suite, and of Memory
+//	quota.go    TestQuota, for stores with limits
 //	memory.go   Memory, a library that is simple enough to be believed
 //	faulty.go   Faulty, a decorator that fails when it is told to
 package vfstest

@@ -8,6 +8,7 @@
 //	rotate.go    a new file when it has grown too large
 //	chain.go     each line names the one before, and checkpoints are signed
 //	tail.go      where to go on after a restart
+//	gap.go       what may have no line, after a crash
 //	counters.go  how it goes, for metrics and health
 //
 // Who reads a log:

@@ -73,7 +73,7 @@ func (s Settings) checkBucket(name string, l Library) error {
 	}
 	all := s.AllLibraries()[name]
 	for setting, set := range map[string]bool{
-		"quota": all.Quota.Bytes > 0, "max_files": *all.MaxFiles > 0, "min_free_space": all.MinFreeSpace.Bytes > 0,
+		"account_quota": all.AccountQuota.Bytes > 0, "min_free_space": all.MinFreeSpace.Bytes > 0,
 		"allow_hard_links": l.AllowHardLinks != nil, "durability": l.Durability != nil, "folder_mode": l.FolderMode != nil,
 		"file_mode": all.FileMode.FileMode != 0,
 	} {

@@ -86,6 +86,9 @@ func bucketOptions(s config.Settings, l config.Library, at string, log *slog.Log
 			MinSize: s.PartialMinSize.Bytes, MaxAge: s.PartialMaxAge.Duration, PerAccount: int(s.PartialsPerAccount),
 		},
 	}
+	if l.Quota != nil && l.MaxFiles != nil {
+		o.Quota, o.MaxFiles = l.Quota.Bytes, int64(*l.MaxFiles)
+	}
 	if o.Partials.PerAccount == 0 {
 		o.Partials.PerAccount = -1 // none
 	}

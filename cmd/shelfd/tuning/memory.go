@@ -12,6 +12,9 @@ const (
 	// memoryPoll is how often the memory in use is looked at.
 	memoryPoll = 5 * time.Second
 
+	// lowLimit is the least soft limit, in bytes, where a larger one is allowed.
+	lowLimit = 112 << 20
+
 	// quietBytes is the most, in bytes, that a quiet server allocates from one
 	// look to the next.
 	quietBytes = 8 << 20
@@ -28,6 +31,11 @@ const (
 // MiB live. A soft limit makes the collector work harder when the heap reaches
 // it. The limit must stay well above what lives, or the collector would never
 // pause. So it is twice what lives, if that is more, and is lowered again.
+//
+// Long before that, when clients send faster than a disk or a store takes it, most of
+// what lives is data that waits, 2 MiB of each upload. Such data costs the collector
+// next to nothing, and 32 uploads of that kind made the process three times as large
+// as they are. So the limit is low as long as what lives is well below it.
 //
 // When the server is quiet, what is left is given back to the system. The
 // collector would not do that: it does not run while nothing is allocated.
@@ -68,12 +76,16 @@ func (m *memory) watch(ctx context.Context) {
 	}
 }
 
-// adjust keeps the limit at twice what lives or more.
+// adjust keeps the limit low while what lives is, and then at twice that or more.
 func (m *memory) adjust(live int64) {
 	if m.limit == 0 {
 		return
 	}
-	if want := max(m.limit, 2*live); want != m.applied {
+	want := max(min(m.limit, lowLimit), live+live/4)
+	if want > m.limit {
+		want = max(m.limit, 2*live)
+	}
+	if want != m.applied {
 		m.applied = want
 		m.set(want)
 	}

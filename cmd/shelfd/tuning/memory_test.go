@@ -2,6 +2,7 @@ package tuning
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -11,7 +12,7 @@ func TestMemoryLimitStaysAboveWhatLives(t *testing.T) {
 	for _, live := range []int64{0, 10, 50, 60, 60, 200, 10} {
 		m.adjust(live)
 	}
-	want := []int64{100, 120, 400, 100}
+	want := []int64{100, 400, 100}
 	if len(set) != len(want) {
 		t.Fatalf("the limit was set to %v, want %v", set, want)
 	}
@@ -19,6 +20,15 @@ func TestMemoryLimitStaysAboveWhatLives(t *testing.T) {
 		if set[i] != want[i] {
 			t.Fatalf("the limit was set to %v, want %v", set, want)
 		}
+	}
+	set = nil
+	const mib = 1 << 20
+	m = &memory{limit: 256 * mib, set: func(n int64) int64 { set = append(set, n/mib); return 0 }}
+	for _, live := range []int64{0, 70, 100, 200, 210, 70} {
+		m.adjust(live * mib)
+	}
+	if want := []int64{112, 125, 250, 420, 112}; !slices.Equal(set, want) {
+		t.Errorf("of 256 MiB the limit was set to %v, want %v", set, want)
 	}
 	none := &memory{set: func(int64) int64 { t.Error("a limit was set that is the environment's"); return 0 }}
 	none.adjust(1000)

@@ -1,4 +1,4 @@
-package bucket
+package spool
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// punch gives back to the disk what a span of a file takes.
-func punch(f *os.File, off, n int64) error {
+// Punch gives back to the disk what a span of a file takes.
+func Punch(f *os.File, off, n int64) error {
 	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
