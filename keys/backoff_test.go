@@ -1,8 +1,10 @@
 package keys
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -143,6 +145,66 @@ func TestServersShareUsedCodes(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(state, "*"))
 	if err != nil || len(left) > keptPeriods+2 {
 		t.Errorf("%d files are left, %v", len(left), err)
+	}
+}
+
+// elsewhere is what servers without a common state folder share.
+type elsewhere struct {
+	mu   sync.Mutex
+	used map[string]bool
+	away error
+}
+
+func (e *elsewhere) Claim(account string, period uint64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id := fmt.Sprint(account, period)
+	if e.away != nil || e.used[id] {
+		return cmp.Or(e.away, fs.ErrExist)
+	}
+	e.used[id] = true
+	return nil
+}
+
+// Servers with state folders of their own accept a code once, all together, if they
+// record it elsewhere as well. While that is away no code is good; the same one is
+// when it is back.
+func TestServersShareUsedCodesElsewhere(t *testing.T) {
+	common := &elsewhere{used: make(map[string]bool)}
+	var servers []*UsedCodes
+	for range 3 {
+		used, err := OpenUsedCodes(t.TempDir(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		used.Share(common)
+		servers = append(servers, used)
+	}
+	account := Account{Name: "ana", TOTPSecret: anasSecret}
+	for round := range 20 {
+		given := noon.Add(time.Duration(round) * codePeriod * time.Second)
+		common.away = errors.New("the store is away")
+		for _, s := range servers {
+			if err := s.use(account, codeAt(t, given), nil, given); !errors.Is(err, errNotRecorded) {
+				t.Errorf("while it is away: %v", err)
+			}
+		}
+		common.away = nil
+		var good atomic.Int64
+		var all sync.WaitGroup
+		for _, s := range servers {
+			for range 2 {
+				all.Go(func() {
+					if s.use(account, codeAt(t, given), nil, given) == nil {
+						good.Add(1)
+					}
+				})
+			}
+		}
+		all.Wait()
+		if n := good.Load(); n != 1 {
+			t.Fatalf("round %d: accepted %d times", round, n)
+		}
 	}
 }
 

@@ -58,10 +58,18 @@ type UsedCodes struct {
 	bySource  *backoff // guesses at an account from a source
 	byAccount *backoff // and from all sources together
 
-	mu   sync.Mutex
-	last map[string]uint64         // period of the last code, by account; mu
-	tidy uint64                    // period in which old files were removed; mu
-	home map[string][]netip.Prefix // where the account logged in from, the latest last; mu
+	mu     sync.Mutex
+	shared Claims                    // or nil; mu
+	last   map[string]uint64         // period of the last code, by account; mu
+	tidy   uint64                    // period in which old files were removed; mu
+	home   map[string][]netip.Prefix // where the account logged in from, the latest last; mu
+}
+
+// Claims is where servers record which codes were used that do not share a state folder.
+type Claims interface {
+	// Claim records that an account has used the code of a period. The error is
+	// [fs.ErrExist] if that, or a later one, was used before.
+	Claim(account string, period uint64) error
 }
 
 // maxHome is how many sources of an account are remembered.
@@ -116,7 +124,15 @@ func (u *UsedCodes) knows(account string, source netip.Prefix) bool {
 	return slices.Contains(u.home[account], source)
 }
 
-// use spends a code that was given at that time, or says why it is not good.
+// Share has codes be recorded elsewhere as well from now on; nil is nowhere else.
+func (u *UsedCodes) Share(c Claims) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.shared = c
+}
+
+// use spends a code that was given at that time, or says why it is not good. While it
+// is recorded where that may take long, other accounts go on.
 func (u *UsedCodes) use(a Account, code string, from net.Addr, given time.Time) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -132,17 +148,43 @@ func (u *UsedCodes) use(a Account, code string, from net.Addr, given time.Time) 
 	if of <= u.last[a.Name] {
 		return errUsedCode
 	}
+	if err := u.claimShared(a.Name, of); err != nil {
+		return u.refuse(a.Name, "the bucket must be reachable", err)
+	}
 	if err := u.claim(a.Name, of); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return errUsedCode
-		}
-		u.log.Error("a one-time code was refused, since it cannot be recorded that it is used; the state folder must be writable", "account", a.Name, "reason", err)
-		return errNotRecorded
+		return u.refuse(a.Name, "the state folder must be writable", err)
 	}
 	u.last[a.Name] = of
 	u.remember(a.Name, source)
 	u.removeOld(of)
 	return nil
+}
+
+// refuse says why a code was not recorded.
+func (u *UsedCodes) refuse(account, needs string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return errUsedCode
+	}
+	u.log.Error("a one-time code was refused, since it cannot be recorded that it is used; "+needs, "account", account, "reason", err)
+	return errNotRecorded
+}
+
+// claimShared records that a code is used where other servers see it. mu is held, but not
+// while that is waited for: meanwhile the code counts as used here. If it can't be
+// recorded it may be tried again.
+func (u *UsedCodes) claimShared(account string, period uint64) error {
+	if u.shared == nil {
+		return nil
+	}
+	shared, before := u.shared, u.last[account]
+	u.last[account] = period
+	u.mu.Unlock()
+	err := shared.Claim(account, period)
+	u.mu.Lock()
+	if err != nil && u.last[account] == period {
+		u.last[account] = before
+	}
+	return err
 }
 
 // remember notes where an account logged in from. It is called with mu held.

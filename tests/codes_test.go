@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +15,8 @@ import (
 
 	"github.com/pquerna/otp/totp"
 	"golang.org/x/crypto/ssh"
+
+	"shelf/tests/objectstore"
 )
 
 // TestCodeAfterRestart uses a one-time code, starts the server again, and uses it
@@ -130,4 +136,66 @@ func (s *server) loginByCode(t *testing.T, account, code string, asked func()) b
 		client.Close()
 	}
 	return err == nil
+}
+
+// TestCodeOnAnotherNode uses a one-time code on one server of a bucket, and again on
+// another, which has a state folder of its own: it is refused. So is a code while the
+// store is away.
+func TestCodeOnAnotherNode(t *testing.T) {
+	t.Parallel()
+	need(t, objectstore.Program)
+	const secret, password = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "correct horse"
+	dir := t.TempDir()
+	store, err := objectstore.Start(dir, "")
+	must(t, err)
+	t.Cleanup(store.Stop)
+	proxy, err := objectstore.NewProxy(store.URL)
+	must(t, err)
+	t.Cleanup(proxy.Close)
+	var nodes []*server
+	for i := range 2 {
+		s, err := newServer(dir)
+		must(t, err)
+		if i == 0 {
+			must(t, s.configureBucket(proxy.URL))
+			toml := inBucket(proxy.URL) + "[accounts." + user + "]\npassword_hash = \"" + shelfdPasswd(t, password) + "\"\ntotp_secret = \"" + secret + "\"\n"
+			must(t, os.WriteFile(filepath.Join(dir, "shelfd.toml"), []byte(toml), 0o600))
+		} else {
+			s.config += "-1"
+			s.state += "-1"
+			s.copyHostKeys(t, nodes[0])
+		}
+		must(t, s.start([]string{"--config", filepath.Join(dir, "shelfd.toml")}))
+		stopAtEnd(t, s)
+		nodes = append(nodes, s)
+	}
+	login := func(s *server, code string) error {
+		c, err := s.loginFrom(here, ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+			return []string{password, code}[:len(questions)], nil
+		}))
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+	now := time.Now()
+	code, err := totp.GenerateCode(secret, now)
+	must(t, err)
+	next, err := totp.GenerateCode(secret, now.Add(30*time.Second))
+	must(t, err)
+	must(t, login(nodes[0], code))
+	if login(nodes[1], code) == nil {
+		t.Error("the code was good on another server, too")
+	}
+	proxy.SpoilBy(func(r *http.Request) objectstore.Fault {
+		if strings.Contains(r.URL.Path, "/totp/") {
+			return objectstore.Unavailable
+		}
+		return objectstore.None
+	})
+	if login(nodes[1], next) == nil {
+		t.Error("a code was good while the store was away")
+	}
+	proxy.SpoilBy(nil)
+	must(t, login(nodes[1], next))
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/library"
 	"shelf/keys"
 	"shelf/sshd/budget"
 )
@@ -61,6 +62,7 @@ func (a *accounts) reload(_, next config.Settings) (func() error, error) {
 	return func() error {
 		all.Follow(a.current)
 		a.current = all
+		a.used.Share(library.Codes(next, a.log)) // each counts once on all servers of a bucket
 		a.report(wrong, entrances)
 		return a.remember(next)
 	}, nil

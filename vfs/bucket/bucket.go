@@ -23,6 +23,7 @@
 //	record.go     how others know of it
 //	node.go       which nodes are alive
 //	sweep.go      what dead nodes left
+//	codes.go      Codes: which one-time codes were used, for all nodes
 //	limits.go     what the library may hold, with all nodes: quota and max_files
 //
 // Package ledger keeps the count of what the library holds.

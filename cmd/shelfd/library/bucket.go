@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,6 +114,35 @@ func Findings(s config.Settings, l config.Library) ([]bucket.Finding, error) {
 	}
 	return found, err
 }
+
+// Codes is where the servers of a bucket record which one-time codes were used: in the
+// bucket of the first library that lies in one, by name, where its prefix is the same
+// for all accounts. It is nil if none does.
+func Codes(s config.Settings, log *slog.Logger) keys.Claims {
+	for _, name := range s.LibraryNames() {
+		l := s.AllLibraries()[name]
+		if l.Bucket == "" {
+			continue
+		}
+		at := keys.ExpandUser(l.Bucket, "")
+		if PerAccount(l.Bucket) {
+			before, _, _ := strings.Cut(l.Bucket, userToken)
+			at = keys.ExpandUser(before[:strings.LastIndexByte(before, '/')], "")
+		}
+		codes, err := bucket.OpenCodes(context.Background(), bucketOptions(s, l, at, log))
+		if err != nil {
+			return noCodes{err} // the library says it, too, and keeps nobody else out
+		}
+		return codes
+	}
+	return nil
+}
+
+// noCodes takes no code.
+type noCodes struct{ err error }
+
+// Claim implements [keys.Claims].
+func (n noCodes) Claim(string, uint64) error { return n.err }
 
 // Ports are the TCP ports that it takes to reach the store of a library: its own, that
 // of DNS, and where there is no file of credentials those of who gives them out.
