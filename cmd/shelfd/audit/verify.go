@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,7 +25,8 @@ type Verdict struct {
 	Covered     uint64 // lines up to this one are signed; 0 is none
 	Signers     []string
 	Findings    []Finding
-	Torn        bool // the last line is not whole
+	Torn        []string  // where a part of a line stands, which a crash or a full disk has left
+	Waiting     time.Time // since when the last lines wait for a checkpoint; zero is that none does
 }
 
 // longest is how long lines may wait for a checkpoint: much longer than a server
@@ -40,7 +42,7 @@ func Verify(files []string, keys []ssh.PublicKey) (Verdict, error) {
 			bad := BadLine{}
 			switch {
 			case errors.As(err, &bad):
-				v.noLine(bad)
+				v.noLine(bad, e.Text)
 			case err != nil:
 				return v.Verdict, err
 			default:
@@ -56,33 +58,42 @@ type verifier struct {
 	Verdict
 	keys []ssh.PublicKey
 
-	prev    Line      // the line before
-	hash    string    // of that
-	where   string    // that is
-	waiting time.Time // since when lines wait for a checkpoint; zero is that none does
-	torn    string    // where there was no line just now; "" is nowhere
+	prev  Line     // the line before
+	hash  string   // of that
+	where string   // that is
+	late  *Finding // that there was no checkpoint, unless one comes after all
+	torn  string   // where there was a part of a line just now; "" is nowhere
 }
 
 func (v *verifier) find(where, format string, args ...any) {
 	v.Findings = append(v.Findings, Finding{where, fmt.Sprintf(format, args...)})
 }
 
-// noLine may be the end of a file that a crash has left: then nothing follows.
-func (v *verifier) noLine(bad BadLine) {
-	if v.torn != "" {
-		v.find(v.torn, "this is no line of an audit log")
+// noLine is told of what is no line. The beginning of one is no finding: a crash or a
+// full disk has left it, if the line that follows is the one after the line before.
+func (v *verifier) noLine(bad BadLine, text []byte) {
+	where := fmt.Sprintf("%s:%d", bad.File, bad.Number)
+	const begins = `{"time":"`
+	if n := min(len(text), len(begins)); string(text[:n]) != begins[:n] || json.Valid(text) {
+		v.find(where, "this is no line of an audit log")
+		return
 	}
-	v.torn = fmt.Sprintf("%s:%d", bad.File, bad.Number)
+	v.torn = where
+	v.Torn = append(v.Torn, where)
 }
 
-func (v *verifier) end() { v.Torn = v.torn != "" }
+func (v *verifier) end() {
+	if v.late != nil {
+		v.Findings = append(v.Findings, *v.late)
+	}
+}
 
 func (v *verifier) line(e Entry) {
 	where := fmt.Sprintf("%s:%d", e.File, e.Number)
-	if v.torn != "" {
-		v.find(v.torn, "this is no line of an audit log")
-		v.torn = ""
+	if v.torn != "" && v.Lines > 0 && e.Prev != v.hash {
+		v.find(v.torn, "this is no whole line")
 	}
+	v.torn = ""
 	if v.Lines == 0 {
 		v.First = e.Seq
 		if e.Seq == 1 && e.Prev != "" {
@@ -113,15 +124,15 @@ func (v *verifier) follows(e Entry, where string) {
 	}
 }
 
-// awaits looks how long lines wait for a checkpoint. Those that a crash has left
-// wait until the server starts.
+// awaits looks how long lines wait for a checkpoint. Those that a crash has left wait
+// until the server starts. One that comes late signs them all the same: a machine may
+// sleep, and a clock may jump.
 func (v *verifier) awaits(e Entry, where string) {
-	if !v.waiting.IsZero() && e.Op != OpStart && e.Time.Sub(v.waiting) > longest {
-		v.find(where, "no checkpoint for %s: some were taken out, or could not be written", e.Time.Sub(v.waiting).Round(time.Second))
-		v.waiting = time.Time{}
+	if e.Op == OpStart || v.Waiting.IsZero() {
+		v.Waiting = e.Time.Time
 	}
-	if v.waiting.IsZero() || e.Op == OpStart {
-		v.waiting = e.Time.Time
+	if waited := e.Time.Sub(v.Waiting); waited > longest && v.late == nil {
+		v.late = &Finding{where, fmt.Sprintf("no checkpoint for %s, and none after that: they were taken out, or could not be written", waited.Round(time.Second))}
 	}
 }
 
@@ -138,7 +149,7 @@ func (v *verifier) checkpoint(e Entry, where string) {
 	case !slices.ContainsFunc(v.keys, func(k ssh.PublicKey) bool { return string(k.Marshal()) == string(key.Marshal()) }):
 		v.find(where, "the checkpoint is signed with %s, which is no host key that is known", ssh.FingerprintSHA256(key))
 	default:
-		v.Covered, v.waiting = e.Seq, time.Time{}
+		v.Covered, v.Waiting, v.late = e.Seq, time.Time{}, nil
 		if print := ssh.FingerprintSHA256(key); !slices.Contains(v.Signers, print) {
 			v.Signers = append(v.Signers, print)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
@@ -109,8 +110,11 @@ func (v Verdict) print(out io.Writer) error {
 	if v.Covered < v.Last {
 		say("Not signed yet: lines %d to %d. Who can write the file may have made them.", max(v.First, v.Covered+1), v.Last)
 	}
-	if v.Torn {
-		say("The last line is not whole: the server was cut off, or the file was.")
+	if v.Covered < v.Last && time.Since(v.Waiting) > longest {
+		say("They wait since %s. A server that runs signs within a minute: it was killed and not started again, or somebody cut the end off and wrote another.", v.Waiting.UTC().Format(time.RFC3339))
+	}
+	for _, where := range v.Torn {
+		say("%s: not a whole line: the server was cut off, or the disk was full. What follows goes on from the line before.", where)
 	}
 	if n := len(v.Findings); n > 0 {
 		return fmt.Errorf("the log was changed or is damaged: %d findings", n)
