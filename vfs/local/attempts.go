@@ -59,7 +59,7 @@ func (s *stages) beginAttempt(owner, name string) (attempt, error) {
 	if owner == "" {
 		return attempt{}, nil
 	}
-	release, err := s.lock.hold()
+	release, err := s.holdLock()
 	if err != nil {
 		return attempt{}, err
 	}
@@ -68,7 +68,7 @@ func (s *stages) beginAttempt(owner, name string) (attempt, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	mine := attempt{entry: partialName(owner, name)}
-	if mine.number, err = nextNumber(s.lock.file); err != nil {
+	if mine.number, err = nextNumber(s.lock.File()); err != nil {
 		return attempt{}, vfs.SystemError("number an upload", err)
 	}
 	if a.live == nil {
@@ -111,7 +111,7 @@ func (s *stages) win(mine attempt, do func(*rivals) error) (won bool, err error)
 	if mine.entry == "" {
 		return false, nil
 	}
-	release, err := s.lock.hold()
+	release, err := s.holdLock()
 	if err != nil {
 		return false, err
 	}

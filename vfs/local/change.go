@@ -64,7 +64,7 @@ func (d *Dir) changed(f *os.File, before info, name string) (vfs.Change, error) 
 // rename tells which file it has replaced. Two names of one file, which rename(2)
 // would leave so, become one.
 func (d *Dir) rename(old, new string, replace bool, keep *kept) (was vfs.Info, err error) {
-	release, err := d.names.hold()
+	release, err := d.instance().holdNames()
 	if err != nil {
 		return was, err
 	}
@@ -82,7 +82,7 @@ func (d *Dir) rename(old, new string, replace bool, keep *kept) (was vfs.Info, e
 			return was, vfs.SystemError("rename", unix.Unlinkat(d.fd(), old, 0))
 		}
 	}
-	if err := (renameLog{d.names.file}).tell(new, to.id != fileID{}); err != nil {
+	if err := (renameLog{d.instance().names.File()}).tell(new, to.id != fileID{}); err != nil {
 		return was, err
 	}
 	err = d.place(d.fd(), old, new, replace, to, keep)
@@ -92,8 +92,8 @@ func (d *Dir) rename(old, new string, replace bool, keep *kept) (was vfs.Info, e
 // publish gives the file entry of the stage folder its name in the library, and
 // tells which file had it. If only is set it must be that one; else the error is
 // errReplaced.
-func (d *Dir) publish(entry, name string, replace bool, only fileID, keep *kept) (was vfs.Info, err error) {
-	release, err := d.names.hold()
+func (d *Dir) publish(st *stage, name string, replace bool, only fileID, keep *kept) (was vfs.Info, err error) {
+	release, err := d.instance().holdNames()
 	if err != nil {
 		return was, err
 	}
@@ -105,7 +105,7 @@ func (d *Dir) publish(entry, name string, replace bool, only fileID, keep *kept)
 	if only != (fileID{}) && now.id != only {
 		return was, errReplaced
 	}
-	err = d.place(d.stages.fd(), entry, name, replace, now, keep)
+	err = d.place(st.in.fd(), st.name, name, replace, now, keep)
 	return keep.before(now).orNone(), err
 }
 
@@ -162,7 +162,7 @@ func (d *Dir) removeIf(name string, meant func(info) bool) error {
 	}
 	was := d.toRemove(name)
 	remove := func() error {
-		release, err := d.names.hold()
+		release, err := d.instance().holdNames()
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"shelf/vfs"
@@ -72,7 +73,7 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 	late := u.d.sync()
 	i, err := (&dirFile{File: u.stage.File, name: u.name}).stat()
 	u.d.versions.note(i)
-	if err := errors.Join(u.d.stages.dropOlder(u.attempt), u.stage.settleName(), u.close()); err != nil {
+	if err := errors.Join(u.in.dropOlder(u.attempt), u.stage.settleName(), u.close()); err != nil {
 		u.d.o.now().Log.Warn("after a file was published", "name", u.name, "err", err)
 	}
 	return vfs.Change{After: i.public(), Replaced: u.replaced}, uncertain(errors.Join(late, err))
@@ -115,9 +116,12 @@ func (u *upload) publish() error {
 		return err
 	}
 	err = u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), was, func() (err error) {
-		u.replaced, err = u.d.publish(u.stage.name, u.name, replace, u.only, was)
+		u.replaced, err = u.d.publish(u.stage, u.name, replace, u.only, was)
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return u.in.lose() // it is the stage that has gone
+	}
 	if err == nil {
 		u.held = amount{}
 		u.d.owners.published(u.owner, u.ownHeld, costOf(u.content.Size()))
@@ -166,7 +170,7 @@ func (u *upload) resumable() int64 {
 // close ends the upload and gives back its descriptors and what it holds of limits.
 func (u *upload) close() error {
 	u.done = true
-	u.d.stages.attempts.end(u.attempt)
+	u.in.attempts.end(u.attempt)
 	u.giveBack()
 	return u.content.Close()
 }

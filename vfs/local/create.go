@@ -58,7 +58,7 @@ func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 		err = u.startEmpty()
 	}
 	if err != nil {
-		d.stages.attempts.end(u.attempt)
+		u.in.attempts.end(u.attempt)
 		u.giveBack()
 		return nil, err
 	}
@@ -67,8 +67,9 @@ func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 
 // begin is an upload that has no stage yet.
 func (d *Dir) begin(name string, o vfs.CreateOptions) (*upload, error) {
-	mine, err := d.stages.beginAttempt(o.Owner, name)
-	return &upload{d: d, name: name, o: o, owner: o.Owner, attempt: mine}, err
+	in := d.instance()
+	mine, err := in.beginAttempt(o.Owner, name)
+	return &upload{d: d, in: in, name: name, o: o, owner: o.Owner, attempt: mine}, err
 }
 
 // resume makes the owner's partial the stage, or drops one that is not wanted.
@@ -82,7 +83,7 @@ func (u *upload) resume() error {
 		}
 		return vfs.NotExist()
 	}
-	st, size, err := u.d.stages.takePartial(u.o.Owner, u.name)
+	st, size, err := u.in.takePartial(u.o.Owner, u.name)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (u *upload) startEmpty() (err error) {
 	if err := u.charge(0); err != nil {
 		return err
 	}
-	if u.stage, err = u.d.stages.create(u.attempt.entry); err != nil {
+	if u.stage, err = u.in.create(u.attempt.entry); err != nil {
 		return err
 	}
 	u.content = spool.New(u.stage.File, u)
@@ -108,7 +109,7 @@ func (u *upload) dropUnwanted() error {
 	if !u.o.Truncate && !u.o.Exclusive {
 		return nil
 	}
-	return u.d.stages.dropOlder(u.attempt)
+	return u.in.dropOlder(u.attempt)
 }
 
 // replace begins an upload that will replace the file base.
@@ -130,7 +131,7 @@ func (d *Dir) replace(name string, base *os.File, i info, o vfs.CreateOptions) (
 		err = u.startEmpty()
 	}
 	if err != nil {
-		d.stages.attempts.end(u.attempt)
+		u.in.attempts.end(u.attempt)
 		u.giveBack()
 		base.Close()
 		return nil, err

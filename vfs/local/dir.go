@@ -4,12 +4,12 @@
 //	versions.go           no version is like another
 //	list.go folder.go     list; reading a folder's names, and whether it could be a library
 //	change.go link.go     rename, remove, set attributes; renaming without replacing
-//	lock.go               a lock that several servers share
 //	renames.go            what a listing under way is told of renames
 //	create.go upload.go   an upload: what it starts from, and while it goes on
 //	commit.go             how it is published: the promise, in one screen
 //	foldersync.go         one fsync of the folder for all who wait for it
 //	instance.go sweep.go  the hidden folder, where each server has its own; what dead ones left
+//	renew.go              what somebody has taken away there is made anew
 //	stage.go              a file there: an upload waits in it
 //	partial.go attempts.go  what is kept of an upload that was cut; which of two
 //	saved.go              what fsync@openssh.com made survive a crash
@@ -110,12 +110,13 @@ func (o *options) now() *Options { return o.current.Load() }
 type Dir struct {
 	o      *options
 	dir    syncedFolder // the library
-	stages *stages
 	usage  *usage
 	owners *owners
 
+	serving atomic.Pointer[stages] // the stage folder as this instance has it
+	former  []*stages              // as it had it before it was lost; of the sweeper
+
 	history  *history.Folder // what its names have stood for
-	names    *lockFile       // held while a name changes, by one of all instances
 	twoSteps bool            // renames without replacing take two steps here
 	versions versions
 	done     chan struct{} // closed at Close
@@ -139,23 +140,24 @@ func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage), done: make(chan struct{})}
 	d.usage.count, d.usage.dropOldest, d.owners = d.count, d.dropOldest, newOwners(d.countOwners)
 	d.Change(o)
-	var err error
-	if d.stages, err = openStages(dir, d.o, d.usage); err != nil {
+	s, err := openStages(dir, d.o, d.usage)
+	if err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
 	}
-	d.names, d.twoSteps = d.stages.names, d.stages.twoSteps
-	d.history = history.New(d.stages.top, func(folder *os.File) error { return d.o.now().sync(folder) })
-	d.usage.share(&ledger{s: d.stages})
-	if o.Versions.PerName > 0 && d.stages.noLinks != nil {
-		return nil, errors.Join(fmt.Errorf("library %s: versions cannot be kept, since this file system makes no links: %w", path, d.stages.noLinks), d.Close())
+	d.serving.Store(s)
+	d.twoSteps = s.twoSteps
+	d.history = history.New(s.top, func(folder *os.File) error { return d.o.now().sync(folder) })
+	d.usage.share(&ledger{s: s})
+	if o.Versions.PerName > 0 && s.noLinks != nil {
+		return nil, errors.Join(fmt.Errorf("library %s: versions cannot be kept, since this file system makes no links: %w", path, s.noLinks), d.Close())
 	}
 	if o.Versions.PerName > 0 {
 		if err := d.history.Make(); err != nil {
 			return nil, errors.Join(fmt.Errorf("library %s: make the folder of versions: %w", path, err), d.Close())
 		}
 	}
-	d.sweeper.Go(func() { d.stages.sweepUntil(d.done) })
+	d.sweeper.Go(d.tend)
 	d.sweeper.Go(d.sweepVersionsUntilDone)
 	return d, nil
 }
@@ -190,7 +192,7 @@ func (d *Dir) Close() error {
 	d.closing.Do(func() { close(d.done) })
 	d.sweeper.Wait()
 	d.usage.share(nil)
-	return errors.Join(d.history.Close(), d.stages.close(), d.dir.Close())
+	return errors.Join(d.history.Close(), d.closeStages(), d.dir.Close())
 }
 
 func (d *Dir) fd() int { return int(d.dir.Fd()) }

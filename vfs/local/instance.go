@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"shelf/vfs/local/filelock"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -48,21 +50,23 @@ type stages struct {
 	top      *os.File // .shelf
 	folder   *os.File // of this instance
 	partials *os.File
-	lock     *lockFile
-	names    *lockFile
-	owner    *lockFile
+	lock     *filelock.Lock
+	names    *filelock.Lock
+	owner    *filelock.Lock
 	o        *options
 	usage    *usage
 	attempts attempts
-	seen     seen  // guarded by lock
-	twoSteps bool  // renameat2 cannot rename without replacing here
-	noLinks  error // why link cannot give a file a second name here; nil is that it can
+	seen     seen          // guarded by lock
+	lost     chan struct{} // gets one, without waiting, when something of this has gone
+	isLost   atomic.Bool   // what is under way can't be published any more
+	twoSteps bool          // renameat2 cannot rename without replacing here
+	noLinks  error         // why link cannot give a file a second name here; nil is that it can
 }
 
 // openStages makes the stage folder of a library if need be, and a folder for this
 // instance in it. It takes over what an older version of the server has left there.
 func openStages(library *os.File, o *options, u *usage) (_ *stages, err error) {
-	s := &stages{library: library, o: o, usage: u}
+	s := &stages{library: library, o: o, usage: u, lost: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			s.closeFiles()
@@ -80,10 +84,10 @@ func openStages(library *os.File, o *options, u *usage) (_ *stages, err error) {
 	if err := closeToOthers(library, s.top); err != nil {
 		return nil, fmt.Errorf("close the stage folder to others: %w", err)
 	}
-	if s.lock, err = openLock(s.topFd(), lockName); err != nil {
+	if s.lock, err = filelock.Open(s.topFd(), lockName); err != nil {
 		return nil, err
 	}
-	if s.names, err = openLock(s.topFd(), namesName); err != nil {
+	if s.names, err = filelock.Open(s.topFd(), namesName); err != nil {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
@@ -164,8 +168,7 @@ func isRandom(name string) bool {
 // discard each other's stages. They lock the folder itself. Where a folder cannot be
 // locked (NFS) they did not work at all.
 func (s *stages) keepOldVersionsOut() error {
-	err := flock(s.top, unix.LOCK_SH|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	if filelock.TryShared(s.top) == filelock.ErrTaken {
 		return errors.New("an older version of shelfd serves it; stop that one first")
 	}
 	return nil
@@ -192,7 +195,7 @@ func closeToOthers(library, top *os.File) error {
 // begin makes the folder of this instance, and sweeps what others have left. The
 // lock is held until the instance has locked its own: else it would be swept.
 func (s *stages) begin() error {
-	release, err := s.lock.hold()
+	release, err := s.holdLock()
 	if err != nil {
 		return err
 	}
@@ -224,10 +227,10 @@ func (s *stages) openOwn() (err error) {
 	if s.folder, err = openFolder(s.topFd(), name); err != nil {
 		return err
 	}
-	if s.owner, err = openLock(s.fd(), ownerName); err != nil {
+	if s.owner, err = filelock.Open(s.fd(), ownerName); err != nil {
 		return err
 	}
-	taken, err := s.owner.try()
+	taken, err := s.owner.Try()
 	if err == nil && !taken {
 		err = errors.New("its lock is taken")
 	}
@@ -284,11 +287,13 @@ func (s *stages) leave() error {
 			return err
 		}
 	}
-	release, err := s.lock.hold()
-	if err != nil {
+	release, err := s.holdLock()
+	switch {
+	case err == nil:
+		defer release()
+	case !errors.Is(err, errLost): // then nobody waits for it
 		return err
 	}
-	defer release()
 	return removeFolder(s.topFd(), s.folder)
 }
 
@@ -298,9 +303,9 @@ func (s *stages) closeFiles() (err error) {
 			err = errors.Join(err, f.Close())
 		}
 	}
-	for _, l := range []*lockFile{s.lock, s.names, s.owner} {
+	for _, l := range []*filelock.Lock{s.lock, s.names, s.owner} {
 		if l != nil {
-			err = errors.Join(err, l.close())
+			err = errors.Join(err, l.Close())
 		}
 	}
 	return err

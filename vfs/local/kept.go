@@ -294,7 +294,7 @@ func (d *Dir) sweepVersions() error {
 // dropLeftovers removes second names of the file that is published, and of versions. Under the lock no
 // change is between its two steps that could need one, but one that looks again.
 func (d *Dir) dropLeftovers(name string) error {
-	release, err := d.names.hold()
+	release, err := d.instance().holdNames()
 	if err != nil {
 		return err
 	}
@@ -384,7 +384,7 @@ func (d *Dir) Restore(_ context.Context, name, id string, replace bool) (c vfs.C
 
 // restore renames a version to its name.
 func (d *Dir) restore(v history.Version, replace bool, was *kept) (vfs.Info, error) {
-	release, err := d.names.hold()
+	release, err := d.instance().holdNames()
 	if err != nil {
 		return vfs.Info{}, err
 	}

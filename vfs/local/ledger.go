@@ -54,7 +54,7 @@ func decodeShare(b []byte) (s share, ok bool) {
 
 // tell has the others know this instance's share.
 func (l *ledger) tell(mine share) error {
-	_, err := l.s.owner.file.WriteAt(mine.encode(), 0)
+	_, err := l.s.owner.File().WriteAt(mine.encode(), 0)
 	return vfs.SystemError("tell other servers of a limit", err)
 }
 

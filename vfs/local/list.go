@@ -35,12 +35,12 @@ func (d *Dir) List(ctx context.Context) iter.Seq2[vfs.Info, error] {
 // followRenames begins while no rename is under way, in any instance: one that has
 // told of its name and is not done would be missed.
 func (d *Dir) followRenames() (*renamed, error) {
-	release, err := d.names.hold()
+	release, err := d.instance().holdNames()
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	return renameLog{d.names.file}.follow()
+	return renameLog{d.instance().names.File()}.follow()
 }
 
 // errStopped is the end of a listing whose caller wants no more.
@@ -139,7 +139,7 @@ func (l *lister) lookAtRenamed() error {
 }
 
 func (l *lister) nowRenamed() (files []info, err error) {
-	release, err := l.d.names.hold()
+	release, err := l.d.instance().holdNames()
 	if err != nil {
 		return nil, err
 	}

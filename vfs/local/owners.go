@@ -58,7 +58,7 @@ const maxOwner = 256
 // change, as in [Dir.Expired].
 func (d *Dir) Recent(ctx context.Context, since time.Time) iter.Seq2[vfs.Published, error] {
 	return func(yield func(vfs.Published, error) bool) {
-		for range d.stages.others() { // the dead ones were swept
+		for range d.instance().others() { // the dead ones were swept
 			yield(vfs.Published{}, &vfs.Error{Kind: vfs.ErrUnsupported, Why: "another server publishes here, too"})
 			return
 		}

@@ -54,7 +54,7 @@ func digest(s string) string {
 
 // Partials implements [vfs.Usage].
 func (d *Dir) Partials(context.Context) (n int, err error) {
-	for name, err := range folderNames(d.stages.partialFd()) {
+	for name, err := range folderNames(d.instance().partialFd()) {
 		if err != nil {
 			return n, vfs.SystemError("list the partials", err)
 		}
@@ -68,10 +68,10 @@ func (d *Dir) Partials(context.Context) (n int, err error) {
 // Partial implements [vfs.Resume].
 func (d *Dir) Partial(_ context.Context, owner, name string) (vfs.Info, error) {
 	entry := partialName(owner, name)
-	if owner == "" || vfs.CheckName(name) != nil || !d.stages.isResumable(entry) {
+	if owner == "" || vfs.CheckName(name) != nil || !d.instance().isResumable(entry) {
 		return vfs.Info{}, vfs.NotExist()
 	}
-	i, err := d.stages.statPartial(entry)
+	i, err := d.instance().statPartial(entry)
 	i.name = name
 	return i.public(), err
 }
@@ -125,7 +125,7 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 // another file by now, which another session has kept. It tells the size, in bytes,
 // which is charged as that of an upload from now on.
 func (s *stages) claim(st *stage) (size int64, err error) {
-	release, err := s.lock.hold()
+	release, err := s.holdLock()
 	if err != nil {
 		return 0, err
 	}

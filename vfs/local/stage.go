@@ -54,6 +54,9 @@ func isSavedOf(name, of string) bool {
 func (s *stages) create(of string) (*stage, error) {
 	name := stageName(of)
 	fd, err := unix.Openat(s.fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, s.lose()
+	}
 	if err != nil {
 		return nil, vfs.SystemError("create a stage", err)
 	}
@@ -106,7 +109,7 @@ func (d *Dir) Probe(context.Context) error {
 	case room == 0:
 		return &vfs.Error{Kind: vfs.ErrNoSpace, Why: "the disk has no room above min_free_space"}
 	}
-	st, err := d.stages.create("")
+	st, err := d.instance().create("")
 	if err != nil {
 		return err
 	}

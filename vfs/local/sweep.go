@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"shelf/vfs/local/filelock"
 	"strings"
 	"time"
 
@@ -14,18 +15,27 @@ import (
 // sweepEvery is how often an instance looks for what dead ones have left.
 const sweepEvery = 15 * time.Second
 
-// sweepUntil sweeps by a timer until done is closed.
-func (s *stages) sweepUntil(done <-chan struct{}) {
+// tend sweeps by a timer until the library is closed, and makes anew what was lost.
+func (d *Dir) tend() {
 	timer := time.NewTicker(sweepEvery)
 	defer timer.Stop()
 	for {
+		s := d.instance()
 		select {
-		case <-done:
+		case <-d.done:
 			return
 		case <-timer.C:
+		case <-s.lost:
 		}
-		if err := s.sweep(); err != nil {
-			s.o.now().Log.Warn("what other servers have left could not be swept", "err", err)
+		err := s.check()
+		if errors.Is(err, errLost) {
+			err = d.renew(s)
+		}
+		if err == nil {
+			err = d.instance().sweep()
+		}
+		if err != nil {
+			d.o.now().Log.Warn("the stage folder could not be looked after", "err", err)
 		}
 	}
 }
@@ -74,7 +84,7 @@ const begunAt = 8
 // beside has the folder of each other instance that may be alive. Every upload asks,
 // so the folder is only read anew if an instance has begun since. s.lock is held.
 func (s *stages) beside() ([]string, error) {
-	begun, err := readNumber(s.lock.file, begunAt)
+	begun, err := readNumber(s.lock.File(), begunAt)
 	if err != nil || begun == s.seen.begun {
 		return s.seen.names, err
 	}
@@ -91,11 +101,11 @@ func (s *stages) beside() ([]string, error) {
 
 // countBegun tells the others that an instance begins; s.lock is held.
 func (s *stages) countBegun() error {
-	begun, err := readNumber(s.lock.file, begunAt)
+	begun, err := readNumber(s.lock.File(), begunAt)
 	if err != nil {
 		return err
 	}
-	return writeNumber(s.lock.file, begun+1, begunAt)
+	return writeNumber(s.lock.File(), begun+1, begunAt)
 }
 
 // sweep discards the stages of dead instances, and the partials that have expired.
@@ -115,21 +125,21 @@ func (s *stages) sweep() error {
 // deadInstance is the folder of an instance that has ended without leaving it.
 type deadInstance struct {
 	folder *os.File
-	owner  *lockFile // which this instance has now; nil is that it has none
+	owner  *filelock.Lock // which this instance has now; nil is that it has none
 }
 
 func (d deadInstance) close() error {
 	if d.owner == nil {
 		return d.folder.Close()
 	}
-	return errors.Join(d.folder.Close(), d.owner.close())
+	return errors.Join(d.folder.Close(), d.owner.Close())
 }
 
 // takeDead takes the folders whose owners are dead, and makes partials of what was
 // saved in them. An owner's lock tells: the kernel gives it back, or the server of a
 // network file system does when the lease of a machine that is gone ends.
 func (s *stages) takeDead() (dead []deadInstance, err error) {
-	release, err := s.lock.hold()
+	release, err := s.holdLock()
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +173,8 @@ func (s *stages) takeOne(name string) (one deadInstance, ok bool, err error) {
 		return one, true, nil // it began and got no further, or was not removed to the end
 	}
 	if err == nil {
-		one.owner = &lockFile{file: os.NewFile(uintptr(fd), ownerName)}
-		ok, err = one.owner.try()
+		one.owner = filelock.New(os.NewFile(uintptr(fd), ownerName), int(one.folder.Fd()), ownerName)
+		ok, err = one.owner.Try()
 	}
 	if !ok {
 		one.close()
@@ -245,7 +255,7 @@ func removeFolder(top int, folder *os.File) error {
 
 // expire removes the partials that cannot be resumed any more.
 func (s *stages) expire() error {
-	release, err := s.lock.hold()
+	release, err := s.holdLock()
 	if err != nil {
 		return err
 	}

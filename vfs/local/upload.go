@@ -13,6 +13,7 @@ import (
 // upload is a file in the making: a stage over the file that it replaces.
 type upload struct {
 	d        *Dir
+	in       *stages // of this instance when the upload began
 	name     string
 	o        vfs.CreateOptions
 	attempt  attempt
@@ -109,9 +110,9 @@ func (u *upload) Rename(new string, replace bool) error {
 	if err := u.stage.unsave(); err != nil {
 		return u.content.Fail(err)
 	}
-	u.d.stages.attempts.end(u.attempt)
+	u.in.attempts.end(u.attempt)
 	u.attempt = attempt{}
-	mine, err := u.d.stages.beginAttempt(u.o.Owner, new)
+	mine, err := u.in.beginAttempt(u.o.Owner, new)
 	if err != nil {
 		return u.content.Fail(err)
 	}
@@ -139,6 +140,9 @@ func (u *upload) changes(off int64) error {
 func (u *upload) usable() error {
 	if u.done {
 		return errEnded()
+	}
+	if u.in.isLost.Load() {
+		return errLost
 	}
 	return u.content.Err()
 }

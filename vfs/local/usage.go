@@ -72,13 +72,16 @@ func (u *usage) share(l *ledger) {
 	if u.shared != nil {
 		u.shared.close()
 	}
-	u.shared = l
+	u.shared, u.counted = l, time.Time{}
 }
 
 // lock is held while something grows that is limited.
 func (u *usage) lock() (release func(), err error) {
 	if u.counts() {
-		return u.shared.s.lock.hold()
+		u.mu.Lock()
+		shared := u.shared
+		u.mu.Unlock()
+		return shared.s.holdLock()
 	}
 	return func() {}, nil
 }
@@ -377,11 +380,11 @@ func (d *Dir) count() (all amount, err error) {
 		}
 		all = all.plus(costOf(i.Size))
 	}
-	for name, err := range folderNames(d.stages.partialFd()) {
+	for name, err := range folderNames(d.instance().partialFd()) {
 		if err != nil {
 			return all, vfs.SystemError("count", err)
 		}
-		if i, err := d.stages.statPartial(name); err == nil {
+		if i, err := d.instance().statPartial(name); err == nil {
 			all = all.plus(costOf(i.size))
 		}
 	}
