@@ -25,6 +25,7 @@ type Event struct {
 	File     *Content // what was read or, by an upload or rename, published; nil if not known
 	Replaced *Content // what had the name before; nil is nothing, or not known
 	New      bool     // nothing had the name before
+	Gate     string   // what became of it at the gate, one of these words; "" is that none was asked
 	Unserved bool     // there is no such thing in a library, such as a folder
 	Durable  bool     // what was done survives a power cut, and so must its line
 }
@@ -35,6 +36,14 @@ type Content struct {
 	SHA256  []byte
 	Version Version
 }
+
+// The words of [Event.Gate].
+const (
+	GatePassed    = "passed"
+	GateRefused   = "refused"
+	GateUnchecked = "unchecked" // let in though nobody has judged it, or not all of it
+	GateFailed    = "failed"    // not let in, since nobody could judge it
+)
 
 // The results of operations, as [ResultOf] tells them.
 const (

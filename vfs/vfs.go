@@ -7,6 +7,7 @@
 //	ability.go      what some stores do and promise beyond that, and how to ask
 //	digest.go       digests: which there are, and the ability to tell them
 //	turns.go        whose turn it is to make one
+//	check.go        what judges content before it is published
 //	name.go         which names a file may have
 //	errors.go       one error type with a reason for the person at the client
 //	permissions.go  what an account may do; package access is who asks
@@ -122,7 +123,7 @@ type Upload interface {
 	// the upload is gone, nothing was published and the name is as it was; but
 	// with [ErrUncertain] it may have been published. With
 	// [CreateOptions.NoReplace] the error is [fs.ErrExist] if the name has been
-	// taken meanwhile.
+	// taken meanwhile. That of [CreateOptions.Check] is returned as it is.
 	Commit(ctx context.Context) (Change, error)
 
 	// Abort ends the upload and leaves nothing of it. After Commit it does
@@ -159,6 +160,9 @@ type CreateOptions struct {
 	Owner string
 	// MaxSize caps the upload, in bytes; zero is no cap.
 	MaxSize int64
+	// Check is asked by Commit when the content is whole and on disk, before anything
+	// is published; nil is nobody.
+	Check Check
 }
 
 // Attr is a set of attributes to change; those not named by a bool stay.
@@ -171,6 +175,8 @@ type Attr struct {
 	Atime    time.Time // whole seconds, as SFTP has them
 	Mtime    time.Time
 	HasOwner bool // uid/gid were given, which nothing here honours
+
+	Check Check // of Library.SetAttr: judges what a new size publishes; nil is nobody
 }
 
 // FileMode is the mode that a library gives a file when m is asked for: the

@@ -10,6 +10,8 @@
 //	list.go       List, Match
 //	open.go       Open and Digest; a file that is read
 //	create.go     Create: an upload begins
+//	names.go      which names files may get
+//	gate.go       who judges what is published
 //	change.go     Rename, Remove, SetAttr
 //	upload.go     an upload under way, and how it ends
 //	states.go     its states: one table

@@ -47,6 +47,8 @@ func (s *Session) target(library, new string) string {
 func (s *Session) newFile(path string) (place, error) {
 	at, err := s.file(path)
 	switch {
+	case err == nil:
+		err = s.mayBeCalled(at)
 	case !errors.Is(err, fs.ErrNotExist):
 	case at.in == nil:
 		err = s.chooseOne()
@@ -237,7 +239,12 @@ func (s *Session) setPublished(op *operation, at place, a vfs.Attr) error {
 	if limit := at.in.maxFileSize(); a.HasSize && limit > 0 && a.Size > limit {
 		return vfs.FileTooLarge(limit)
 	}
+	judged := s.judge(at.in)
+	if a.HasSize {
+		a.Check = judged.check()
+	}
 	c, err := at.in.SetAttr(s.ctx, at.name, a)
+	op.event.Gate = judged.word()
 	if err != nil {
 		return err
 	}

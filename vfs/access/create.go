@@ -47,6 +47,8 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	if err := s.base(at, &o); err != nil {
 		return nil, err
 	}
+	judged := s.judge(at.in)
+	o.Check = judged.check()
 	ctx, stay := s.contextFor(at)
 	up, err := s.createUpload(ctx, at, o)
 	if err != nil {
@@ -63,6 +65,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	}
 	w := &Writer{op: op, at: at, up: up, replaces: !o.NoReplace, based: i.Size > 0, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
 	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)
+	w.judged = judged
 	w.sum = s.sums.begin()
 	w.transfer = s.transfers.begin(true, op.path, unknown)
 	s.push(w)

@@ -136,7 +136,9 @@ func (s *Session) allFresh(at place) bool {
 // what is published now, in which a has been set.
 func (s *Session) startAnew(at place, a vfs.Attr) {
 	for _, w := range s.pending[at] {
-		up, err := at.in.Create(w.ctx, at.name, s.createOptions(at, Flags{}))
+		o := s.createOptions(at, Flags{})
+		o.Check = w.judged.check()
+		up, err := at.in.Create(w.ctx, at.name, o)
 		if err != nil {
 			w.setAttr(a) // the name has gone again: CLOSE publishes this
 			continue

@@ -30,6 +30,8 @@ type Share struct {
 	Permissions vfs.Permissions
 	MaxFileSize int64 // bytes; 0 is no cap
 	Hold        vfs.Hold
+	Names       []Names // which names files may get; all of these hold
+	Gate        Gate    // judges what is published; nil is nobody
 }
 
 // Opened is the Source of a library that is open, and closed by somebody else.
@@ -55,6 +57,8 @@ type rights struct {
 	permissions permissions
 	maxFileSize int64 // bytes; 0 is no cap
 	hold        vfs.Hold
+	names       []Names
+	gate        Gate
 	gone        bool // it is not the account's library any more
 }
 
@@ -66,7 +70,7 @@ func newShare(folder string, s Share) *share {
 
 // grant sets what the account may do from now on.
 func (l *share) grant(s Share) {
-	l.rights.Store(&rights{permissions: permissionsOf(s.Permissions), maxFileSize: s.MaxFileSize, hold: s.Hold})
+	l.rights.Store(&rights{permissions: permissionsOf(s.Permissions), maxFileSize: s.MaxFileSize, hold: s.Hold, names: s.Names, gate: s.Gate})
 }
 
 // maxFileSize is the largest file that the account may make, in bytes; 0 is no cap.
@@ -100,7 +104,7 @@ func (s *Session) Change(o Options) {
 	s.shares.Store(&now)
 	for folder, in := range was {
 		if now[folder] != in {
-			in.rights.Store(&rights{gone: true})
+			in.rights.Store(&rights{gone: true, gate: in.rights.Load().gate})
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Writer struct {
 	attr     vfs.Attr // mode and times that were set
 	transfer *transfer
 	sum      *summing
+	judged   *judged
 	err      error // the first that left the content in doubt; see doubt
 }
 
@@ -47,6 +48,7 @@ func (w *Writer) WriteAt(b []byte, off int64) (int, error) {
 	}
 	w.turn(isWritten)
 	w.wrote, w.fresh = true, false
+	w.judged.forget()
 	returned := w.state
 	w.turn(isTorn)
 	n, err := w.up.WriteAt(b, off)
@@ -131,6 +133,7 @@ func (w *Writer) setAttr(a vfs.Attr) error {
 	}
 	if a.HasSize {
 		w.turn(isWritten)
+		w.judged.forget()
 		w.sum.resized(a.Size)
 		w.end, w.wrote, w.fresh = a.Size, true, false
 		w.transfer.sized(a.Size)
@@ -264,6 +267,7 @@ func (w *Writer) publish() error {
 		sum = w.sum.of(w.ctx, w.up)
 	}
 	c, err := w.up.Commit(w.ctx)
+	w.op.event.Gate = w.judged.word()
 	if err != nil {
 		return err
 	}

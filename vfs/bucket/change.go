@@ -142,7 +142,7 @@ const maxResizes = 10
 func (b *Bucket) resize(ctx context.Context, l *look, a vfs.Attr) (c vfs.Change, err error) {
 	for range maxResizes {
 		c.Before = l.info()
-		u := b.begin(ctx, l.name, vfs.CreateOptions{})
+		u := b.begin(ctx, l.name, vfs.CreateOptions{Check: a.Check})
 		u.only = true
 		if err := u.startOver(l); err != nil {
 			return c, err

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/spool"
 )
 
 // Commit implements [vfs.Upload]. The order of the calls is the promise:
+//
+//	           whoever judges it is asked first, see vfs.Check: its parts may be in
+//	           the store by then, and are no file
 //
 //	PutObject        the turn to replace what has the name, if anything has
 //
@@ -37,6 +42,10 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 		i, err := u.commitAttr(ctx)
 		return vfs.Change{After: i}, errors.Join(err, u.Abort())
 	}
+	if err := u.Check(ctx); err != nil {
+		u.Abort()
+		return vfs.Change{}, err
+	}
 	l, err := u.commit(ctx)
 	if err != nil && !errors.Is(err, vfs.ErrUncertain) {
 		u.Abort()
@@ -56,6 +65,26 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 		return u.rename(ctx)
 	}
 	return vfs.Change{After: l.info(), Replaced: u.seen.infoOrNone()}, nil
+}
+
+// Check implements [vfs.Checker]. The file of the spool has all bytes then.
+func (u *upload) Check(ctx context.Context) error {
+	if err := u.usable(); err != nil || u.o.Check == nil || !u.content.Changed() {
+		return err
+	}
+	if u.gone > 0 {
+		return uncheckable()
+	}
+	if err := u.content.Fill(); err != nil {
+		return err
+	}
+	return u.o.Check.Run(ctx, vfs.Staged{Name: u.name, Size: u.content.Size(), Content: u.content, Open: func() (*os.File, error) { return spool.Reopen(u.disk) }})
+}
+
+// uncheckable refuses an upload of which only the store has the beginning: it does not
+// give that back. The next try begins anew.
+func uncheckable() error {
+	return &vfs.Error{Kind: vfs.ErrIO, Why: "the beginning of this upload cannot be checked any more; send the file again"}
 }
 
 // commitAttr is the Commit of an upload into which nothing was written.

@@ -66,7 +66,7 @@ func (b *Bucket) mayResume(ctx context.Context, r *recorded) error {
 
 // resume goes on with a partial. Of two that try, one has it: the record is written on
 // the condition that nobody else has. Its parts stay in the store; what follows them
-// is read into the spool.
+// is read into the spool. An upload that is to be judged can't go on with one.
 func (u *upload) resume(r recorded) error {
 	w := &u.recorder
 	if r.etag == "" {
@@ -74,6 +74,9 @@ func (u *upload) resume(r recorded) error {
 	}
 	if err := u.b.mayResume(u.ctx, &r); err != nil {
 		return err
+	}
+	if u.o.Check != nil {
+		return errors.Join(uncheckable(), u.b.dropRecord(u.ctx, r))
 	}
 	w.mayRecord(u, r)
 	w.restore(&r.record)

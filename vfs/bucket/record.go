@@ -103,7 +103,7 @@ type recorder struct {
 // mayRecord lets an upload be resumed that starts from nothing. r is the record that
 // is there.
 func (w *recorder) mayRecord(u *upload, r recorded) {
-	if u.o.Owner == "" || u.b.o.Partials.PerAccount < 0 {
+	if u.o.Owner == "" || u.b.o.Partials.PerAccount < 0 || u.o.Check != nil {
 		return
 	}
 	w.on, w.name, w.key, w.etag, w.sha = true, u.name, r.key, r.etag, sha256.New()

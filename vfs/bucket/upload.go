@@ -262,9 +262,9 @@ func errSpoolFull() error {
 }
 
 // shrink gives back the disk that the parts take which were sent. The upload can't be
-// changed there after that.
+// changed there after that, nor judged.
 func (u *upload) shrink() error {
-	if u.shared || u.parts == nil || u.late {
+	if u.shared || u.parts == nil || u.late || u.o.Check != nil {
 		return nil
 	}
 	u.parts.wait()

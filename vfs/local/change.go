@@ -229,7 +229,7 @@ func (d *Dir) resizeOnce(ctx context.Context, name string, a vfs.Attr) (c vfs.Ch
 	if err != nil {
 		return c, err
 	}
-	u, err := d.replace(name, base, i, vfs.CreateOptions{})
+	u, err := d.replace(name, base, i, vfs.CreateOptions{Check: a.Check})
 	if err != nil {
 		return c, err
 	}

@@ -35,12 +35,29 @@ func (u *upload) sync() error {
 	return vfs.SystemError("fsync", err)
 }
 
+// check asks whoever judges the stage, which is whole.
+func (u *upload) check(ctx context.Context) error {
+	return u.o.Check.Run(ctx, vfs.Staged{Name: u.name, Size: u.content.Size(), Content: u.content, Open: u.stage.open})
+}
+
+// Check implements [vfs.Checker].
+func (u *upload) Check(ctx context.Context) error {
+	if err := u.usable(); err != nil || u.o.Check == nil || !u.content.Changed() {
+		return err
+	}
+	if err := u.content.Settle(); err != nil {
+		return err
+	}
+	return u.check(ctx)
+}
+
 // Commit implements [vfs.Upload]. The order of the system calls is the promise:
 //
 //	copy_file_range  holes from the base, so the stage is the whole file
 //	ftruncate        to its size, where it ends in a hole
 //	fchmod utimensat fsetxattr (whose file it is)
 //	fsync(stage)     the content is on disk before any name stands for it
+//	                 here whoever judges it is asked, see vfs.Check
 //	linkat fsync     where versions are kept: the file that has the name gets another one
 //	                 in the history, which is on disk before it loses the first (kept.go)
 //	renameat         over the name: readers have the old file or the new one
@@ -64,7 +81,7 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 	}
 	begun := time.Now()
 	defer func() { u.d.o.now().Timed(Publishing, time.Since(begun)) }()
-	for _, step := range []func() error{u.content.Fill, u.setAttr, u.setOwner, u.beNew, u.sync, u.publish} {
+	for _, step := range []func() error{u.content.Fill, u.setAttr, u.setOwner, u.beNew, u.sync, func() error { return u.check(ctx) }, u.publish} {
 		if err := step(); err != nil {
 			u.Abort()
 			return vfs.Change{}, err

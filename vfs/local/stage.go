@@ -63,6 +63,15 @@ func (s *stages) create(of string) (*stage, error) {
 	return &stage{File: os.NewFile(uintptr(fd), name), in: s, name: name, of: of}, nil
 }
 
+// open opens the stage once more, for reading alone.
+func (st *stage) open() (*os.File, error) {
+	fd, err := unix.Openat(st.in.fd(), st.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, vfs.SystemError("open a stage", err)
+	}
+	return os.NewFile(uintptr(fd), st.name), nil
+}
+
 // discard closes and removes the stage.
 func (st *stage) discard() error { return errors.Join(st.unlink(), st.File.Close()) }
 

@@ -55,6 +55,16 @@ func (f *Folder) Create() (*os.File, error) {
 	return file, nil
 }
 
+// Reopen opens a file of the folder, which has no name any more, once more for reading
+// alone.
+func Reopen(disk *os.File) (*os.File, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", disk.Fd()))
+	if err != nil {
+		return nil, vfs.SystemError("open a spool file", err)
+	}
+	return f, nil
+}
+
 // Take takes n bytes, and tells whether there is room for them. Less than none gives
 // some back.
 func (f *Folder) Take(n int64) bool {

@@ -1,6 +1,7 @@
 package vfstest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"io/fs"
@@ -188,7 +189,7 @@ func (m *Memory) SetAttr(ctx context.Context, name string, a vfs.Attr) (c vfs.Ch
 		_, err := m.publish(name, &changed, true)
 		return c, err
 	}
-	u, err := m.Create(ctx, name, vfs.CreateOptions{})
+	u, err := m.Create(ctx, name, vfs.CreateOptions{Check: a.Check})
 	if err == nil {
 		err = u.SetAttr(a)
 	}
@@ -420,6 +421,10 @@ func (u *upload) Commit(ctx context.Context) (c vfs.Change, err error) {
 	if u.err != nil {
 		return c, u.err
 	}
+	if err := u.Check(ctx); err != nil {
+		u.Abort()
+		return c, err
+	}
 	u.Abort()
 	v := u.v
 	switch {
@@ -431,6 +436,14 @@ func (u *upload) Commit(ctx context.Context) (c vfs.Change, err error) {
 		return vfs.Change{After: c.After}, err
 	}
 	return vfs.Change{After: v.info(u.name)}, nil
+}
+
+// Check implements [vfs.Checker].
+func (u *upload) Check(ctx context.Context) error {
+	if u.err != nil || u.same {
+		return u.err
+	}
+	return u.o.Check.Run(ctx, vfs.Staged{Name: u.name, Size: int64(len(u.v.data)), Content: bytes.NewReader(u.v.data)})
 }
 
 // Abort implements [vfs.Upload].

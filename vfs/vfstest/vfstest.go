@@ -4,6 +4,7 @@
 //	vfstest.go  Test, the suite; it runs on every store, and with decorators around
 //	history.go  versions: its part of the suite, and of Memory
 //	quota.go    TestQuota, for stores with limits
+//	check.go    the part of it that is about what judges content
 //	memory.go   Memory, a library that is simple enough to be believed
 //	faulty.go   Faulty, a decorator that fails when it is told to
 package vfstest
@@ -61,6 +62,7 @@ func test(t *testing.T, open func(t *testing.T) vfs.Library) {
 		{"Replaced", testReplaced},
 		{"Partials", testPartials},
 		{"Partials are private", testPartialsArePrivate},
+		{"Check", testCheck},
 		{"Space", testSpace},
 		{"History", testHistory},
 		{"Expiry", testExpiry},
