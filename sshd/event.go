@@ -56,6 +56,7 @@ type Event struct {
 	Library  string       // in which library
 	File     *vfs.Content // these are as in [vfs.Event]
 	Replaced *vfs.Content
+	Gate     string
 	New      bool
 	Durable  bool
 	Omitted  int // of a logout: what was left out, for there was too much of it
@@ -144,7 +145,7 @@ func (c *conn) reportFile(v vfs.Event) error {
 	}
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
-	e.Library, e.File, e.Replaced, e.New, e.Durable = v.Library, v.File, v.Replaced, v.New, v.Durable
+	e.Library, e.File, e.Replaced, e.Gate, e.New, e.Durable = v.Library, v.File, v.Replaced, v.Gate, v.New, v.Durable
 	return c.report(e)
 }
 

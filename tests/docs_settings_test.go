@@ -300,12 +300,15 @@ func (f settingsFolder) check(t *testing.T, configuration string) []byte {
 func sampleSettings(t *testing.T) (names []string) {
 	t.Helper()
 	table := ""
-	tables, settings := regexp.MustCompile(`^#?\[+([a-z_]+)(\.\w+)?\]`), regexp.MustCompile(`^#?([a-z_0-9]+) = `)
+	tables, settings := regexp.MustCompile(`^#?\[+([a-z_]+)(\.\w+)?(\.\w+)?\]`), regexp.MustCompile(`^#?([a-z_0-9]+) = `)
 	for line := range strings.Lines(readText(t, sample)) {
 		if m := tables.FindStringSubmatch(line); m != nil {
 			table = m[1] + "."
 			if m[2] != "" {
 				table += "NAME."
+			}
+			if m[3] != "" {
+				table += m[3][1:] + "."
 			}
 		}
 		if m := settings.FindStringSubmatch(line); m != nil {

@@ -80,7 +80,7 @@ permissions = []
 		t.Fatal(err, wrong)
 	}
 	set := library.New(s, slog.New(slog.DiscardHandler), nil)
-	served := newServices(s, set, new(rates))
+	served := newServices(s, set, nil, new(rates))
 	service := func(id keys.Identity) (sshd.Service, access.Share, error) {
 		service, err := served.service(id)
 		return service, service.Shares[""], err

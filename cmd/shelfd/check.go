@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,9 @@ import (
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/deliver"
+	"shelf/cmd/shelfd/gates"
 	"shelf/cmd/shelfd/library"
+	"shelf/vfs"
 )
 
 func checkCommand() *cobra.Command {
@@ -45,6 +48,7 @@ func check(s config.Settings, stdout, stderr io.Writer) error {
 		err = show(s, stdout)
 	}
 	listFindings(s, stdout)
+	listScanners(s, stdout)
 	listEntrances(entrances, time.Now(), stdout)
 	if err == nil {
 		fmt.Fprintf(stdout, "#\n# No mistake was found.\n")
@@ -57,6 +61,23 @@ func show(s config.Settings, out io.Writer) error {
 	text, err := s.Show()
 	_, failed := fmt.Fprintf(out, "%s\n", text)
 	return errors.Join(err, failed)
+}
+
+// scannerTimeout is how long all scanners may take to say that they are there.
+const scannerTimeout = 10 * time.Second
+
+// listScanners prints whether the scanners of gates answer. That one does not is no
+// mistake in the settings: it may come later.
+func listScanners(s config.Settings, out io.Writer) {
+	ctx, cancel := context.WithTimeout(context.Background(), scannerTimeout)
+	defer cancel()
+	for _, f := range gates.Ask(ctx, s) {
+		says := vfs.Escape(vfs.Clip(f.Says))
+		if f.Err != nil {
+			says = "NO ANSWER: " + vfs.Escape(vfs.Clip(f.Err.Error()))
+		}
+		fmt.Fprintf(out, "#\n# The gate of library %s, %s: %s\n", f.Library, f.Path, says)
+	}
 }
 
 // listFindings prints what the stores of libraries in buckets do of what a library

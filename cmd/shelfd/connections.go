@@ -45,7 +45,7 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		Accounts:     p.accounts.current,
 		FIPS:         s.FIPS,
 		Limits:       limits(s, c.descriptors),
-		Session:      newServices(s, p.libraries.set, &c.rates).service,
+		Session:      newServices(s, p.libraries.set, p.gates.set, &c.rates).service,
 		Report: func(e sshd.Event) error {
 			p.admin.observe(e)
 			return p.audit.report(e)

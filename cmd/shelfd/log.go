@@ -78,7 +78,7 @@ func eventAttrs(l audit.Line) (attrs []slog.Attr) {
 		slog.String("conn", l.Conn), slog.String("source", l.Source), slog.String("account", l.Account),
 		slog.String("method", l.Method), slog.String("key", l.Key), slog.String("client", l.Client),
 		slog.String("library", l.Library), slog.String("name", l.Name), slog.String("target", l.Target),
-		slog.Int64("bytes", l.Bytes), slog.String("operator", l.Operator), slog.String("note", l.Note),
+		slog.Int64("bytes", l.Bytes), slog.String("gate", l.Gate), slog.String("operator", l.Operator), slog.String("note", l.Note),
 		slog.Int("omitted", l.Omitted),
 	} {
 		if !a.Value.Equal(slog.AnyValue("")) && !a.Value.Equal(slog.Int64Value(0)) {

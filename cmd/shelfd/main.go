@@ -28,7 +28,7 @@
 //	hostkeys.go     the keys that clients know the server by
 //	auditing.go     the record of events, with package audit; log.go: the log, and events in it
 //	listener.go     where clients connect
-//	connections.go  serving them; services.go: what each account gets
+//	connections.go  serving them; services.go: what each account gets, with package gates
 //	sandbox.go      what the process gives up before it serves, with package confine
 //	tuning.go       memory and processors, with package tuning
 //	admin.go        the admin socket, metrics, health and the page
@@ -60,9 +60,11 @@ import (
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/credentials"
 	"shelf/cmd/shelfd/deliver"
+	"shelf/cmd/shelfd/gatekeeper"
 	"shelf/cmd/shelfd/install"
 	"shelf/cmd/shelfd/migrate"
 	"shelf/cmd/shelfd/operate"
+	"shelf/cmd/shelfd/scanner"
 	"shelf/cmd/shelfd/supervise"
 )
 
@@ -115,6 +117,7 @@ func rootCommand() *cobra.Command {
 		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), delivery().Command(), install.Init(), install.Add(), migrate.Command(), explainCommand(), manCommand(), versionCommand())
 	root.AddCommand(operate.Commands()...)
 	root.AddCommand(supervise.Commands()...)
+	root.AddCommand(gatekeeper.Command(), scanner.Command())
 	return root
 }
 

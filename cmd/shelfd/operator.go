@@ -62,7 +62,7 @@ func (d *drained) draining() bool {
 
 // look makes a view of the parts, which have opened or reloaded.
 func (o *operated) look(s config.Settings) *view {
-	v := &view{settings: s, limits: limits(s, o.connections.descriptors), libraries: watch(s, o.libraries.set), accounts: o.accounts.problems}
+	v := &view{settings: s, limits: limits(s, o.connections.descriptors), libraries: watch(s, o.libraries.set, o.gates.set), accounts: o.accounts.problems}
 	for _, signer := range o.hostKeys.current.Current {
 		if cert, ok := signer.PublicKey().(*ssh.Certificate); ok && cert.ValidBefore != ssh.CertTimeInfinity {
 			v.certs = append(v.certs, admin.Certificate{Type: cert.Key.Type(), Expires: time.Unix(int64(min(cert.ValidBefore, math.MaxInt64)), 0)})
@@ -114,6 +114,9 @@ func problemsOf(s admin.Status) []string {
 	for _, l := range s.Libraries {
 		if l.Problem != "" {
 			all = append(all, fmt.Sprintf("library %s: %s", l.Name, l.Problem))
+		}
+		if l.Gate != nil && l.Gate.Problem != "" {
+			all = append(all, fmt.Sprintf("the gate of library %s gives no verdict: %s", l.Name, l.Gate.Problem))
 		}
 	}
 	if s.Reload != nil && s.Reload.Error != "" {

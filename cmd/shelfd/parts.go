@@ -48,6 +48,7 @@ type server struct {
 	hostKeys    hostKeys
 	audit       auditing
 	listener    listener
+	gates       gating
 	connections connections
 	admin       *administration
 
@@ -69,6 +70,7 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 	all.libraries = libraries{log: log, timed: all.admin.timed}
 	all.audit.log, all.audit.keys = log, &all.hostKeys
 	all.listener.notes = notes
+	all.gates = gating{log: log, observe: all.admin.metrics.Judged}
 	all.connections = connections{server: all, descriptors: descriptors()}
 	// A new part is a new line here.
 	all.parts = []part{
@@ -78,6 +80,7 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 		&all.hostKeys,
 		&all.audit,
 		&all.listener, // late: from here on clients can connect
+		&all.gates,    // after it: a child process must not get sockets of systemd
 		&all.connections,
 		all.admin,
 		&supervision{server: all}, // connects to the service manager

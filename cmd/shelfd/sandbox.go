@@ -33,7 +33,7 @@ func (b *sandbox) open(s config.Settings) error {
 	required := s.Sandbox.Word == config.SandboxRequire
 	for _, layer := range []func() error{
 		func() error { return confine.Files(reachOf(s), required) },
-		func() error { return confine.Calls(s.HasBuckets()) },
+		func() error { return confine.Calls(confine.Needs{Connects: s.HasBuckets(), Passes: s.HasGates()}) },
 	} {
 		err := layer()
 		if err != nil && required {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/gates"
 	"shelf/cmd/shelfd/library"
 	"shelf/keys"
 	"shelf/sshd"
@@ -14,17 +17,42 @@ import (
 	"shelf/vfs/access"
 )
 
+// gating is the part that holds the gates of libraries.
+type gating struct {
+	log     *slog.Logger
+	observe func(library, word string, took time.Duration)
+	set     *gates.Set
+}
+
+// check leaves scanners alone: a server starts without them, too.
+func (g *gating) check(config.Settings) error { return nil }
+
+func (g *gating) open(s config.Settings) (err error) {
+	g.set, err = gates.Open(s, g.log, g.observe)
+	return err
+}
+
+func (g *gating) reload(_, next config.Settings) (func() error, error) {
+	if library, err := g.set.Unknown(next); err != nil {
+		return nil, needsRestart(next, "libraries."+library+".gate", err.Error())
+	}
+	return func() error { g.set.Change(next); return nil }, nil
+}
+
+func (g *gating) close() { g.set.Close() }
+
 // services says what each account is served.
 type services struct {
 	settings  config.Settings
 	accounts  map[string]config.Account
 	libraries map[string]config.Library
 	set       *library.Set
+	gates     *gates.Set
 	rates     *rates
 }
 
-func newServices(s config.Settings, set *library.Set, r *rates) *services {
-	return &services{s, s.AllAccounts(), s.AllLibraries(), set, r}
+func newServices(s config.Settings, set *library.Set, g *gates.Set, r *rates) *services {
+	return &services{s, s.AllAccounts(), s.AllLibraries(), set, g, r}
 }
 
 // service is what an account is served that has logged in.
@@ -45,7 +73,9 @@ func (s *services) service(id keys.Identity) (sshd.Service, error) {
 		}
 		shares[folder] = access.Share{
 			Source: source, Label: one.Library, Permissions: permissions(one.Permissions),
-			MaxFileSize: config.First(a.MaxFileSize, l.MaxFileSize).Bytes, Hold: vfs.Hold(*l.Hold),
+			MaxFileSize: maxFileSize(a, l), Hold: vfs.Hold(*l.Hold),
+			Names: namesOf(a, l),
+			Gate:  s.gate(one.Library),
 		}
 	}
 	return sshd.Service{
@@ -56,6 +86,29 @@ func (s *services) service(id keys.Identity) (sshd.Service, error) {
 		Upload:         s.rates.of("up "+id.Account, a.MaxUploadRate),
 		Download:       s.rates.of("down "+id.Account, a.MaxDownloadRate),
 	}, nil
+}
+
+// gate is that of a library; a nil *gate.Gate is not a nil access.Gate.
+func (s *services) gate(library string) access.Gate {
+	if g := s.gates.Of(library); g != nil {
+		return g
+	}
+	return nil
+}
+
+// maxFileSize is the largest file that an account may make in a library, in bytes; 0
+// is no limit. What the gate would refuse for its size need not be sent first.
+func maxFileSize(a config.Account, l config.Library) int64 {
+	most := config.First(a.MaxFileSize, l.MaxFileSize).Bytes
+	if g := l.Gate; g.IsSet() && g.AboveMax.Word == config.GateRefuse && g.MaxSize.Bytes > 0 && (most == 0 || g.MaxSize.Bytes < most) {
+		most = g.MaxSize.Bytes
+	}
+	return most
+}
+
+// namesOf are the rules for names of an account in a library.
+func namesOf(a config.Account, l config.Library) []access.Names {
+	return []access.Names{{Allowed: l.AllowedNames, Refused: l.RefusedNames}, {Allowed: a.AllowedNames, Refused: a.RefusedNames}}
 }
 
 // permissions add up what some words stand for; nil is the default.

@@ -130,7 +130,7 @@ permissions = ["dropbox"]
 	}
 	set := library.New(s, slog.New(slog.DiscardHandler), nil)
 	in, _ := set.Source("in", "")
-	got, err := newServices(s, set, new(rates)).service(keys.Identity{Account: "dan"})
+	got, err := newServices(s, set, nil, new(rates)).service(keys.Identity{Account: "dan"})
 	if share := got.Shares[""]; err != nil || share.Source != in || share.Permissions != (vfs.Permissions{Write: true}) {
 		t.Errorf("dan gets %+v (%v)", got, err)
 	}

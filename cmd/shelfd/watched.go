@@ -9,6 +9,7 @@ import (
 
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/gates"
 	"shelf/cmd/shelfd/library"
 	"shelf/sshd"
 	"shelf/vfs"
@@ -22,6 +23,9 @@ type watched struct {
 	now      func() (vfs.Library, error) // nil if it is not open, with the reason if it should be
 	owners   func(context.Context) (map[string]vfs.UsageInfo, error)
 
+	judged func(context.Context) error // what is wrong with its gate
+
+	gate  admin.Patient[struct{}]
 	room  admin.Patient[room]
 	probe admin.Patient[struct{}]
 }
@@ -38,12 +42,13 @@ const roomFresh = 5 * time.Second
 
 // watch makes them of the libraries in the settings. Of those that each account has
 // for itself nothing is asked but whether their folder is there.
-func watch(s config.Settings, set *library.Set) (all []*watched) {
+func watch(s config.Settings, set *library.Set, judges *gates.Set) (all []*watched) {
 	for _, name := range s.LibraryNames() {
 		w := &watched{name: name, settings: s.AllLibraries()[name]}
 		w.now = func() (vfs.Library, error) { return set.Now(name) }
 		w.owners = func(ctx context.Context) (map[string]vfs.UsageInfo, error) { return set.Owners(ctx, name) }
-		w.room.Fresh = roomFresh
+		w.judged = func(ctx context.Context) error { return judges.Problem(ctx, name) }
+		w.room.Fresh, w.gate.Fresh = roomFresh, roomFresh
 		all = append(all, w)
 	}
 	return all
@@ -86,6 +91,9 @@ func (w *watched) status() admin.Library {
 	if r.space.BlockSize > 0 {
 		s.Free, s.Size = int64(r.space.Available*r.space.BlockSize), int64(r.space.Blocks*r.space.BlockSize)
 	}
+	if w.settings.Gate.IsSet() {
+		s.Gate = w.gateNow()
+	}
 	l, _ := w.now()
 	if u, ok := vfs.As[vfs.Usage](l); ok {
 		if held, ok := u.Charged(); ok {
@@ -93,6 +101,22 @@ func (w *watched) status() admin.Library {
 		}
 	}
 	return s
+}
+
+// gateTimeout is how long a scanner may take to say that it is there.
+const gateTimeout = 10 * time.Second
+
+// gateNow asks the scanners.
+func (w *watched) gateNow() *admin.Gate {
+	_, err := w.gate.Ask(func() (struct{}, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), gateTimeout)
+		defer cancel()
+		return struct{}{}, w.judged(ctx)
+	})
+	if err != nil {
+		return &admin.Gate{Problem: vfs.Escape(vfs.Clip(err.Error()))}
+	}
+	return &admin.Gate{}
 }
 
 // look asks the disk.

@@ -65,6 +65,12 @@ type Library struct {
 	Used       *Held      `json:"used,omitempty"`
 	Partials   int        `json:"partials"`              // uploads that were cut and can be resumed
 	LastUpload *time.Time `json:"last_upload,omitempty"` // since the start
+	Gate       *Gate      `json:"gate,omitempty"`        // nil is none
+}
+
+// Gate judges files before they are published.
+type Gate struct {
+	Problem string `json:"problem,omitempty"` // why it gives no verdict; "" is none
 }
 
 // Held is what a library holds, if it is counted.

@@ -40,6 +40,7 @@ func (l Line) encode() []byte {
 	f.count("bytes", l.Bytes)
 	f.optional("sha256", l.SHA256)
 	f.optional("version", l.Version)
+	f.optional("gate", l.Gate)
 	if l.Duration != nil {
 		f.key("duration_ms")
 		f.b = strconv.AppendFloat(f.b, l.Duration.Float(), 'f', -1, 64)

@@ -31,6 +31,7 @@ type Line struct {
 	Bytes    int64    `json:"bytes,omitempty"`
 	SHA256   string   `json:"sha256,omitempty"`
 	Version  string   `json:"version,omitempty"`
+	Gate     string   `json:"gate,omitempty"`
 	Duration *Millis  `json:"duration_ms,omitempty"`
 	Source   string   `json:"source,omitempty"`
 	Client   string   `json:"client,omitempty"`
@@ -93,7 +94,7 @@ func (m *Millis) UnmarshalJSON(text []byte) error {
 func LineOf(e sshd.Event) Line {
 	l := Line{
 		Op: e.Op, Result: e.Result(), Conn: e.Conn, Account: vfs.Escape(e.Account),
-		Library: e.Library, Name: vfs.Escape(e.Name), Target: vfs.Escape(e.Target), New: e.New, Bytes: e.Bytes,
+		Library: e.Library, Name: vfs.Escape(e.Name), Target: vfs.Escape(e.Target), New: e.New, Bytes: e.Bytes, Gate: e.Gate,
 		Source: vfs.Escape(e.Source), Client: vfs.Escape(e.ClientVersion), Method: vfs.Escape(e.Method), Key: e.KeyFingerprint,
 		Operator: vfs.Escape(e.Operator), Note: vfs.Escape(e.Note), Program: e.Program, Omitted: e.Omitted,
 	}

@@ -215,6 +215,7 @@ func (l Line) more() string {
 		say(r.SHA256 != "", "of sha256 %.12s", r.SHA256)
 	}
 	say(l.SHA256 != "", "sha256 %.12s", l.SHA256)
+	say(l.Gate != "", "gate: %s", l.Gate)
 	if c := l.Cert; c != nil {
 		say(true, "certificate %s serial %d", c.ID, c.Serial)
 	}

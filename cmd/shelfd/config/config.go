@@ -13,6 +13,7 @@
 //	paths.go     paths that start from the file's folder
 //	tables.go    libraries and accounts, with nothing left unsaid
 //	buckets.go   libraries in buckets
+//	gate.go      what may be uploaded: names, and who judges content
 //	mistakes.go  what is wrong in the file, with line, column and example
 //	forms.go     how each kind of value is written
 //	places.go    where in the file each setting stands
@@ -144,6 +145,11 @@ type Library struct {
 	AllowHardLinks *bool `toml:"allow_hard_links" unset:"as at the top" doc:"allow_hard_links of this library"`
 	Hold           *Hold `toml:"hold" unset:"as at the top" doc:"hold of this library"`
 
+	AllowedNames []string `toml:"allowed_names,omitempty" unset:"all" doc:"patterns of the names that files may get, as *.pdf; case does not matter"`
+	RefusedNames []string `toml:"refused_names,omitempty" unset:"none" doc:"patterns of names that files may not get, as *.exe"`
+
+	Gate Gate `toml:"gate,omitempty"`
+
 	Endpoint        string   `toml:"endpoint,omitempty" unset:"that of AWS for the region" doc:"URL of the store of bucket"`
 	Region          string   `toml:"region,omitempty" unset:"as in the AWS configuration, or us-east-1" doc:"region of bucket"`
 	PathStyle       bool     `toml:"path_style,omitempty" default:"false" doc:"whether the name of bucket is in the path, and not before the name of the host"`
@@ -173,6 +179,8 @@ type Account struct {
 	MaxSessions           uint16       `toml:"max_sessions,omitempty" default:"0" doc:"its connections at a time; 0 is as in account_limits"`
 	MaxSessionTime        *Duration    `toml:"max_session_time,omitempty" unset:"as at the top" doc:"how long one of its connections may last"`
 	MaxFileSize           *Size        `toml:"max_file_size,omitempty" unset:"as its library" doc:"the largest file that it can upload"`
+	AllowedNames          []string     `toml:"allowed_names,omitempty" unset:"as its library" doc:"patterns of the names that its files may get; those of the library hold, too"`
+	RefusedNames          []string     `toml:"refused_names,omitempty" unset:"as its library" doc:"patterns of names that its files may not get; those of the library hold, too"`
 	MaxUploadRate         Size         `toml:"max_upload_rate,omitempty" default:"0" doc:"bytes a second for all its uploads; 0 is no limit"`
 	MaxDownloadRate       Size         `toml:"max_download_rate,omitempty" default:"0" doc:"bytes a second for all its downloads; 0 is no limit"`
 }

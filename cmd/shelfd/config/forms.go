@@ -30,7 +30,7 @@ func reword(err error, key []string) string {
 
 func isTable(t reflect.Type) bool {
 	return t.Kind() == reflect.Map || t == reflect.TypeFor[Penalties]() || t == reflect.TypeFor[AccountLimits]() || t == reflect.TypeFor[FileAccounts]() ||
-		t == reflect.TypeFor[Account]() || t == reflect.TypeFor[Library]() || t == reflect.TypeFor[Deliver]()
+		t == reflect.TypeFor[Account]() || t == reflect.TypeFor[Library]() || t == reflect.TypeFor[Deliver]() || t == reflect.TypeFor[Gate]()
 }
 
 // form is how a value of a type is written.

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,11 @@ func (s *Settings) eachPath(change func(string) (string, error)) (err error) {
 		apply(&l.Path)
 		apply(&l.EndpointCA)
 		apply(&l.CredentialsFile)
+		apply(&l.Gate.Clamd.Path)
+		l.Gate.Socket.Paths = slices.Clone(l.Gate.Socket.Paths)
+		for i := range l.Gate.Socket.Paths {
+			apply(&l.Gate.Socket.Paths[i].Path)
+		}
 		s.Libraries[name] = l
 	}
 	for i := range s.Deliver {

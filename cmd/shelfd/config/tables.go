@@ -26,6 +26,9 @@ func (s Settings) AllLibraries() map[string]Library {
 		l.MaxFileSize = First(l.MaxFileSize, &s.MaxFileSize)
 		l.AllowHardLinks = First(l.AllowHardLinks, &s.AllowHardLinks)
 		l.Hold = First(l.Hold, &s.Hold)
+		if l.Gate.IsSet() {
+			l.Gate = l.Gate.complete()
+		}
 		all[name] = l
 	}
 	if len(all) == 0 {
@@ -151,7 +154,13 @@ func (s Settings) checkTables() error {
 		if l.Path == "" && l.Bucket == "" {
 			return s.Mistake("libraries."+name+".path", errors.New("it is not set; name the directory to serve"))
 		}
-		if err := s.checkBucket(name, l); err != nil {
+		err := errors.Join(s.checkBucket(name, l), s.checkGate(name, l.Gate), s.checkPatterns("libraries."+name+".", l.AllowedNames, l.RefusedNames))
+		if err != nil {
+			return err
+		}
+	}
+	for name, a := range s.Accounts {
+		if err := s.checkPatterns("accounts."+name+".", a.AllowedNames, a.RefusedNames); err != nil {
 			return err
 		}
 	}

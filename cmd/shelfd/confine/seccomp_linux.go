@@ -17,7 +17,7 @@ import (
 //
 // sendto stays out though it needs a socket: with MSG_FASTOPEN it connects one.
 func allowedCalls() []string {
-	return []string{
+	return append(runtimeCalls(),
 		// Data: of files and of accepted connections.
 		"read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev",
 		"lseek", "copy_file_range", "sync_file_range", "fadvise64", "close", "fcntl", "dup", "dup3",
@@ -31,6 +31,13 @@ func allowedCalls() []string {
 
 		// Connections that have been accepted.
 		"accept4", "accept", "shutdown", "getsockname", "getpeername", "getsockopt",
+	)
+}
+
+// runtimeCalls are those that any program in Go takes.
+func runtimeCalls() []string {
+	return []string{
+		// Waiting for descriptors.
 		"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "poll", "ppoll",
 
 		// Memory, threads, time and signals, for the runtime of Go and for libc.
@@ -70,26 +77,57 @@ func connecting() []seccomp.NameWithConditions {
 	return []seccomp.NameWithConditions{socket(unix.AF_INET), socket(unix.AF_INET6)}
 }
 
+// passing is the call that it takes to send an open file to the process that asks
+// scanners. Without flags it connects nothing; see sendto.
+func passing() []seccomp.NameWithConditions {
+	return []seccomp.NameWithConditions{{Name: "sendmsg", Conditions: seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.Equal, Value: 0}}}}
+}
+
+// Needs are calls that some servers need and others do not.
+type Needs struct {
+	Connects bool // to the stores of libraries in buckets
+	Passes   bool // files to the process that asks scanners
+}
+
 // Calls has the kernel refuse what is not in these tables, in every
 // thread, for good. A refused call fails and does not end the process: then a
 // client who can bring the server to a stray call would end it for everybody,
-// and the call is no less impossible. connects is for libraries in buckets.
-func Calls(connects bool) error {
+// and the call is no less impossible.
+func Calls(n Needs) error {
+	names, narrow := allowedCalls(), narrowCalls()
+	if n.Connects {
+		names, narrow = append(names, "connect"), append(narrow, connecting()...)
+	}
+	if n.Passes {
+		narrow = append(narrow, passing()...)
+	}
+	return allowOnly(names, narrow)
+}
+
+// ScannerCalls is for the process that asks scanners. It opens no file and makes none:
+// it gets them open. It connects to unix sockets.
+func ScannerCalls() error {
+	names := append(runtimeCalls(), "read", "readv", "pread64", "write", "writev", "lseek", "close", "fcntl", "fstat",
+		"connect", "recvmsg", "sendmsg", "shutdown", "getsockname", "getpeername", "getsockopt")
+	narrow := append(narrowCalls(), seccomp.NameWithConditions{
+		Name: "socket", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.Equal, Value: unix.AF_UNIX}},
+	})
+	return allowOnly(names, narrow)
+}
+
+// allowOnly loads the filter.
+func allowOnly(names []string, narrow []seccomp.NameWithConditions) error {
 	here, err := arch.GetInfo("")
 	if err != nil || here != arch.X86_64 && here != arch.AARCH64 {
 		return fmt.Errorf("seccomp: which system calls serving takes is not known for %s", runtime.GOARCH)
 	}
 	allow := seccomp.SyscallGroup{Action: seccomp.ActionAllow}
-	for _, name := range allowedCalls() {
+	for _, name := range names {
 		if _, ok := here.SyscallNames[name]; ok {
 			allow.Names = append(allow.Names, name)
 		}
 	}
-	allow.NamesWithCondtions = narrowCalls()
-	if connects {
-		allow.Names = append(allow.Names, "connect")
-		allow.NamesWithCondtions = append(allow.NamesWithCondtions, connecting()...)
-	}
+	allow.NamesWithCondtions = narrow
 	// The flags of clone3 cannot be looked at. With this answer, libc calls clone.
 	absent := seccomp.SyscallGroup{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)}
 	runtime.LockOSThread() // no_new_privs is that of a thread, until the filter gives it to all

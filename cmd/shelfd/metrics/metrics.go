@@ -38,6 +38,8 @@ type Metrics struct {
 	reloads    *prometheus.CounterVec
 	publish    prometheus.Histogram
 	fsync      prometheus.Histogram
+	verdicts   *prometheus.CounterVec
+	judging    *prometheus.HistogramVec
 	accounts   *accounts
 }
 
@@ -59,6 +61,11 @@ func New(o Options) *Metrics {
 	m.reloads = counter("shelf_reloads_total", "How often the configuration was read again, by result.", "result")
 	m.publish = histogram("shelf_publish_seconds", "How long it took from CLOSE until an upload was published and on disk.")
 	m.fsync = histogram("shelf_fsync_seconds", "How long it took to have the content of an upload on disk.")
+	m.verdicts = counter("shelf_gate_verdicts_total", "Files that a gate has judged before they were published, by library and verdict.", "library", "verdict")
+	m.judging = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "shelf_gate_seconds", Help: "How long it took until a gate had judged a file, by library, with the time that it waited for its turn.", Buckets: scanBuckets(),
+	}, []string{"library"})
+	m.registry.MustRegister(m.judging)
 	m.accounts = newAccounts(o.Accounts, m.registry)
 	// What has not happened yet is 0, and not missing.
 	for _, result := range []string{vfs.ResultOK, vfs.ResultFailed} {
@@ -78,6 +85,9 @@ func New(o Options) *Metrics {
 
 // diskBuckets are for what waits for a disk: from 250 µs to 32 s.
 func diskBuckets() []float64 { return prometheus.ExponentialBuckets(0.00025, 2, 18) }
+
+// scanBuckets are for what waits for a scanner: from 1 ms to 17 minutes.
+func scanBuckets() []float64 { return prometheus.ExponentialBuckets(0.001, 4, 11) }
 
 // Event counts what a client did or tried.
 func (m *Metrics) Event(e sshd.Event) {
@@ -100,6 +110,13 @@ func (m *Metrics) Reloaded(err error) {
 
 // Published notes how long a publication took.
 func (m *Metrics) Published(d time.Duration) { m.publish.Observe(d.Seconds()) }
+
+// Judged counts a verdict of the gate of a library, one of the words of
+// [vfs.Event.Gate], and how long it took.
+func (m *Metrics) Judged(library, verdict string, took time.Duration) {
+	m.verdicts.WithLabelValues(library, verdict).Inc()
+	m.judging.WithLabelValues(library).Observe(took.Seconds())
+}
 
 // Synced notes how long it took until content was on disk.
 func (m *Metrics) Synced(d time.Duration) { m.fsync.Observe(d.Seconds()) }

@@ -1,0 +1,176 @@
+// Package gates makes the gates of libraries, which judge files before they are
+// published, and has them ask from where that is possible: in the sandbox, through a
+// process of its own.
+package gates
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/scanner"
+	"shelf/sshd/budget"
+	"shelf/vfs/gate"
+)
+
+// Set is the gates of a server. It is safe for concurrent use.
+type Set struct {
+	log     *slog.Logger
+	observe func(library, word string, took time.Duration)
+	process *scanner.Process // nil is that the server asks by itself
+
+	mu  sync.Mutex
+	all map[string]*gate.Gate // by library; mu
+}
+
+// Open makes the gates of the settings. observe is told of each file that was judged.
+func Open(s config.Settings, log *slog.Logger, observe func(library, word string, took time.Duration)) (*Set, error) {
+	set := &Set{log: log, observe: observe}
+	if addresses := addressesOf(s); len(addresses) > 0 && s.Sandbox.Word != config.SandboxOff && runtime.GOOS == "linux" {
+		var err error
+		if set.process, err = scanner.Start(addresses, log); err != nil {
+			return nil, fmt.Errorf("the process that asks scanners did not start: %w", err)
+		}
+	}
+	set.Change(s)
+	return set, nil
+}
+
+// Change makes the gates anew, of other settings.
+func (s *Set) Change(next config.Settings) {
+	all := make(map[string]*gate.Gate)
+	for name, l := range next.AllLibraries() {
+		if l.Gate.IsSet() {
+			all[name] = s.gate(name, l.Gate)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = all
+}
+
+// Unknown is a scanner of other settings that can't be asked without a restart. The
+// process that asks was told at its start whom it may.
+func (s *Set) Unknown(next config.Settings) (library string, err error) {
+	var process *scanner.Process
+	if s != nil {
+		process = s.process
+	}
+	if process == nil && (next.Sandbox.Word == config.SandboxOff || runtime.GOOS != "linux") {
+		return "", nil
+	}
+	for _, name := range next.LibraryNames() {
+		for _, at := range addresses(next.Libraries[name].Gate) {
+			if process == nil || !process.Knows(at) {
+				return name, fmt.Errorf("there is a scanner at %s", at.Path)
+			}
+		}
+	}
+	return "", nil
+}
+
+// gate makes one.
+func (s *Set) gate(library string, g config.Gate) *gate.Gate {
+	o := gate.Options{
+		Rules: gate.Rules{
+			Timeout: g.Timeout.Duration, MaxSize: g.MaxSize.Bytes,
+			AcceptLarger: g.AboveMax.Word == config.GateAccept, AcceptErrors: g.OnError.Word == config.GateAccept,
+		},
+		Library: library, Turn: budget.NewTurns(g.MaxScans.N).Take, Log: s.log,
+	}
+	if s.observe != nil {
+		o.Observe = func(word string, took time.Duration) { s.observe(library, word, took) }
+	}
+	for _, at := range addresses(g) {
+		if s.process != nil {
+			o.Scanners = append(o.Scanners, s.process.Scanner(at))
+		} else {
+			o.Scanners = append(o.Scanners, at.Scanner())
+		}
+	}
+	return gate.New(o)
+}
+
+// Of is the gate of a library, or nil. A nil Set has none.
+func (s *Set) Of(library string) *gate.Gate {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[library]
+}
+
+// Problem is what is wrong with the gate of a library, or nil: that its scanners do
+// not answer now, or gave no verdict on the last file.
+func (s *Set) Problem(ctx context.Context, library string) error {
+	g := s.Of(library)
+	if g == nil {
+		return nil
+	}
+	if err := g.Ping(ctx); err != nil {
+		return err
+	}
+	if why := g.Failing(); why != "" {
+		return errors.New("there was no verdict on the last file: " + why)
+	}
+	return nil
+}
+
+// Close ends the process.
+func (s *Set) Close() {
+	if s.process != nil {
+		s.process.Close()
+	}
+}
+
+// addresses are the scanners of a gate, in the order in which they are asked.
+func addresses(g config.Gate) (all []gate.Address) {
+	if g.Clamd.Path != "" {
+		all = append(all, gate.Address{Kind: gate.Clamd, Path: g.Clamd.Path})
+	}
+	for _, p := range g.Socket.Paths {
+		all = append(all, gate.Address{Kind: gate.Socket, Path: p.Path})
+	}
+	return all
+}
+
+// addressesOf are those of all libraries, each once.
+func addressesOf(s config.Settings) []gate.Address {
+	known := make(map[gate.Address]bool)
+	for _, l := range s.Libraries {
+		for _, at := range addresses(l.Gate) {
+			known[at] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(known), func(a, b gate.Address) int {
+		return cmp.Compare(a.String(), b.String())
+	})
+}
+
+// Finding is what a scanner says of itself.
+type Finding struct {
+	Library, Path string
+	Says          string
+	Err           error // it does not answer
+}
+
+// Ask asks all scanners of the settings whether they are there.
+func Ask(ctx context.Context, s config.Settings) (all []Finding) {
+	for _, name := range s.LibraryNames() {
+		for _, at := range addresses(s.AllLibraries()[name].Gate) {
+			f := Finding{Library: name, Path: at.Path}
+			f.Says, f.Err = at.Scanner().Ping(ctx)
+			all = append(all, f)
+		}
+	}
+	return all
+}
