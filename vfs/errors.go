@@ -32,6 +32,8 @@ var (
 	ErrUncertain = errors.New("it is not known whether the file was published")
 	// ErrCrossLibrary is of a rename from one library to another.
 	ErrCrossLibrary = errors.New("a file cannot be renamed into another library; copy it there, and remove it here")
+	// ErrContent is content that a gate refuses.
+	ErrContent = errors.New("the content is refused")
 	// ErrCut is what the client left before it was done.
 	ErrCut = errors.New("cut short: the session ended before CLOSE")
 )

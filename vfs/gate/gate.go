@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -123,7 +122,7 @@ func (g *Gate) rule(name string, v Verdict, err error) (word string, _ error) {
 	g.note(err)
 	switch {
 	case err == nil && v.Refused:
-		return vfs.GateRefused, &vfs.Error{Kind: fs.ErrPermission, Why: refusal(v.Reason)}
+		return vfs.GateRefused, &vfs.Error{Kind: vfs.ErrContent, Why: refusal(v.Reason)}
 	case err == nil && v.Partly && !g.o.AcceptLarger:
 		return vfs.GateRefused, &vfs.Error{Kind: vfs.ErrTooLarge, Why: "the file is more than the scanner looks at" + inBrackets(v.Reason)}
 	case err == nil && v.Partly:

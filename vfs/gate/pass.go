@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -37,12 +38,15 @@ func Send(c *net.UnixConn, message []byte, file *os.File) error {
 }
 
 // Receive receives what Send has sent, as much as has come of it. file is nil if
-// none came.
+// none came. The error is [io.EOF] if the other end is closed.
 func Receive(c *net.UnixConn, buffer []byte) (n int, file *os.File, err error) {
 	// Room for more descriptors than one is sent: they are closed, and do not leak.
 	rights := make([]byte, unix.CmsgSpace(4*8))
 	n, m, flags, _, err := c.ReadMsgUnix(buffer, rights)
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF), err == nil && n == 0 && m == 0:
+		return 0, nil, io.EOF
+	case err != nil:
 		return n, nil, err
 	}
 	all, err := descriptors(rights[:m])

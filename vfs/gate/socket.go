@@ -180,9 +180,6 @@ func question(c *net.UnixConn) (about File, file *os.File, err error) {
 		case came != nil:
 			file = came
 		}
-		if err == nil && n == 0 {
-			err = io.EOF
-		}
 		if err != nil {
 			if len(text) > 0 || err != io.EOF {
 				err = fmt.Errorf("the question did not come in: %w", err)

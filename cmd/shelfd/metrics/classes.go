@@ -60,6 +60,7 @@ func reasons() []reason {
 		{"too_many", vfs.ErrTooMany},
 		{"cut", vfs.ErrCut},
 		{"name", vfs.ErrName},
+		{"content", vfs.ErrContent},
 		{"unsupported", vfs.ErrUnsupported},
 		{"uncertain", vfs.ErrUncertain},
 		{"unavailable", vfs.ErrUnavailable},

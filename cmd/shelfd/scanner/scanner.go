@@ -117,7 +117,7 @@ func serve(ctx context.Context, conn *net.UnixConn, scanners []gate.Scanner) err
 	buffer := make([]byte, maxMessage)
 	for {
 		n, file, err := gate.Receive(conn, buffer)
-		if err == io.EOF || err == nil && n == 0 {
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
