@@ -409,6 +409,121 @@ func keeperOf(t *testing.T, script string) (socket string) {
 	return socket
 }
 
+// TestGateOutsideOfTheSandbox looks at the process that asks scanners: it is held to
+// that, and when it is gone nothing is let in.
+func TestGateOutsideOfTheSandbox(t *testing.T) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		cannotRun(t, "there is no /proc")
+	}
+	yes := keeperOf(t, "true")
+	dir := t.TempDir()
+	s, err := startConfigured(dir, "sandbox = \"require\"\n"+gateConfig(`socket = "unix:`+yes+`"`))
+	must(t, err)
+	stopAtEnd(t, s)
+	pid := s.child(t)
+	eventually(t, "the process that asks scanners is confined", func() bool {
+		return strings.Contains(string(slurp(t, fmt.Sprintf("/proc/%d/status", pid))), "Seccomp:\t2")
+	})
+	if env := string(slurp(t, fmt.Sprintf("/proc/%d/environ", pid))); strings.Contains(env, "HOME") {
+		t.Errorf("its environment is %q", env)
+	}
+	put := func(name string) error {
+		f, err := s.dial(t).OpenFile("/"+name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+		must(t, err)
+		return f.Close()
+	}
+	must(t, put("one"))
+
+	// Other settings of the gate count after a reload, but no new scanner.
+	config := filepath.Join(dir, "shelfd.toml")
+	rewrite := func(gate ...string) {
+		t.Helper()
+		must(t, os.WriteFile(config, []byte("sandbox = \"require\"\n"+gateConfig(gate...)), 0o600))
+	}
+	rewrite(`socket = "unix:` + yes + `,unix:/run/other.sock"`)
+	s.reload(t, "there is a scanner at /run/other.sock; that takes a restart of the server")
+	must(t, put("two"))
+	rewrite(`socket = "unix:`+yes+`"`, `on_error = "accept"`)
+	s.reload(t, "the configuration was reloaded")
+
+	must(t, syscall.Kill(pid, syscall.SIGTERM)) // which it leaves to the server
+	must(t, put("three"))
+	must(t, syscall.Kill(pid, syscall.SIGKILL))
+	eventually(t, "the log tells that it is gone", func() bool {
+		return strings.Contains(s.stderr.String(), "the process that asks scanners has ended")
+	})
+	must(t, put("four"))
+	if told := s.gateEvents(t)["four"]; told != "unchecked ok" {
+		t.Errorf("with on_error = accept: %q", told)
+	}
+	rewrite(`socket = "unix:` + yes + `"`)
+	s.reload(t, "the configuration was reloaded")
+	if err := put("five"); err == nil || !strings.Contains(err.Error(), "could not be checked") {
+		t.Errorf("with on_error = refuse: %v", err)
+	}
+	if status := s.operate(t, "status"); !strings.Contains(status, "PROBLEM: the gate of library in gives no verdict: the process that asks scanners has ended; restart the server") {
+		t.Errorf("the status:\n%s", status)
+	}
+	if got := strings.Join(files(t, s.library), " "); got != "four one three two" {
+		t.Errorf("published are %s", got)
+	}
+}
+
+// child is the only process that the server has started.
+func (s *server) child(t *testing.T) int {
+	t.Helper()
+	pid := s.cmd.Process.Pid
+	text := string(slurp(t, fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)))
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	must(t, err)
+	for _, task := range tasks {
+		text += " " + string(slurp(t, fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name())))
+	}
+	child, err := strconv.Atoi(strings.Fields(text)[0])
+	must(t, err)
+	return child
+}
+
+// TestGateEndsWithTheServer leaves no process behind, also after kill -9.
+func TestGateEndsWithTheServer(t *testing.T) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		cannotRun(t, "there is no /proc")
+	}
+	for _, end := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		s, err := startConfigured(t.TempDir(), gateConfig(`socket = "unix:/run/there/is/none.sock"`))
+		must(t, err)
+		child := s.child(t)
+		must(t, s.cmd.Process.Signal(end))
+		<-s.exited
+		eventually(t, "the process that asks scanners is gone", func() bool {
+			state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
+			return err != nil || strings.Contains(string(state), ") Z ") // nobody reaps orphans in some containers
+		})
+	}
+}
+
+// TestGateCancelled goes before the verdict: nothing is published, and the command ends.
+func TestGateCancelled(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	socket := keeperOf(t, "touch "+dir+"/begun; exec sleep 1000")
+	s := gated(t, `socket = "unix:`+socket+`"`)
+	c := s.dial(t)
+	f, err := c.OpenFile("/x", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	must(t, err)
+	go f.Close()
+	eventually(t, "the command runs", func() bool { return second(os.Stat(dir+"/begun")) == nil })
+	c.cut(true)
+	eventually(t, "it is reported", func() bool { return s.gateEvents(t)["x"] != "" })
+	if told := s.gateEvents(t)["x"]; !strings.HasPrefix(strings.TrimSpace(told), "cut ") {
+		t.Errorf("the audit log tells %q", told)
+	}
+	if got := files(t, s.library); len(got) > 0 {
+		t.Errorf("published are %q", got)
+	}
+	eventually(t, "the stage is gone", func() bool { return len(s.stages(t)) == 0 })
+}
+
 // TestGateRunsCommands asks clamd and then two commands.
 func TestGateRunsCommands(t *testing.T) {
 	t.Parallel()

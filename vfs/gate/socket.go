@@ -152,6 +152,9 @@ func serve(ctx context.Context, c *net.UnixConn, judge func(context.Context, Fil
 	} else {
 		a.Error = vfs.ClipTo(err.Error(), maxReason)
 	}
+	if ctx.Err() != nil {
+		return nil // nobody waits for it
+	}
 	line, err := json.Marshal(a)
 	if err == nil {
 		_, err = c.Write(append(line, '\n'))
