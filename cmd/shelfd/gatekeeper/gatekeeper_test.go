@@ -54,7 +54,7 @@ func TestCommands(t *testing.T) {
 		"exit 2":     "no verdict: sh: exit status 2",
 		"kill -9 $$": "no verdict: sh: signal: killed",
 		`test "$SHELF_NAME/$SHELF_SIZE/$SHELF_LIBRARY/$SHELF_ACCOUNT" = "a b/4/in/ada"`: "accepted",
-		"(sleep 3 > /dev/null 2>&1 < /dev/null &) ; exit 1":                          "refused: ", // and what stays behind is left alone
+		"(sleep 3 > /dev/null 2>&1 < /dev/null &) ; exit 1":                             "refused: ", // and what stays behind is left alone
 	} {
 		about := gate.File{Name: "a b", Size: 4, Library: "in", Account: "ada"}
 		v, err := keep(t, script, time.Minute).judge(t.Context(), about, file(t, "evil"))
