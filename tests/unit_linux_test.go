@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,6 +66,44 @@ func TestUnit(t *testing.T) {
 			checkUnit(t, d)
 		})
 	}
+}
+
+// TestUnitsAreHardenedAlike: the unit of instances gives up all that the other one does.
+// Where they differ is what having several takes.
+func TestUnitsAreHardenedAlike(t *testing.T) {
+	one, instance := hardening(t, theUnit), hardening(t, top+"/contrib/shelfd@.service")
+	if len(one) < 40 {
+		t.Errorf("only %d lines of the unit were read", len(one))
+	}
+	for line := range one {
+		if !instance[line] {
+			t.Errorf("shelfd@.service is without %q", line)
+		}
+	}
+	for line := range instance {
+		if !one[line] {
+			t.Errorf("only shelfd@.service has %q", line)
+		}
+	}
+}
+
+// hardening is what a unit says of its service, but for how it is started and reloaded.
+func hardening(t *testing.T, unit string) map[string]bool {
+	t.Helper()
+	lines := make(map[string]bool)
+	section := ""
+	for line := range strings.Lines(readText(t, unit)) {
+		line = strings.TrimSpace(line)
+		name, _, setting := strings.Cut(line, "=")
+		switch {
+		case strings.HasPrefix(line, "["):
+			section = line
+		case strings.HasPrefix(line, "#"):
+		case section == "[Service]" && setting && !slices.Contains([]string{"ExecStart", "ExecReload", "Sockets"}, name):
+			lines[line] = true
+		}
+	}
+	return lines
 }
 
 // prepareUnit puts the unit, the server and a configuration into a root folder.

@@ -55,8 +55,8 @@ func TestUpgrade(t *testing.T) {
 	}
 	stop.Store(true)
 	clients.Wait()
-	t.Logf("%d files put and got, %d MB moved, over %d upgrades, each healthy after %.2f s, or %.2f s at most",
-		u.done.Load(), u.moved.Load()/1e6, len(took), median(took), slices.Max(took))
+	t.Logf("%d files put and got, %d MB moved, over %d upgrades, each healthy after %.2f s, 9 of 10 after %.2f s, %.2f s at most",
+		u.done.Load(), u.moved.Load()/1e6, len(took), part(took, 0.5), part(took, 0.9), slices.Max(took))
 	must(t, u.stop())
 	if said := u.stderr.String(); strings.Contains(said, "cut off") || strings.Contains(said, "by itself") {
 		t.Errorf("not all ended well:\n%s", said)
@@ -75,10 +75,10 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// median is in the middle.
-func median(all []float64) float64 {
+// part is what so large a part of all does not pass.
+func part(all []float64, of float64) float64 {
 	slices.Sort(all)
-	return all[len(all)/2]
+	return all[int(of*float64(len(all)-1))]
 }
 
 // upgradable is the configuration of a server that takes its time to end.
