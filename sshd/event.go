@@ -58,6 +58,7 @@ type Event struct {
 	Replaced *vfs.Content
 	Gate     string
 	New      bool
+	Set      vfs.Attr
 	Durable  bool
 	Omitted  int // of a logout: what was left out, for there was too much of it
 
@@ -146,6 +147,7 @@ func (c *conn) reportFile(v vfs.Event) error {
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
 	e.Library, e.File, e.Replaced, e.Gate, e.New, e.Durable = v.Library, v.File, v.Replaced, v.Gate, v.New, v.Durable
+	e.Set = v.Set
 	return c.report(e)
 }
 

@@ -95,7 +95,7 @@ permissions = ["admin"]
 		t.Errorf("verify of %d files: %v\n%s", len(files), err, out)
 	}
 	schema, _, ops := schemaOf(t)
-	missing := map[string]bool{"replaced": true, "new": true, "cert": true, "sha256": true, "operator": true, "omitted": true}
+	missing := map[string]bool{"replaced": true, "new": true, "cert": true, "sha256": true, "operator": true, "omitted": true, "set": true}
 	// What takes an operator or a fault is tested where that is.
 	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "lost", "recovered"} {
 		delete(ops, op)
@@ -115,6 +115,9 @@ permissions = ["admin"]
 		for field := range event.(map[string]any) {
 			delete(missing, field)
 		}
+	}
+	if !strings.Contains(text, `"set":{"mtime":"1970-01-01T00:00:01Z"}`) {
+		t.Error("the log does not tell what was set")
 	}
 	if len(ops) > 0 || len(missing) > 0 {
 		t.Errorf("there is no line of %v, and none with %v", ops, missing)

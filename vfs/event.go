@@ -26,6 +26,7 @@ type Event struct {
 	Replaced *Content // what had the name before; nil is nothing, or not known
 	New      bool     // nothing had the name before
 	Gate     string   // what became of it at the gate, one of these words; "" is that none was asked
+	Set      Attr     // what a setstat was to set
 	Unserved bool     // there is no such thing in a library, such as a folder
 	Durable  bool     // what was done survives a power cut, and so must its line
 }

@@ -204,6 +204,7 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	defer s.mu.Unlock()
 	s.carryOut()
 	op := s.begin(toSetAttr, path)
+	op.event.Set = a
 	defer op.finish(&err)
 	if err := s.mayBeRecorded(); err != nil {
 		return err

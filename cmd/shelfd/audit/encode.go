@@ -34,6 +34,15 @@ func (l Line) encode() []byte {
 		f.optional("version", r.Version)
 		f.close()
 	}
+	if s := l.Set; s != nil {
+		f.open("set")
+		if s.Size != nil {
+			f.number("size", *s.Size)
+		}
+		f.optional("mode", s.Mode)
+		f.optional("mtime", s.Mtime)
+		f.close()
+	}
 	if l.Size != nil {
 		f.number("size", *l.Size)
 	}

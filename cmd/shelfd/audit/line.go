@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/hex"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -27,6 +28,7 @@ type Line struct {
 	Target   string   `json:"target,omitempty"`
 	New      bool     `json:"new,omitempty"`
 	Replaced *Content `json:"replaced,omitempty"`
+	Set      *Set     `json:"set,omitempty"`
 	Size     *int64   `json:"size,omitempty"`
 	Bytes    int64    `json:"bytes,omitempty"`
 	SHA256   string   `json:"sha256,omitempty"`
@@ -52,6 +54,31 @@ type Content struct {
 	Size    int64  `json:"size"`
 	SHA256  string `json:"sha256,omitempty"`
 	Version string `json:"version,omitempty"`
+}
+
+// Set is what a client wanted to set of a file.
+type Set struct {
+	Size  *int64 `json:"size,omitempty"`
+	Mode  string `json:"mode,omitempty"`  // octal
+	Mtime string `json:"mtime,omitempty"` // in UTC
+}
+
+// setOf is nil if there was nothing to set.
+func setOf(a vfs.Attr) *Set {
+	s := new(Set)
+	if a.HasSize {
+		s.Size = &a.Size
+	}
+	if a.HasMode {
+		s.Mode = fmt.Sprintf("%04o", uint32(a.Mode.Perm()))
+	}
+	if a.HasTimes {
+		s.Mtime = a.Mtime.UTC().Format(time.RFC3339)
+	}
+	if *s == (Set{}) {
+		return nil
+	}
+	return s
 }
 
 // Cert is the certificate of a key.
@@ -111,6 +138,7 @@ func LineOf(e sshd.Event) Line {
 	if f := e.Replaced; f != nil {
 		l.Replaced = &Content{f.Size, hex.EncodeToString(f.SHA256), f.Version.String()}
 	}
+	l.Set = setOf(e.Set)
 	if c := e.Certificate; c != nil {
 		l.Cert = &Cert{vfs.Escape(c.KeyID), c.Serial, c.CA}
 	}

@@ -142,7 +142,11 @@ func (p *Published) hash(library, name, account []byte) uint64 {
 	return h.Sum64()
 }
 
-func quoted(text string) []byte { return appendText(nil, text) }
+// quoted is a text as it stands in a line, without its quotes.
+func quoted(text string) []byte {
+	q := appendText(nil, text)
+	return q[1 : len(q)-1]
+}
 
 // givenName is the name that a line gives to a file, as it stands there. A line is
 // not parsed for that: most are of something else.
@@ -166,7 +170,7 @@ func givenName(line []byte) (name []byte, ok bool) {
 	return name, name != nil
 }
 
-// textOf is the text of a field, as it stands in the line; nil is none. Within a text
+// textOf is the text of a field, as it stands in the line, without its quotes; nil is none. Within a text
 // no quote stands alone, so nothing in one looks like a field.
 func textOf(line []byte, field string) []byte {
 	_, rest, ok := bytes.Cut(line, []byte(`,"`+field+`":"`))
@@ -178,7 +182,7 @@ func textOf(line []byte, field string) []byte {
 		case '\\':
 			i++
 		case '"':
-			return append(append([]byte{'"'}, rest[:i]...), '"')
+			return rest[:i:i]
 		}
 	}
 	return nil
