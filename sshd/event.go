@@ -32,10 +32,13 @@ const (
 	OpExpired = "expired" // the account, key, certificate or session has come to its end
 	OpRemoved = "removed" // the account is gone, or may not log in from there
 	OpKicked  = "kicked"  // an operator has asked for it
+
+	// The server removes a file, which has no connection.
+	OpExpire = "expire" // it is older than expire_after
 )
 
 // Event is something that a client did, or tried to do. Account, ClientVersion,
-// Name, Target and parts of Err come from the client and are not escaped:
+// Name, Target, Restored and parts of Err come from the client and are not escaped:
 // whoever prints them must do that. They are short: [vfs.Clip].
 type Event struct {
 	Time           time.Time // when it began
@@ -59,6 +62,7 @@ type Event struct {
 	Gate     string
 	New      bool
 	Set      vfs.Attr
+	Restored string
 	Durable  bool
 	Omitted  int // of a logout: what was left out, for there was too much of it
 
@@ -130,7 +134,7 @@ func (c *conn) report(e Event) error {
 // clipped shortens what comes from the client.
 func (e Event) clipped() Event {
 	e.Err = boundedErr(e.Err)
-	for _, text := range []*string{&e.Account, &e.Method, &e.ClientVersion, &e.Name, &e.Target} {
+	for _, text := range []*string{&e.Account, &e.Method, &e.ClientVersion, &e.Name, &e.Target, &e.Restored} {
 		*text = vfs.Clip(*text)
 	}
 	if c := e.Certificate; c != nil && len(c.KeyID) > len(vfs.Clip(c.KeyID)) {
@@ -146,7 +150,7 @@ func (c *conn) reportFile(v vfs.Event) error {
 	}
 	e := c.event(v.Op, v.Start, v.Err)
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
-	e.Library, e.File, e.Replaced, e.Gate, e.New, e.Durable = v.Library, v.File, v.Replaced, v.Gate, v.New, v.Durable
+	e.Library, e.File, e.Replaced, e.Gate, e.New, e.Restored, e.Durable = v.Library, v.File, v.Replaced, v.Gate, v.New, v.Restored, v.Durable
 	e.Set = v.Set
 	return c.report(e)
 }

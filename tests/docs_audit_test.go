@@ -97,7 +97,7 @@ permissions = ["admin"]
 	schema, _, ops := schemaOf(t)
 	missing := map[string]bool{"replaced": true, "new": true, "cert": true, "sha256": true, "operator": true, "omitted": true, "set": true}
 	// What takes an operator or a fault is tested where that is.
-	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "lost", "recovered"} {
+	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "lost", "recovered", "expire"} {
 		delete(ops, op)
 	}
 	for line := range strings.Lines(text) {
@@ -181,7 +181,7 @@ func everyEvent(t *testing.T, c *client) {
 	}
 	f.Close()
 	for _, r := range []struct{ kind, text string }{
-		{"exec", "sha256sum file"}, {"exec", "receipt file"}, {"exec", "rm file"}, {"subsystem", "netconf"}, {"x11-req", ""}, {"pty-req", ""}, {"shell", ""},
+		{"exec", "sha256sum file"}, {"exec", "receipt file"}, {"exec", "versions file"}, {"exec", "restore file none"}, {"exec", "rm file"}, {"subsystem", "netconf"}, {"x11-req", ""}, {"pty-req", ""}, {"shell", ""},
 	} {
 		channel, requests, err := c.ssh.OpenChannel("session", nil)
 		if err != nil {

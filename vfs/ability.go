@@ -58,6 +58,10 @@ type History interface {
 	// is no such version it is [fs.ErrNotExist]. At no moment, and after no crash, is
 	// either of them lost. There is no Before.
 	Restore(ctx context.Context, name, id string, replace bool) (Change, error)
+
+	// Sweep removes the versions that may stay no longer. As long as a library is open
+	// it does that by itself.
+	Sweep(ctx context.Context) error
 }
 
 // OldVersion is a version that is kept.

@@ -13,7 +13,7 @@ import (
 // An Event is one thing that an account did or was refused, reported when it has
 // ended.
 type Event struct {
-	Op       string        // "list", "get", "put", "digest", "receipt", "rename", "remove" or "setstat"
+	Op       string        // "list", "get", "put", "digest", "receipt", "rename", "remove", "setstat", "versions", "restore" or "expire"
 	Library  string        // in which library; "" is not known
 	Name     string        // as the client sent it, unescaped; "" for list
 	Target   string        // the new name of a rename
@@ -27,6 +27,7 @@ type Event struct {
 	New      bool     // nothing had the name before
 	Gate     string   // what became of it at the gate, one of these words; "" is that none was asked
 	Set      Attr     // what a setstat was to set
+	Restored string   // which old version was asked for, as the client sent it
 	Unserved bool     // there is no such thing in a library, such as a folder
 	Durable  bool     // what was done survives a power cut, and so must its line
 }

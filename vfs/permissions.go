@@ -8,6 +8,7 @@ type Permissions struct {
 	Overwrite bool // replace, change or set attributes of a file that exists
 	Rename    bool // rename; over a file it takes Overwrite as well
 	Delete    bool // remove
+	Restore   bool // see old versions, and publish one again
 }
 
 // DefaultPermissions is what an account may do when nothing else is said.

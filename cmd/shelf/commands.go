@@ -84,6 +84,13 @@ func commands() []command {
 			"A file is uploaded when it has not changed for a while and, as far as Linux can\n" +
 				"tell, nobody has it open for writing. After an error it is tried again, unless\n" +
 				"the server forbids the file.", watchFlags, localFolders, remoteFolders, once, watch},
+		{"versions", nil, "versions NAME", "list the old versions of a file",
+			"It may have been replaced or removed. The newest comes first: its version, which\n" +
+				"says when that was (in UTC), its size, and when it was last modified. Only Shelf keeps some, if its\n" +
+				"operator wants that, and for accounts that may restore.", jsonFlag, remoteNames, nothing, once, versions},
+		{"restore", nil, "restore NAME VERSION", "have a file be an old version again",
+			"What the file is now becomes an old version, so that nothing is lost. versions\n" +
+				"lists them.", jsonFlag, remoteNames, nothing, once, restore},
 		{"space", []string{"df"}, "space [FOLDER]", "show how much room the server has", "", jsonFlag, remoteFolders, nothing, once, space},
 		{"reconnect", nil, "reconnect", "connect again, and go on with the transfer that was cut",
 			"Other commands also connect again after a lost connection.", nil, nothing, nothing, offline, reconnect},

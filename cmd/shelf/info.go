@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"text/tabwriter"
 	"time"
 
 	"shelf/cmd/shelf/ui"
@@ -58,4 +59,50 @@ func (s *session) showInfo(e fileEvent, another bool) {
 	}
 	fmt.Fprintf(s.ui.Out, "name      %s\nsize      %d bytes (%s)\nmodified  %s\nsha256    %s\n",
 		ui.Printable(e.Name), e.Size, ui.Size(e.Size), e.Modified.Format(time.RFC3339), e.SHA256)
+}
+
+// versions lists the old versions of a file.
+func versions(ctx context.Context, s *session, _ *flags, args []string) error {
+	if len(args) != 1 {
+		return usageErrorf("of which file? versions NAME")
+	}
+	all, err := s.server.Versions(ctx, s.server.Path(args[0]))
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	table := tabwriter.NewWriter(s.ui.Out, 0, 0, 2, ' ', 0)
+	for _, v := range all {
+		s.ui.Event(struct {
+			Event    string    `json:"event"`
+			Name     string    `json:"name"`
+			Version  string    `json:"version"`
+			Size     int64     `json:"size"`
+			Modified time.Time `json:"modified"`
+		}{"version", args[0], v.ID, v.Size, v.Modified.UTC()})
+		if !s.ui.JSON {
+			fmt.Fprintf(table, "%s\t%s\t%s\n", ui.Printable(v.ID), ui.Size(v.Size), v.Modified.Local().Format(time.DateTime))
+		}
+	}
+	if len(all) == 0 {
+		s.ui.Notef("%s: there is no old version", args[0])
+	}
+	return table.Flush()
+}
+
+// restore has a file be one of its old versions again.
+func restore(ctx context.Context, s *session, _ *flags, args []string) error {
+	if len(args) != 2 {
+		return usageErrorf("which file, and which version? restore NAME VERSION")
+	}
+	defer s.server.Forget()
+	if err := s.server.Restore(ctx, s.server.Path(args[0]), args[1]); err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	s.ui.Sayf("restored %s", args[0])
+	s.ui.Event(struct {
+		Event   string `json:"event"`
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	}{"restored", args[0], args[1]})
+	return nil
 }

@@ -22,7 +22,7 @@
 //
 // A command each:
 //
-//	list.go folder.go info.go get.go put.go rename.go remove.go sync.go watch.go space.go
+//	list.go folder.go info.go (and old versions) get.go put.go rename.go remove.go sync.go watch.go space.go
 //	reconnect.go help.go
 //
 // Without a server:

@@ -114,9 +114,9 @@ func TestPresets(t *testing.T) {
 		"reader":  {List: true, Read: true},
 		"dropbox": {Write: true},
 		"editor":  vfs.DefaultPermissions(),
-		"admin":   {List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true},
+		"admin":   {List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true, Restore: true},
 		"list":    {List: true}, "read": {Read: true}, "write": {Write: true},
-		"overwrite": {Overwrite: true}, "rename": {Rename: true}, "delete": {Delete: true},
+		"overwrite": {Overwrite: true}, "rename": {Rename: true}, "delete": {Delete: true}, "restore": {Restore: true},
 	} {
 		if got := permissions([]config.Permission{{Word: name}}); got != want {
 			t.Errorf("%s is %+v", name, got)

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"math"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/library"
 	"shelf/sshd"
 )
 
@@ -15,6 +18,7 @@ type connections struct {
 	server *server
 	ssh    *sshd.Server
 
+	expiry      func() // ends what removes files that have expired
 	rates       rates
 	descriptors int // that the process may have; the sandbox lets nobody ask later
 }
@@ -22,8 +26,17 @@ type connections struct {
 func (c *connections) check(s config.Settings) error { return limits(s, descriptors()).Check() }
 
 func (c *connections) open(s config.Settings) (err error) {
-	c.ssh, err = sshd.New(c.config(s))
-	return err
+	if c.ssh, err = sshd.New(c.config(s)); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.server.libraries.set.Expire(ctx, c.server.audit.file.Ready, c.server.expired)
+	}()
+	c.expiry = func() { stop(); <-ended }
+	return nil
 }
 
 // reload is listed after the parts that it uses, so that they have committed
@@ -32,7 +45,7 @@ func (c *connections) reload(_, next config.Settings) (func() error, error) {
 	return func() error { return c.ssh.Reload(c.config(next)) }, limits(next, c.descriptors).Check()
 }
 
-func (c *connections) close() {}
+func (c *connections) close() { c.expiry() }
 
 // count is how many connections there are.
 func (c *connections) count() int { return c.ssh.Count() }
@@ -46,15 +59,26 @@ func (c *connections) config(s config.Settings) sshd.Config {
 		FIPS:         s.FIPS,
 		Limits:       limits(s, c.descriptors),
 		Session:      newServices(s, p.libraries.set, p.gates.set, &c.rates).service,
-		Report: func(e sshd.Event) error {
-			p.admin.observe(e)
-			return p.audit.report(e)
-		},
-		Ready:    p.audit.file.Ready,
-		Sums:     p.audit.sums,
-		Receipts: p.audit.receipts(),
-		Log:      p.log,
+		Report:       p.report,
+		Ready:        p.audit.file.Ready,
+		Sums:         p.audit.sums,
+		Receipts:     p.audit.receipts(),
+		Log:          p.log,
 	}
+}
+
+// report is told of each event.
+func (s *server) report(e sshd.Event) error {
+	s.admin.observe(e)
+	return s.audit.report(e)
+}
+
+// expired reports a file that the server has removed.
+func (s *server) expired(x library.Expired) error {
+	return s.report(sshd.Event{
+		Op: sshd.OpExpire, Time: time.Now(), Err: x.Err, Durable: x.Durable,
+		Library: x.Library, Account: x.Account, Name: x.File.Name, Replaced: s.audit.sums.Content(x.File),
+	})
 }
 
 // descriptors is how many descriptors the process may have.

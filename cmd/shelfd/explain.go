@@ -78,7 +78,7 @@ func explainCommand() *cobra.Command {
 
 // operations are what can be explained, by their names in events.
 func operations() []string {
-	return []string{"list", "get", "put", "digest", "receipt", "rename", "remove", "setstat"}
+	return []string{"list", "get", "put", "digest", "receipt", "rename", "remove", "setstat", "versions", "restore"}
 }
 
 // connection is how the id of one looks.

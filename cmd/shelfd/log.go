@@ -77,7 +77,7 @@ func eventAttrs(l audit.Line) (attrs []slog.Attr) {
 	for _, a := range []slog.Attr{
 		slog.String("conn", l.Conn), slog.String("source", l.Source), slog.String("account", l.Account),
 		slog.String("method", l.Method), slog.String("key", l.Key), slog.String("client", l.Client),
-		slog.String("library", l.Library), slog.String("name", l.Name), slog.String("target", l.Target),
+		slog.String("library", l.Library), slog.String("name", l.Name), slog.String("target", l.Target), slog.String("restored", l.Restored),
 		slog.Int64("bytes", l.Bytes), slog.String("gate", l.Gate), slog.String("operator", l.Operator), slog.String("note", l.Note),
 		slog.Int("omitted", l.Omitted),
 	} {

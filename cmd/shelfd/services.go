@@ -125,6 +125,7 @@ func permissions(words []config.Permission) vfs.Permissions {
 		all.Overwrite = all.Overwrite || one.Overwrite
 		all.Rename = all.Rename || one.Rename
 		all.Delete = all.Delete || one.Delete
+		all.Restore = all.Restore || one.Restore
 	}
 	return all
 }
@@ -135,13 +136,14 @@ func meaning(word string) vfs.Permissions {
 		"reader":    {List: true, Read: true},
 		"dropbox":   {Write: true},
 		"editor":    vfs.DefaultPermissions(),
-		"admin":     {List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true},
+		"admin":     {List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true, Restore: true},
 		"list":      {List: true},
 		"read":      {Read: true},
 		"write":     {Write: true},
 		"overwrite": {Overwrite: true},
 		"rename":    {Rename: true},
 		"delete":    {Delete: true},
+		"restore":   {Restore: true},
 	}[word]
 }
 

@@ -6,6 +6,7 @@
 //	arguments.go   splits a command line into arguments, as a shell does
 //	expand.go      the files that an argument with wildcards names
 //	digest.go      md5sum, sha1sum, sha256sum and sha512sum
+//	history.go     versions and restore: what was replaced or removed
 //	receipt.go     receipt: what the server has got, signed
 //	scp.go         scp -t and scp -f: flags, and what both directions share
 //	scp_sink.go    scp -t: the client uploads
@@ -98,6 +99,8 @@ func commands() []command {
 		{"sha256sum", digest(crypto.SHA256)},
 		{"sha512sum", digest(crypto.SHA512)},
 		{"receipt", receipt},
+		{"versions", versions},
+		{"restore", restore},
 	}
 }
 

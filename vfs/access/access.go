@@ -19,6 +19,7 @@
 //	transfers.go  what is read and written now, for who watches
 //	sums.go       the SHA-256 of what is published
 //	receipt.go    what the server has got, from whom and when
+//	history.go    old versions
 //	own.go        which files this session has published
 //	temporary.go  the temporary names of clients: one table
 //	held.go       an upload that CLOSE holds back until RENAME

@@ -18,6 +18,9 @@ func RuleOf(op string, exists bool) (_ Rule, ok bool) {
 	if op == policy[toCreate].name && exists {
 		return toReplace.rule(), true
 	}
+	if op == policy[toRestore].name && exists {
+		return toRestoreOver.rule(), true
+	}
 	for a, r := range policy {
 		if r.event && r.name == op {
 			return action(a).rule(), true
@@ -40,7 +43,7 @@ func (a action) rule() Rule {
 	for _, one := range []struct {
 		bit  permissions
 		word string
-	}{{mayList, "list"}, {mayRead, "read"}, {mayWrite, "write"}, {mayOverwrite, "overwrite"}, {mayRename, "rename"}, {mayDelete, "delete"}} {
+	}{{mayList, "list"}, {mayRead, "read"}, {mayWrite, "write"}, {mayOverwrite, "overwrite"}, {mayRename, "rename"}, {mayDelete, "delete"}, {mayRestore, "restore"}} {
 		if r.needs&one.bit != 0 {
 			out.Needs = append(out.Needs, one.word)
 		}

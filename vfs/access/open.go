@@ -18,7 +18,7 @@ func (s *Session) Open(path string) (_ *Reader, err error) {
 	r := &Reader{op: op, in: in, file: f, size: unknown}
 	if i, err := f.Stat(); err == nil {
 		r.size = i.Size
-		op.event.File = s.sums.content(i)
+		op.event.File = s.sums.Content(i)
 	}
 	s.open.Add(1)
 	r.transfer = s.transfers.begin(false, op.path, r.size)
@@ -69,7 +69,7 @@ func (s *Session) digest(path string, a crypto.Hash, compute func() ([]byte, vfs
 	if err != nil {
 		return nil, err
 	}
-	op.event.File = s.sums.content(i)
+	op.event.File = s.sums.Content(i)
 	if a == crypto.SHA256 && op.event.File != nil {
 		op.event.File.SHA256 = sum
 	}

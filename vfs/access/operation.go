@@ -75,7 +75,7 @@ func (s *Session) Unserved(op, path, target string, err error) {
 // made notes what an operation has made in a library.
 func (op *operation) made(in *share, c vfs.Change) {
 	sums := op.s.sums
-	op.event.File, op.event.Replaced = sums.content(c.After), sums.content(c.Replaced)
+	op.event.File, op.event.Replaced = sums.Content(c.After), sums.Content(c.Replaced)
 	op.event.Durable = in.Properties().Durable
 }
 

@@ -18,6 +18,7 @@ const (
 	mayOverwrite
 	mayRename
 	mayDelete
+	mayRestore
 )
 
 // permissionsOf reads [vfs.Permissions], and is all that does.
@@ -28,6 +29,7 @@ func permissionsOf(p vfs.Permissions) (set permissions) {
 	}{
 		{p.List, mayList}, {p.Read, mayRead}, {p.Write, mayWrite},
 		{p.Overwrite, mayOverwrite}, {p.Rename, mayRename}, {p.Delete, mayDelete},
+		{p.Restore, mayRestore},
 	} {
 		if one.held {
 			set |= one.bit
@@ -53,6 +55,9 @@ const (
 	toRemove              // a file
 	toRemoveFolder        // of which there are none
 	toSetAttr             // of a file
+	toSeeVersions         // old ones of a name
+	toRestore             // one of them, where no file has the name
+	toRestoreOver         // the same, where one has
 	toSeeSpace            // of the library
 )
 
@@ -94,6 +99,9 @@ var policy = [...]rule{
 	toRemove:       {"remove", true, mayDelete, resumable | private, false, true, "this account may not delete files"},
 	toRemoveFolder: {"rmdir", false, mayDelete, 0, false, false, "this account may not delete files, and there are no folders"},
 	toSetAttr:      {"setstat", true, mayOverwrite, own | pending, true, true, "this account may not change files"},
+	toSeeVersions:  {"versions", true, mayRestore, 0, false, false, "this account may not see or restore old versions"},
+	toRestore:      {"restore", true, mayRestore, 0, false, false, "this account may not see or restore old versions"},
+	toRestoreOver:  {"restore", true, mayRestore, 0, false, true, "this account may not see or restore old versions"},
 	toSeeSpace:     {"statvfs", false, 0, 0, false, false, ""},
 }
 

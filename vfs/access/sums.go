@@ -73,8 +73,8 @@ func (s *Sums) known(v vfs.Version) []byte {
 	return nil
 }
 
-// content is what is known of a version; nil is that there is none.
-func (s *Sums) content(i vfs.Info) *vfs.Content {
+// Content is what is known of a version; nil is that there is none.
+func (s *Sums) Content(i vfs.Info) *vfs.Content {
 	if i.Version == (vfs.Version{}) {
 		return nil
 	}

@@ -273,10 +273,10 @@ func (d *Dir) allVersions() (all []history.Version, err error) {
 	return all, nil
 }
 
-// sweepVersions removes what a crash has left, and what has become too old.
-func (d *Dir) sweepVersions() error {
+// Sweep implements [vfs.History]. It removes what a crash has left, too.
+func (d *Dir) Sweep(ctx context.Context) error {
 	for name, err := range d.history.Names() {
-		if err != nil {
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		if vfs.CheckName(name) != nil {

@@ -112,17 +112,17 @@ func TestVersionsAge(t *testing.T) {
 		must(t, os.Rename(filepath.Join(folder, e.Name()), filepath.Join(folder, old)))
 	}
 	d = reopen(t, path, local.Options{Versions: rules, Hold: vfs.Hold{Always: true}})
-	d.SweepVersions()
+	must(t, d.Sweep(t.Context()))
 	if got := history(t, d, path, "f"); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("held are %q", got)
 	}
 	d.Change(local.Options{Versions: local.VersionRules{PerName: 9, MaxAge: 90 * time.Minute}})
-	d.SweepVersions()
+	must(t, d.Sweep(t.Context()))
 	if got := history(t, d, path, "f"); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("kept are %q", got)
 	}
 	d.Change(local.Options{Versions: rules})
-	d.SweepVersions()
+	must(t, d.Sweep(t.Context()))
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the folder is there: %v", err)
 	}
@@ -238,7 +238,7 @@ func TestLeftoversAreNoVersions(t *testing.T) {
 	if u, err := d.Usage(t.Context()); err != nil || u.Files != 2 {
 		t.Errorf("it counts %+v, %v", u, err)
 	}
-	d.SweepVersions()
+	must(t, d.Sweep(t.Context()))
 	check(d)
 	if _, err := os.Lstat(filepath.Join(folder, id)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is still there: %v", err)
@@ -307,7 +307,9 @@ func TestVersionsOfSeveralServers(t *testing.T) {
 		})
 		all.Go(func() {
 			for range rounds {
-				d.SweepVersions()
+				if err := d.Sweep(t.Context()); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -42,6 +43,9 @@ func (d *Dir) tend() {
 
 // sweepVersionsUntilDone looks after the versions that are kept.
 func (d *Dir) sweepVersionsUntilDone() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() { <-d.done; stop() }()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -50,7 +54,7 @@ func (d *Dir) sweepVersionsUntilDone() {
 			return
 		case <-timer.C:
 		}
-		if err := d.sweepVersions(); err != nil {
+		if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
 			d.o.now().Log.Warn("old versions could not be swept", "err", err)
 		}
 		timer.Reset(d.o.now().Versions.sweepEvery())

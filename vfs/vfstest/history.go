@@ -64,6 +64,9 @@ func (m *Memory) Restore(ctx context.Context, name, id string, replace bool) (c 
 	return c, nil
 }
 
+// Sweep implements [vfs.History].
+func (*Memory) Sweep(context.Context) error { return nil }
+
 // testHistory: what is replaced or removed comes back, byte for byte, and is nothing
 // that a name leads to before.
 func testHistory(t *testing.T, s suite) {
@@ -123,6 +126,9 @@ func testHistory(t *testing.T, s suite) {
 	if c.Replaced != before || c.After != s.look("f") {
 		t.Errorf("Restore says %+v; there was %+v", c, before)
 	}
+	s.versions(lib, "f", "another", "an", "the second")
+
+	s.ok(lib.Sweep(t.Context()))
 	s.versions(lib, "f", "another", "an", "the second")
 
 	// What has not come to be replaces nothing.

@@ -14,6 +14,7 @@
 //	window.go    how much the server may send before it must wait
 //	digest.go    SHA-256 digests made by the server
 //	receipt.go   receipts, made by the server
+//	history.go   old versions, kept by the server
 //	listing.go   which files there are, remembered for a while
 //	replace.go   to give a file the name of another one
 //	limit.go     how fast bytes may move

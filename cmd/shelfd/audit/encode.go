@@ -27,6 +27,7 @@ func (l Line) encode() []byte {
 		f.key("new")
 		f.b = append(f.b, "true"...)
 	}
+	f.optional("restored", l.Restored)
 	if r := l.Replaced; r != nil {
 		f.open("replaced")
 		f.number("size", r.Size)

@@ -27,6 +27,7 @@ type Line struct {
 	Name     string   `json:"name,omitempty"`
 	Target   string   `json:"target,omitempty"`
 	New      bool     `json:"new,omitempty"`
+	Restored string   `json:"restored,omitempty"`
 	Replaced *Content `json:"replaced,omitempty"`
 	Set      *Set     `json:"set,omitempty"`
 	Size     *int64   `json:"size,omitempty"`
@@ -121,7 +122,7 @@ func (m *Millis) UnmarshalJSON(text []byte) error {
 func LineOf(e sshd.Event) Line {
 	l := Line{
 		Op: e.Op, Result: e.Result(), Conn: e.Conn, Account: vfs.Escape(e.Account),
-		Library: e.Library, Name: vfs.Escape(e.Name), Target: vfs.Escape(e.Target), New: e.New, Bytes: e.Bytes, Gate: e.Gate,
+		Library: e.Library, Name: vfs.Escape(e.Name), Target: vfs.Escape(e.Target), New: e.New, Restored: vfs.Escape(e.Restored), Bytes: e.Bytes, Gate: e.Gate,
 		Source: vfs.Escape(e.Source), Client: vfs.Escape(e.ClientVersion), Method: vfs.Escape(e.Method), Key: e.KeyFingerprint,
 		Operator: vfs.Escape(e.Operator), Note: vfs.Escape(e.Note), Program: e.Program, Omitted: e.Omitted,
 	}

@@ -23,7 +23,7 @@
 //	values.go    durations, sizes and counts
 //	words.go     values that are one of a few words
 //	modes.go     modes of files and directories
-//	hold.go      whether a library is held, or until when
+//	retention.go how long files stay, and whether a library is held
 //	audit.go     those of the audit log
 //	networks.go  addresses and networks
 //	deliver.go   who is told of events
@@ -72,6 +72,9 @@ type Settings struct {
 	FileMode           FileMode   `toml:"file_mode" default:"client" doc:"mode of all files that are published; client is as the client asks, less the umask"`
 	AllowHardLinks     bool       `toml:"allow_hard_links" default:"false" doc:"whether to serve files of other users that have a second name (hard links)"`
 	MaxFileSize        Size       `toml:"max_file_size" default:"0" doc:"the largest file that can be uploaded; 0 is no limit"`
+	KeepVersions       uint16     `toml:"keep_versions" default:"0" doc:"keep so many versions of each file that was replaced or removed; the oldest goes first; 0 keeps no new ones"`
+	KeepVersionsFor    Age        `toml:"keep_versions_for" default:"0" doc:"keep them for so long; 0 is no limit"`
+	ExpireAfter        Age        `toml:"expire_after" default:"0" doc:"remove files that were published or changed so long ago; 0 removes none"`
 	Hold               Hold       `toml:"hold" default:"false" doc:"whether, or until which date, nothing in a library can be changed or removed; new files may come"`
 	MaxOpenFiles       Count      `toml:"max_open_files" default:"256" doc:"files that a session may have open at once"`
 	PartialMinSize     Size       `toml:"partial_min_size" default:"1MiB" doc:"keep the beginning of an upload that was cut from this size on"`
@@ -142,8 +145,11 @@ type Library struct {
 	MinFreeSpace *Size       `toml:"min_free_space" unset:"as at the top" doc:"min_free_space of this library"`
 	MaxFileSize  *Size       `toml:"max_file_size" unset:"as at the top" doc:"max_file_size of this library"`
 
-	AllowHardLinks *bool `toml:"allow_hard_links" unset:"as at the top" doc:"allow_hard_links of this library"`
-	Hold           *Hold `toml:"hold" unset:"as at the top" doc:"hold of this library"`
+	AllowHardLinks  *bool   `toml:"allow_hard_links" unset:"as at the top" doc:"allow_hard_links of this library"`
+	KeepVersions    *uint16 `toml:"keep_versions" unset:"as at the top" doc:"keep_versions of this library"`
+	KeepVersionsFor *Age    `toml:"keep_versions_for" unset:"as at the top" doc:"keep_versions_for of this library"`
+	ExpireAfter     *Age    `toml:"expire_after" unset:"as at the top" doc:"expire_after of this library"`
+	Hold            *Hold   `toml:"hold" unset:"as at the top" doc:"hold of this library"`
 
 	AllowedNames []string `toml:"allowed_names,omitempty" unset:"all" doc:"patterns of the names that files may get, as *.pdf; case does not matter"`
 	RefusedNames []string `toml:"refused_names,omitempty" unset:"none" doc:"patterns of names that files may not get, as *.exe"`

@@ -44,6 +44,8 @@ func form(t reflect.Type) string {
 		return `a size such as "500MB"`
 	case reflect.TypeFor[Permitted]():
 		return `a table such as { in = ["dropbox"], out = ["reader"] }`
+	case reflect.TypeFor[Age]():
+		return `a time with a unit, such as "30d"`
 	case reflect.TypeFor[Hold]():
 		return `true, false, or a date in quotes, as "2032-01-01"`
 	case reflect.TypeFor[Count]():

@@ -25,6 +25,9 @@ func (s Settings) AllLibraries() map[string]Library {
 		l.MinFreeSpace = First(l.MinFreeSpace, &s.MinFreeSpace)
 		l.MaxFileSize = First(l.MaxFileSize, &s.MaxFileSize)
 		l.AllowHardLinks = First(l.AllowHardLinks, &s.AllowHardLinks)
+		l.KeepVersions = First(l.KeepVersions, &s.KeepVersions)
+		l.KeepVersionsFor = First(l.KeepVersionsFor, &s.KeepVersionsFor)
+		l.ExpireAfter = First(l.ExpireAfter, &s.ExpireAfter)
 		l.Hold = First(l.Hold, &s.Hold)
 		if l.Gate.IsSet() {
 			l.Gate = l.Gate.complete()
@@ -35,7 +38,7 @@ func (s Settings) AllLibraries() map[string]Library {
 		all[onlyLibrary] = Library{
 			Path: s.Library, FolderMode: &FolderMode{0o750}, FileMode: &s.FileMode, Durability: &s.Durability, Quota: &s.Quota,
 			AccountQuota: &s.AccountQuota, MaxFiles: &s.MaxFiles, MinFreeSpace: &s.MinFreeSpace, MaxFileSize: &s.MaxFileSize, AllowHardLinks: &s.AllowHardLinks,
-			Hold: &s.Hold,
+			KeepVersions: &s.KeepVersions, KeepVersionsFor: &s.KeepVersionsFor, ExpireAfter: &s.ExpireAfter, Hold: &s.Hold,
 		}
 	}
 	return all

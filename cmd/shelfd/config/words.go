@@ -85,7 +85,7 @@ type Permission struct{ Word string }
 // PermissionWords are the words of [Permission]. The first four stand for
 // several of the others.
 func PermissionWords() []string {
-	return []string{"reader", "dropbox", "editor", "admin", "list", "read", "write", "overwrite", "rename", "delete"}
+	return []string{"reader", "dropbox", "editor", "admin", "list", "read", "write", "overwrite", "rename", "delete", "restore"}
 }
 
 // Permitted are libraries, by name, with what an account may do in each.

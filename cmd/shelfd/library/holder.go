@@ -58,6 +58,23 @@ func (s *Set) leave(h *holder) {
 	}
 }
 
+// uses tells whether a library is open, or about to be.
+func (s *Set) uses(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holders[path] != nil
+}
+
+// closeUnused closes a library that nobody uses and that need not be open.
+func (s *Set) closeUnused(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.holders[path]; h != nil && h.users == 0 && !h.wanted {
+		delete(s.holders, path)
+		h.close()
+	}
+}
+
 // use is the library, which it opens if need be.
 func (h *holder) use() (store, error) {
 	h.opening.Lock()

@@ -8,6 +8,7 @@
 //	apart.go    which paths lie within others
 //	store.go    how a library keeps its files
 //	bucket.go   how one in a bucket does
+//	expire.go   removes what has expired
 //	usage.go    what each account has in a library
 package library
 

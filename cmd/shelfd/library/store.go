@@ -78,6 +78,8 @@ func (s *Set) options(l config.Library) local.Options {
 		Umask:          s.umask,
 		FileMode:       l.FileMode.FileMode,
 		AllowHardLinks: *l.AllowHardLinks,
+		Versions:       local.VersionRules{PerName: int(*l.KeepVersions), MaxAge: l.KeepVersionsFor.Duration},
+		Hold:           vfs.Hold(*l.Hold),
 		Partials: &local.PartialRules{
 			MinSize:    s.settings.PartialMinSize.Bytes,
 			MaxAge:     s.settings.PartialMaxAge.Duration,

@@ -32,8 +32,8 @@ func (s *Set) Owners(ctx context.Context, name string) (map[string]vfs.UsageInfo
 	return nil, err
 }
 
-// ownersBelow counts what is in the folders that a path with %u stands for.
-func ownersBelow(path string) (map[string]vfs.UsageInfo, error) {
+// accountsBelow are the accounts for which a path with %u has, or may have, a folder.
+func accountsBelow(path string) (accounts []string, err error) {
 	prefix := Prefix(path)
 	below, err := filepath.Rel(prefix, path)
 	if err != nil {
@@ -42,13 +42,21 @@ func ownersBelow(path string) (map[string]vfs.UsageInfo, error) {
 	element, _, _ := strings.Cut(below, "/")
 	before, after, _ := strings.Cut(element, userToken)
 	entries, err := os.ReadDir(prefix)
-	all := make(map[string]vfs.UsageInfo)
 	for _, entry := range entries {
 		rest, starts := strings.CutPrefix(entry.Name(), before)
 		account, ends := strings.CutSuffix(rest, after)
-		if !starts || !ends || !entry.IsDir() || keys.CheckName(account) != nil {
-			continue
+		if starts && ends && entry.IsDir() && keys.CheckName(account) == nil {
+			accounts = append(accounts, account)
 		}
+	}
+	return accounts, err
+}
+
+// ownersBelow counts what is in the folders that a path with %u stands for.
+func ownersBelow(path string) (map[string]vfs.UsageInfo, error) {
+	accounts, err := accountsBelow(path)
+	all := make(map[string]vfs.UsageInfo)
+	for _, account := range accounts {
 		held, failed := countFiles(keys.ExpandUser(path, account))
 		if errors.Is(failed, fs.ErrNotExist) {
 			continue

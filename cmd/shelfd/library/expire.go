@@ -1,0 +1,139 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"shelf/cmd/shelfd/config"
+	"shelf/keys"
+	"shelf/vfs"
+)
+
+// Expired is a file that was removed since it was old, or could not be.
+type Expired struct {
+	Library string
+	Account string // whose library it is; "" is that it is for all
+	File    vfs.Info
+	Durable bool // it does not come back after a power cut
+	Err     error
+}
+
+// Expire removes what has expired, until ctx ends. It goes through all libraries, also
+// those of accounts that nobody uses now, and removes their versions that are too old. Nothing is removed unless ready is nil, and told is told of each file. Several
+// servers may do this for one library: of a file one of them alone removes it.
+func (s *Set) Expire(ctx context.Context, ready func() error, told func(Expired) error) {
+	e := &expiring{set: s, ready: ready, told: told, last: make(map[string]time.Time)}
+	tick := time.NewTicker(expireTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			e.round(ctx, now)
+		}
+	}
+}
+
+// expireTick is how often it is seen whether a library is due.
+const expireTick = time.Second
+
+// expiring is what Expire remembers.
+type expiring struct {
+	set   *Set
+	ready func() error
+	told  func(Expired) error
+	last  map[string]time.Time // when a library was gone through, by its name
+}
+
+// every is how often a library is gone through in which files stay so long: a file
+// stays a hundredth longer than it must, or an hour.
+func every(stay time.Duration) time.Duration {
+	return min(max(stay/100, expireTick), time.Hour)
+}
+
+func (e *expiring) round(ctx context.Context, now time.Time) {
+	e.set.mu.Lock()
+	all := e.set.settings.AllLibraries()
+	e.set.mu.Unlock()
+	for name, l := range all {
+		stay := l.ExpireAfter.Duration
+		if versions := l.KeepVersionsFor.Duration; PerAccount(l.Where()) && versions > 0 && (stay == 0 || versions < stay) {
+			stay = versions
+		}
+		if stay == 0 || now.Sub(e.last[name]) < every(stay) || ctx.Err() != nil {
+			continue
+		}
+		e.last[name] = now
+		if err := e.through(ctx, name, l, now); err != nil && ctx.Err() == nil {
+			e.set.log.Warn("files that have expired could not be removed", "library", name, "err", err)
+		}
+	}
+}
+
+// through goes through a library, or through those of all accounts.
+func (e *expiring) through(ctx context.Context, name string, l config.Library, now time.Time) error {
+	accounts := []string{""}
+	if PerAccount(l.Where()) {
+		var err error
+		if accounts, err = accountsBelow(l.Path); err != nil {
+			return err
+		}
+	}
+	var failed error
+	for _, account := range accounts {
+		path := keys.ExpandUser(l.Where(), account)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			continue // it is not made for this
+		}
+		failed = errors.Join(failed, e.one(ctx, Source{e.set, name, path}, account, l, now))
+	}
+	return failed
+}
+
+func (e *expiring) one(ctx context.Context, from Source, account string, l config.Library, now time.Time) error {
+	used := e.set.uses(from.path)
+	library, release, err := from.Open(ctx)
+	if err != nil {
+		return nil // whoever tends it says why
+	}
+	defer func() {
+		if release(); !used {
+			e.set.closeUnused(from.path) // those of many accounts would be open at a time
+		}
+	}()
+	if h, ok := vfs.As[vfs.History](library); ok && !used {
+		if err := h.Sweep(ctx); err != nil {
+			return err
+		}
+	}
+	x, ok := vfs.As[vfs.Expiry](library)
+	if !ok || l.ExpireAfter.Duration == 0 {
+		return nil
+	}
+	for i, err := range x.Expired(ctx, now.Add(-l.ExpireAfter.Duration)) {
+		if err != nil {
+			return err
+		}
+		if vfs.Hold(*l.Hold).Counts(time.Now()) {
+			return nil
+		}
+		if err := e.ready(); err != nil {
+			return nil // who records events has logged why
+		}
+		err := x.RemoveVersion(ctx, i.Name, i.Version)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was replaced, or another server was faster
+		}
+		if err := e.told(Expired{from.name, account, i, library.Properties().Durable, err}); err != nil {
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
