@@ -116,7 +116,7 @@ func (s *store) rclone(folder func(*server) (*exec.Cmd, error)) func(*server) (*
 			return nil, err
 		}
 		c.Args[3] = "store:library/" + of.kind.name // in the place of the folder
-		c.Env = append(c.Env, "RCLONE_CONFIG_STORE_TYPE=s3", "RCLONE_CONFIG_STORE_PROVIDER=Other", "RCLONE_CONFIG_STORE_REGION=us-east-1",
+		c.Env = append(c.Env, "AWS_CA_BUNDLE=", "RCLONE_CONFIG_STORE_TYPE=s3", "RCLONE_CONFIG_STORE_PROVIDER=Other", "RCLONE_CONFIG_STORE_REGION=us-east-1",
 			"RCLONE_CONFIG_STORE_ACCESS_KEY_ID="+storeKey, "RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY="+storeSecret,
 			fmt.Sprintf("RCLONE_CONFIG_STORE_ENDPOINT=http://127.0.0.1:%d", s.port))
 		return c, nil

@@ -11,11 +11,11 @@
 //	list.go       list
 //	read.go       a file that is open for reading: one version
 //	stream.go     reading in order
+//	digests.go    digests, which are remembered beside the files
 //	change.go     remove, set attributes, set a size
 //	rename.go     rename, which is a copy
 //	create.go     an upload: what it starts from
-//	upload.go     an upload while it goes on
-//	draft.go      an upload that is opened again before it has ended
+//	upload.go     an upload while it goes on, and a draft: one that is opened again
 //	parts.go      the parts of an upload, sent while it goes on
 //	commit.go     how an upload ends: the promise, in one screen
 //	publish.go    how a version takes the place of another: in turn, on a condition

@@ -10,10 +10,14 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"shelf/vfs"
 	"shelf/vfs/bucket"
@@ -497,4 +501,127 @@ func TestAttributesInLists(t *testing.T) {
 			t.Errorf("after a sweep: %v, %v", i.ModTime, err)
 		}
 	}
+}
+
+// The digest of a large file is computed while it is uploaded, and asked for it nothing
+// is read but what OPEN reads; nor the second time if the file came from elsewhere, nor
+// after a rename, on any node. A file that another program has changed has another one.
+func TestDigestsAreRemembered(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, false)
+	p := startProxy(t, g)
+	o := g.options(t)
+	first := open(t, o)
+	o.Connection.Endpoint = p.url
+	second := open(t, o)
+	b := text(9, 20<<20)
+	u := create(t, first, "uploaded", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
+	write(t, u, 0, b)
+	commit(t, u)
+	other := func(b []byte) {
+		t.Helper()
+		key := o.Prefix + "/other"
+		meta := map[string]string{"shelf-id": "the same"}
+		_, err := g.client().PutObject(t.Context(), &s3.PutObjectInput{
+			Bucket: aws.String(bucketName), Key: &key, Body: bytes.NewReader(b), Metadata: meta,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	other(b)
+	read := func(name string, a crypto.Hash, b []byte) int64 {
+		t.Helper()
+		f, err := second.Open(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		p.got.Store(0)
+		d, _ := vfs.As[vfs.Digest](f)
+		sum, err := d.Digest(t.Context(), a)
+		h := a.New()
+		h.Write(b)
+		if want := h.Sum(nil); err != nil || !bytes.Equal(sum, want) {
+			t.Errorf("%s: %x, %v; want %x", name, sum, err, want)
+		}
+		return p.got.Load()
+	}
+	// isKnown waits until so many digests lie there, and asks for one.
+	isKnown := func(name string, lie int) {
+		t.Helper()
+		var all []string
+		for range 500 {
+			all, _ = filepath.Glob(filepath.Join(g.folder, bucketName, o.Prefix, ".shelf/sum/*"))
+			if len(all) >= lie {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := read(name, crypto.SHA256, b); n > 1<<20 || len(all) != lie {
+			t.Errorf("%s: %d bytes were read, and %d digests are known", name, n, len(all))
+		}
+	}
+	isKnown("uploaded", 1)
+	if read("other", crypto.SHA256, b) < int64(len(b)-1<<20) {
+		t.Error("the digest was known before it was computed")
+	}
+	isKnown("other", 2)
+	if read("uploaded", crypto.MD5, b) < int64(len(b)-1<<20) {
+		t.Error("another digest was known before it was computed")
+	}
+	if _, err := first.Rename(t.Context(), "uploaded", "renamed", false); err != nil {
+		t.Fatal(err)
+	}
+	isKnown("renamed", 4)
+	b = text(10, 20<<20)
+	other(b)
+	read("other", crypto.SHA256, b)
+}
+
+// A small file that is new takes two calls, of which nobody waits for one; with a limit
+// it takes more. One that is there after all keeps its mode, and Commit tells of it.
+func TestSmallFilesTakeFewCalls(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, false)
+	p := startProxy(t, g)
+	o := g.options(t)
+	o.Connection.Endpoint = p.url
+	lib := open(t, o)
+	var calls []string
+	up := func(name, text string) vfs.Change {
+		t.Helper()
+		u := create(t, lib, name, vfs.CreateOptions{Create: true, Truncate: true, Mode: 0o640, Owner: "ada"})
+		write(t, u, 0, []byte(text))
+		c, err := u.Commit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	p.spoilBy(func(r *http.Request) fault { // it is asked one call at a time
+		calls = append(calls, r.Method)
+		return none
+	})
+	first := up("f", "first")
+	p.spoilBy(nil)
+	// Its mode is not the usual one, and lies beside it.
+	if slices.Sort(calls); !slices.Equal(calls, []string{"GET", "PUT", "PUT"}) {
+		t.Errorf("it took %q", calls)
+	}
+	if _, err := lib.SetAttr(t.Context(), "f", vfs.Attr{HasMode: true, Mode: 0o600}); err != nil {
+		t.Fatal(err)
+	}
+	before, err := lib.Stat(t.Context(), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := up("f", "second")
+	if first.Replaced != (vfs.Info{}) || second.Replaced != before || second.After.Mode != 0o600 {
+		t.Errorf("they were %+v and %+v, over %+v", first, second, before)
+	}
+	if now, err := lib.Stat(t.Context(), "f"); err != nil || now != second.After {
+		t.Errorf("it is %+v, %v", now, err)
+	}
+	has(t, lib, "f", []byte("second"))
 }

@@ -52,8 +52,10 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 		return vfs.Change{}, err
 	}
 	if err == nil {
+		u.b.rememberLater(l, u.wholeSum())
 		err = u.dress(ctx, l)
 	}
+	u.dropAtLast()
 	u.recorder.drop(u)
 	if e := u.end(); e != nil { // the parts, if any, are or may be the file
 		u.b.o.Log.Warn("after an upload", "name", u.name, "err", e)
@@ -108,6 +110,11 @@ func (u *upload) commit(ctx context.Context) (*look, error) {
 		u.o.NoReplace = true
 	}
 	size := u.content.Size()
+	if size > unseenSize || u.unseen.looking != nil {
+		if err := u.lookAtLast(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if size <= min(wholePut, u.sizes.end(1)) && u.gone == 0 {
 		if err := u.content.Fill(); err != nil {
 			return nil, err
@@ -223,6 +230,7 @@ func (u *upload) Abort() error {
 		return nil
 	}
 	u.stop()
+	u.dropAtLast()
 	if u.recorder.drop(u) {
 		u.dropParts()
 	}

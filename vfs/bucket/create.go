@@ -38,6 +38,9 @@ func (u *upload) start() (err error) {
 	if u.o.Base != nil {
 		return u.startFrom()
 	}
+	if u.mayStartUnseen() {
+		return u.startUnseen()
+	}
 	known := u.b.lookForRecord(u.ctx, u.o.Owner, u.name)
 	l, err := u.b.look(u.ctx, u.name)
 	rec := <-known
@@ -88,6 +91,113 @@ func (u *upload) startNew(rec recorded) error {
 	u.content = spool.New(u.disk, u)
 	u.recorder.mayRecord(u, rec)
 	return u.hold(0)
+}
+
+// unseenSize is up to which size an upload is published without having looked, in bytes:
+// if there is a file after all it has been sent for nothing.
+const unseenSize = 64 << 10
+
+// unseen is an upload that starts from nothing and may replace what there is: nobody has
+// to wait at OPEN until it is known what that is. A small one is published on the
+// condition that there is nothing, and only if there is something looks what.
+type unseen struct {
+	is      bool
+	looking chan seen     // nil if nobody looks yet
+	dropped chan recorded // the partial that it does not start from
+}
+
+// seen is what has the name.
+type seen struct {
+	l   *look
+	err error
+}
+
+func (u *upload) mayStartUnseen() bool {
+	return u.o.Create && u.o.Truncate && u.replaces() && u.b.held == nil && u.b.has.absent && u.b.has.overMarkers
+}
+
+func (u *upload) startUnseen() error {
+	u.mode = u.b.newMode(u.o.Mode)
+	u.unseen = unseen{is: true, dropped: make(chan recorded, 1)}
+	go func() {
+		ctx := context.WithoutCancel(u.ctx)
+		r := <-u.b.lookForRecord(ctx, u.o.Owner, u.name)
+		if r.err == nil {
+			r.err = u.b.dropRecord(ctx, r)
+		}
+		u.unseen.dropped <- r
+	}()
+	if err := u.makeDisk(); err != nil {
+		return err
+	}
+	u.content = spool.New(u.disk, u)
+	return nil
+}
+
+// lookSoon begins to look what has the name, if nobody has.
+func (u *upload) lookSoon() {
+	if !u.unseen.is || u.unseen.looking != nil {
+		return
+	}
+	found, name := make(chan seen, 1), u.name
+	u.unseen.looking = found
+	go func() {
+		l, err := u.b.look(u.sending, name)
+		found <- seen{l, err}
+	}()
+}
+
+// lookAtLast waits until it is known what has the name.
+func (u *upload) lookAtLast(ctx context.Context) error {
+	if !u.unseen.is {
+		return nil
+	}
+	u.lookSoon()
+	var found seen
+	select {
+	case found = <-u.unseen.looking:
+		u.unseen.looking = nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if found.err != nil && !errors.Is(found.err, fs.ErrNotExist) {
+		return found.err
+	}
+	rec, err := u.awaitDrop(ctx)
+	if err != nil {
+		return err
+	}
+	u.unseen.is = false
+	if found.err != nil {
+		u.recorder.mayRecord(u, rec)
+		return nil
+	}
+	u.mode = found.l.mode
+	u.see(found.l)
+	return nil
+}
+
+// awaitDrop waits until the partial is gone that the upload does not start from.
+func (u *upload) awaitDrop(ctx context.Context) (recorded, error) {
+	select {
+	case r := <-u.unseen.dropped:
+		u.unseen.dropped <- r // for who asks again
+		return r, r.err
+	case <-ctx.Done():
+		return recorded{}, ctx.Err()
+	}
+}
+
+// dropAtLast waits until that partial is gone, before the upload ends.
+func (u *upload) dropAtLast() {
+	if !u.unseen.is {
+		return
+	}
+	u.b.tidy(func(ctx context.Context) {
+		if _, err := u.awaitDrop(ctx); err != nil {
+			u.b.o.Log.Warn("a partial was not removed", "name", u.name, "err", err)
+		}
+	})
 }
 
 // dropUnwanted drops what the owner could resume, if the upload starts from nothing.

@@ -23,6 +23,7 @@ const hiddenFolder = ".shelf"
 //	turn/ID                who may replace or remove a version (publish.go)
 //	node/ID                a node is alive (node.go)
 //	ledger                 what the library holds, where that is limited (limits.go)
+//	sum/VERSION-ALGORITHM  the digest of a version (digests.go)
 //	totp/ACCOUNT/PERIOD    a one-time code was used (codes.go)
 //	sweeper                which node sweeps (sweep.go)
 //	probe/RANDOM           what the probe tries with

@@ -152,11 +152,17 @@ func (u *upload) Keep() error {
 		u.parts.wait()
 	}
 	size := u.content.Prefix()
-	if !u.recorder.on || u.late || u.via != "" || size < u.b.o.Partials.MinSize {
+	if !u.recorder.on && !u.unseen.is || u.late || u.via != "" || size < u.b.o.Partials.MinSize {
 		return u.Abort()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), keepFor)
 	defer cancel()
+	if err := u.lookAtLast(ctx); err != nil {
+		return errors.Join(failure("look at a file", err), u.Abort())
+	}
+	if !u.recorder.on {
+		return u.Abort()
+	}
 	if _, err := u.b.lookNow(ctx, u.name); !isGone(err) {
 		return errors.Join(failure("look at a file", err), u.Abort())
 	}

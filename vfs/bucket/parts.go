@@ -79,6 +79,9 @@ func (u *upload) advance() error {
 		u.next = 1
 	}
 	for u.content.Prefix() > u.sizes.end(u.next) {
+		if u.lookAtLast(u.ctx) != nil {
+			return nil // Commit will try again
+		}
 		if u.parts == nil {
 			u.parts = u.newParts()
 		}

@@ -81,6 +81,9 @@ func (u *upload) publishInTurn(ctx context.Context, try func(condition) (answer,
 			lost++
 		}
 		blind = now == nil && c.absent && !u.b.has.overMarkers
+		if now != nil && u.unseen.is {
+			u.mode = now.mode
+		}
 		u.see(now)
 	}
 	return nil, errReplaced

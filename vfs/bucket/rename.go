@@ -107,6 +107,7 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 		moves.gone()
 	}
 	b.store.removeHidden(late, append(from.sidecars, key)...)
+	b.carrySum(from, to)
 	return to.info(), u.seen.infoOrNone(), nil
 }
 

@@ -67,6 +67,7 @@ func (b *Bucket) Sweep(ctx context.Context) error {
 		b.sweepParts(ctx, kept),
 		b.sweepOld(ctx, "tail", b.o.Partials.MaxAge+leftAfter),
 		b.sweepOld(ctx, "gone", goneFor),
+		b.sweepOld(ctx, "sum", knownFor),
 		b.sweepOld(ctx, "turn", goneFor),
 		b.sweepOld(ctx, "node", leftAfter),
 		b.sweepOld(ctx, "probe", leftAfter),

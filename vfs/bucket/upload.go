@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"shelf/vfs"
 	"shelf/vfs/spool"
 )
@@ -16,18 +18,19 @@ import (
 // upload is a file in the making. Its bytes wait in a file of the spool. Those that
 // are written from the start without a gap are sent meanwhile, in parts.
 type upload struct {
-	b     *Bucket
-	ctx   context.Context
-	name  string
-	o     vfs.CreateOptions
-	id    string   // of the version that it will make
-	seen  *look    // what has the name, when it was last looked at; nil is nothing
-	stale []string // keys of what lies beside what was seen
-	only  bool     // it publishes only over what was seen first
-	turn  string   // id of the version that no other replaces or removes meanwhile
-	mode  fs.FileMode
-	attr  vfs.Attr // mode and times to set at Commit
-	made  int64    // when Commit began: the time of a small file, if none was set
+	b      *Bucket
+	ctx    context.Context
+	name   string
+	o      vfs.CreateOptions
+	id     string   // of the version that it will make
+	unseen unseen   // it is not known yet what has the name
+	seen   *look    // what has the name, when it was last looked at; nil is nothing
+	stale  []string // keys of what lies beside what was seen
+	only   bool     // it publishes only over what was seen first
+	turn   string   // id of the version that no other replaces or removes meanwhile
+	mode   fs.FileMode
+	attr   vfs.Attr // mode and times to set at Commit
+	made   int64    // when Commit began: the time of a small file, if none was set
 
 	disk    *os.File
 	content *spool.File // what was written to disk, over base
@@ -63,6 +66,9 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	n, err := u.content.WriteAt(p, off)
+	if u.content.Size() > unseenSize {
+		u.lookSoon()
+	}
 	if err == nil {
 		err = u.advance()
 	}
@@ -88,7 +94,8 @@ func errSent() error {
 	return &vfs.Error{Kind: vfs.ErrUnsupported, Why: "the beginning of this upload is in the store already; it can be read or changed after CLOSE"}
 }
 
-// Stat implements [vfs.Upload].
+// Stat implements [vfs.Upload]. The mode is that of a new file, as long as it is not
+// known that there is a file.
 func (u *upload) Stat() (vfs.Info, error) {
 	if u.done {
 		return vfs.Info{}, errEnded()
@@ -134,6 +141,9 @@ func (u *upload) Rename(new string, replace bool) error {
 		return err
 	}
 	if err := vfs.CheckName(new); err != nil {
+		return err
+	}
+	if err := u.lookAtLast(u.ctx); err != nil {
 		return err
 	}
 	now, err := u.b.look(u.ctx, new)
@@ -320,4 +330,66 @@ func (u *upload) end() error {
 		return u.disk.Close()
 	}
 	return nil
+}
+
+// draft is an upload opened for reading before it was published: its file of the
+// spool, which is there for as long as somebody has it open.
+type draft struct {
+	*os.File
+	info vfs.Info
+}
+
+// Open implements [vfs.Upload]. What is opened is the file of the spool, which is
+// made whole for that, or the base as long as nothing differs from it.
+func (u *upload) Open() (vfs.File, error) {
+	if err := u.usable(); err != nil {
+		return nil, err
+	}
+	if u.gone > 0 {
+		return nil, errSent()
+	}
+	if !u.content.Changed() {
+		return u.base.again()
+	}
+	if err := u.content.Settle(); err != nil {
+		return nil, err
+	}
+	i, err := u.Stat()
+	if err != nil {
+		return nil, err
+	}
+	u.shared = true
+	return (&draft{u.disk, i}).again()
+}
+
+// again implements [base].
+func (f *draft) again() (base, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, vfs.SystemError("open a draft", err)
+	}
+	return &draft{os.NewFile(uintptr(fd), f.info.Name), f.info}, nil
+}
+
+// Stat implements [vfs.File].
+func (f *draft) Stat() (vfs.Info, error) {
+	st, err := f.File.Stat()
+	if err != nil {
+		return vfs.Info{}, vfs.SystemError("fstat", err)
+	}
+	i := f.info
+	i.Size = st.Size()
+	return i, nil
+}
+
+// ReadAt implements [io.ReaderAt].
+func (f *draft) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, io.EOF
+	}
+	n, err := f.File.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		err = vfs.SystemError("read", err)
+	}
+	return n, err
 }
