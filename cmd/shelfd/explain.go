@@ -246,7 +246,7 @@ func (x *explanation) explainPolicy(held vfs.Permissions, folder string, say fun
 	if x.op == "rename" && exists {
 		x.explainRule(access.Replacing(), held, say, "there is %s already; to replace it takes %s", changed, strings.Join(access.Replacing().Needs, " or "))
 	}
-	if slices.Contains([]string{"get", "digest", "receipt", "rename", "remove", "setstat"}, x.op) && x.name != "" {
+	if slices.Contains([]string{"get", "digest", "rename", "remove", "setstat"}, x.op) && x.name != "" {
 		if there, known := hasFile(folder, x.name); known && !there {
 			say(false, "there is no file %s", x.name)
 		}

@@ -40,6 +40,9 @@ const (
 // as it should, and if there is no log.
 func FindGap(path string) (*Gap, error) {
 	g := &Gap{Until: time.Now(), versions: make(map[string]bool), told: make(map[string]time.Time), accounts: make(map[string][]string)}
+	if lines, _, err := linesAtEnd(path, 2*maxLine); err == nil && len(lines) > 0 && endsWell(lines) {
+		return nil, nil
+	}
 	lines, err := lastLines(path)
 	if err != nil || endsWell(lines) {
 		return nil, err

@@ -24,6 +24,7 @@ type Verdict struct {
 	First, Last uint64 // numbers of lines
 	Covered     uint64 // lines up to this one are signed; 0 is none
 	Signers     []string
+	Hosts       []string // that the lines name as theirs
 	Findings    []Finding
 	Torn        []string  // where a part of a line stands, which a crash or a full disk has left
 	Waiting     time.Time // since when the last lines wait for a checkpoint; zero is that none does
@@ -86,6 +87,9 @@ func (v *verifier) end() {
 	if v.late != nil {
 		v.Findings = append(v.Findings, *v.late)
 	}
+	if v.Covered == 0 && v.late == nil && v.Lines > 0 && time.Since(v.Waiting) > longest {
+		v.find(v.where, "no line is signed, and the first has been there for %s: checkpoints were taken out, or could not be written", time.Since(v.Waiting).Round(time.Second))
+	}
 }
 
 func (v *verifier) line(e Entry) {
@@ -103,6 +107,9 @@ func (v *verifier) line(e Entry) {
 		v.follows(e, where)
 	}
 	v.Lines++
+	if !slices.Contains(v.Hosts, e.Host) {
+		v.Hosts = append(v.Hosts, e.Host)
+	}
 	v.awaits(e, where)
 	v.prev, v.hash, v.where, v.Last = e.Line, hashOf(e.Text), where, max(v.Last, e.Seq)
 	if e.Op == OpCheckpoint {

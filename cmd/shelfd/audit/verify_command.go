@@ -100,7 +100,7 @@ func (v Verdict) print(out io.Writer) error {
 	if v.Lines == 0 {
 		return errors.New("there is no line of an audit log")
 	}
-	say("%d lines, %d to %d.", v.Lines, v.First, v.Last)
+	say("%d lines of %s, %d to %d.", v.Lines, vfs.Escape(strings.Join(v.Hosts, ", ")), v.First, v.Last)
 	if v.First > 1 {
 		say("What was before line %d is not here.", v.First)
 	}
