@@ -3,7 +3,7 @@
 #
 # All else is for those who work on Shelf; CONTRIBUTING.md says more.
 
-.PHONY: build run test check vulncheck bench fuzz torture dist clean
+.PHONY: build run test check vulncheck bench fuzz seaweedfs torture dist clean
 
 PORT     ?= 2222
 FUZZTIME ?= 10s
@@ -85,6 +85,16 @@ fuzz:
 			echo "$${func#func }: its time was over, and no input had failed"; \
 		fi; \
 	done
+
+# The tests of a library in a bucket on another store. Its module replaces one that it
+# needs, so that go install will not do: it is built in the folder of the module.
+SEAWEEDFS = v0.0.0-20261109003541-7506e5f91cd6
+
+seaweedfs:
+	@set -e; bin=$$(go env GOPATH)/bin; \
+	dir=$$(go mod download -json github.com/seaweedfs/seaweedfs@$(SEAWEEDFS) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'); \
+	test -x "$$bin/weed" || go build -C "$$dir" -mod=mod -ldflags='-s -w' -o "$$bin/weed" ./weed; \
+	PATH=$$PATH:$$bin go test -v -run TestSeaweedFS -timeout 30m ./vfs/bucket
 
 # The long form of the end-to-end tests.
 torture:

@@ -130,17 +130,17 @@ func (b *bucketed) round(t *testing.T, w weather) []*epoch {
 func (b *bucketed) suffer(t *testing.T, w weather) {
 	t.Helper()
 	lot := rand.New(rand.NewPCG(b.seed, uint64(b.lives)<<32))
-	long := 1000
+	long := 700
 	if *torture && lot.IntN(4) == 0 {
 		long = 20_000 // longer than calls are tried
 	}
 	end, err := w.begin(b)
 	must(t, err)
-	time.Sleep(time.Duration(500+lot.IntN(long)) * time.Millisecond)
+	time.Sleep(time.Duration(300+lot.IntN(long)) * time.Millisecond)
 	killed := lot.IntN(len(b.servers))
 	b.servers[killed].cmd.Process.Kill()
 	<-b.servers[killed].exited
-	time.Sleep(time.Duration(lot.IntN(1000)) * time.Millisecond)
+	time.Sleep(time.Duration(lot.IntN(500)) * time.Millisecond)
 	must(t, end())
 	b.serve(t, killed)
 }

@@ -1,8 +1,9 @@
 // Package objectstore is a store for tests of libraries in buckets, and what goes wrong
 // on the way to it.
 //
-//	store.go  Store: a store that runs as a process of its own
-//	proxy.go  Proxy: it stands before a store, counts, and spoils calls
+//	store.go      Store: a store that runs as a process of its own
+//	seaweedfs.go  another one
+//	proxy.go      Proxy: it stands before a store, counts, and spoils calls
 package objectstore
 
 import (
@@ -24,12 +25,13 @@ const (
 	SecretKey = "not a secret"
 )
 
-// Store is versitygw over a folder, in which each folder is a bucket.
+// Store is versitygw over a folder, in which each folder is a bucket, or SeaweedFS.
 type Store struct {
-	URL  string
-	args []string
-	addr string
-	cmd  *exec.Cmd
+	URL     string
+	program string
+	args    []string
+	addr    string
+	cmd     *exec.Cmd
 }
 
 // Program is what must be installed for Start.
@@ -42,7 +44,7 @@ func Start(folder, versions string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{URL: "http://" + addr, addr: addr}
+	s := &Store{URL: "http://" + addr, program: Program, addr: addr}
 	s.args = []string{"--port", addr, "--access", AccessKey, "--secret", SecretKey, "--keep-alive", "--quiet", "posix"}
 	if versions != "" {
 		s.args = append(s.args, "--versioning-dir", versions)
@@ -63,7 +65,7 @@ func freeAddress() (string, error) {
 
 // Restart starts a store that was stopped, at the address that it had.
 func (s *Store) Restart() error {
-	s.cmd = exec.Command(Program, s.args...)
+	s.cmd = exec.Command(s.program, s.args...)
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -75,7 +77,7 @@ func (s *Store) Restart() error {
 		time.Sleep(20 * time.Millisecond)
 	}
 	s.Stop()
-	return fmt.Errorf("%s did not start", Program)
+	return fmt.Errorf("%s did not start", s.program)
 }
 
 // Stop kills the store.
