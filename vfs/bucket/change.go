@@ -7,56 +7,28 @@ import (
 	"shelf/vfs"
 )
 
-// Remove implements [vfs.Library]. Who is first to leave word that a version goes is the
-// one who removes it; whoever comes later helps, and finds no such file. One that is
-// replaced meanwhile was removed before that.
+// Remove implements [vfs.Library]. A version that another has taken away meanwhile is not
+// the one that this removes: it looks again.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
-	l, err := b.look(ctx, name)
-	if err != nil {
-		return err
-	}
-	mine, err := b.claim(ctx, l)
-	if err != nil {
-		return failure("remove", err)
-	}
-	change := b.beginChange(costOf(l.size))
-	out := b.removeVersion(ctx, l)
-	change.end(mine && b.tookAway(ctx, l, out))
-	switch {
-	case out.err == nil, isGone(out.err), isUnmet(out.err):
-	case out.unsure:
-		return &vfs.Error{Kind: vfs.ErrUncertain, Why: "the store did not answer; it is not known whether the file was removed", Err: out.err}
-	default:
-		return failure("remove", out.err)
-	}
-	b.store.removeHidden(ctx, l.sidecars...)
-	if !mine {
-		return vfs.NotExist()
-	}
-	return nil
-}
-
-// claim leaves word that a version goes, and tells whether nobody has before. It is
-// word for who has made the version, too, and lost the answer.
-func (b *Bucket) claim(ctx context.Context, l *look) (mine bool, err error) {
-	key, me := b.store.goneKey(l.id, "removed"), newID()
-	for range maxLost {
-		_, out := b.store.put(ctx, key, bodyOfText([]byte(me)), nil, condition{absent: true})
-		if out.err == nil {
-			return true, nil
+	for range maxConflicts {
+		l, err := b.look(ctx, name)
+		if err != nil {
+			return err
 		}
-		if !out.unsure {
-			if isUnmet(out.err) {
-				return false, nil
-			}
-			return false, out.err
-		}
-		text, _, _, err := b.store.getText(ctx, key)
-		if err == nil || !isGone(err) {
-			return string(text) == me, err
+		change := b.beginChange(costOf(l.size))
+		out := b.removeVersion(ctx, l)
+		change.end(out.err == nil)
+		switch {
+		case out.err == nil:
+			b.store.removeHidden(ctx, l.sidecars...)
+			return nil
+		case out.unsure:
+			return &vfs.Error{Kind: vfs.ErrUncertain, Why: "the store did not answer; it is not known whether the file was removed", Err: out.err}
+		case !isGone(out.err) && !isUnmet(out.err):
+			return failure("remove", out.err)
 		}
 	}
-	return false, &vfs.Error{Kind: vfs.ErrUnavailable}
+	return errReplaced
 }
 
 // removeVersion removes a file if it still is what was looked at. If the answer is lost
@@ -89,15 +61,14 @@ func (b *Bucket) removeVersion(ctx context.Context, l *look) outcome {
 	return out
 }
 
-// wasThere tells of a version that is not there whether it was removed or replaced.
+// wasThere tells of a version that is not there whether it was: then somebody has taken
+// the turn to take it away.
 func (b *Bucket) wasThere(ctx context.Context, id string) (bool, error) {
-	for _, how := range []string{"removed", "replaced"} {
-		_, err := b.store.head(ctx, b.store.goneKey(id, how))
-		if err == nil || !isGone(err) {
-			return err == nil, err
-		}
+	_, err := b.store.head(ctx, b.store.turnKey(id))
+	if isGone(err) {
+		return false, nil
 	}
-	return false, nil
+	return err == nil, err
 }
 
 // SetAttr implements [vfs.Library].

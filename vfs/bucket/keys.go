@@ -19,7 +19,6 @@ const hiddenFolder = ".shelf"
 //	partial/OWNER/NAME     record of a partial, by digests (record.go)
 //	tail/OWNER/NAME/RANDOM its last bytes, less than a part
 //	rename/ID              a rename under way (rename.go)
-//	gone/ID-...            a version was removed or replaced, or is about to be (change.go)
 //	turn/ID                who may replace or remove a version (publish.go)
 //	node/ID                a node is alive (node.go)
 //	ledger                 what the library holds, where that is limited (limits.go)
@@ -35,10 +34,6 @@ func (s *store) fileKey(name string) string { return s.prefix + name }
 func (s *store) hiddenKey(elements ...string) string {
 	return s.prefix + hiddenFolder + "/" + strings.Join(elements, "/")
 }
-
-// goneKey is the key of the word that a version was removed or replaced, or is about
-// to be.
-func (s *store) goneKey(id, how string) string { return s.hiddenKey("gone", digest(id)+"-"+how) }
 
 // turnKey is the key of the turn for a version.
 func (s *store) turnKey(id string) string { return s.hiddenKey("turn", digest(id)) }

@@ -272,17 +272,6 @@ func (c changing) end(gone bool) {
 	c.change.End(ledger.Amount{}, less)
 }
 
-// tookAway tells whether it was this call that took a version away, where somebody
-// counts. The store says yes as well if there is nothing: then the version was replaced,
-// and what replaced it was removed. Who replaces a version leaves word before that.
-func (b *Bucket) tookAway(ctx context.Context, l *look, out outcome) bool {
-	if b.held == nil || out.err != nil {
-		return false
-	}
-	_, err := b.store.head(ctx, b.store.goneKey(l.id, "replaced"))
-	return isGone(err)
-}
-
 // moving is a file that is about to get another name.
 type moving struct {
 	changing

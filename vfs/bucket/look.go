@@ -24,7 +24,6 @@ type look struct {
 	version string // the store's id of it, on a versioned bucket
 	id      string // ours; of a file that another program has put there, one made up
 	attributes
-	young    bool     // it was made so lately that its maker may not know yet
 	sidecars []string // keys of all that lie beside the file, also of other versions
 }
 
@@ -79,26 +78,20 @@ type described struct {
 	version  *string
 	modified *time.Time
 	meta     map[string]string
-	at       time.Time // by the clock of the store
 }
 
 func headed(o *s3.HeadObjectOutput) described {
-	return described{aws.ToInt64(o.ContentLength), o.ETag, o.VersionId, o.LastModified, o.Metadata, storeTime(o.ResultMetadata)}
+	return described{aws.ToInt64(o.ContentLength), o.ETag, o.VersionId, o.LastModified, o.Metadata}
 }
 
 func got(o *s3.GetObjectOutput) described {
-	return described{totalSize(o), o.ETag, o.VersionId, o.LastModified, o.Metadata, storeTime(o.ResultMetadata)}
+	return described{totalSize(o), o.ETag, o.VersionId, o.LastModified, o.Metadata}
 }
-
-// youngFor is for how long the maker of a version may ask for word of it: longer than
-// anybody tries to publish.
-const youngFor = 5 * time.Minute
 
 // lookAt reads what an object says of itself, without what lies beside it.
 func lookAt(name string, d described) *look {
 	l := &look{name: name, size: d.size, etag: aws.ToString(d.etag), version: aws.ToString(d.version), id: d.meta[metaID]}
 	l.mode, l.mtime = defaultMode, aws.ToTime(d.modified).Unix()
-	l.young = d.at.Sub(aws.ToTime(d.modified)) < youngFor
 	if l.version == "null" {
 		l.version = "" // what was there before the bucket got versions
 	}

@@ -36,9 +36,6 @@ func (u *upload) publishInTurn(ctx context.Context, try func(condition) (answer,
 		if blind {
 			c = condition{}
 		}
-		if err := u.leaveWord(ctx); err != nil {
-			return nil, failure("publish", err)
-		}
 		replace, err := u.beginReplace(ctx)
 		if err != nil {
 			return nil, err
@@ -90,7 +87,7 @@ func (u *upload) publishInTurn(ctx context.Context, try func(condition) (answer,
 }
 
 // settle looks what has the name after a try that failed. If the answer was lost, it
-// may be this upload; or that is gone since, and there is word of it.
+// may be this upload; or that is gone since.
 func (u *upload) settle(ctx context.Context, out outcome) (now *look, err error) {
 	if out.unsure {
 		var cancel context.CancelFunc
@@ -108,15 +105,6 @@ func (u *upload) settle(ctx context.Context, out outcome) (now *look, err error)
 		err = uncertain(errors.Join(out.err, err))
 	}
 	return now, err
-}
-
-// leaveWord says that a version was there which this upload is about to replace, if
-// it is so young that its maker may still ask; or if who removes it has to know that.
-func (u *upload) leaveWord(ctx context.Context) error {
-	if u.seen == nil || !u.seen.young && u.b.held == nil {
-		return nil
-	}
-	return u.b.store.putText(ctx, u.b.store.goneKey(u.seen.id, "replaced"), nil)
 }
 
 // errReplaced is the end of a change to a file that others replace all the time.
@@ -210,7 +198,8 @@ func (u *upload) dress(ctx context.Context, l *look) error {
 // still ends the first rename.
 //
 // A turn ends with its version. One whose taker is dead, or does not know what became
-// of its change, is taken over after a while.
+// of its change, is taken over after a while. It is word of a version that is gone, too,
+// for its maker who has lost the answer.
 
 // turnFor is how long others leave a turn to its taker.
 const turnFor = 30 * time.Second

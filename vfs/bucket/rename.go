@@ -94,16 +94,12 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 	if err := u.dress(late, to); err != nil {
 		return after, replaced, err
 	}
-	mine, err := b.claim(late, from)
-	if err != nil {
-		b.o.Log.Warn("after a rename", "old", from.name, "new", new, "err", err)
-	}
 	out := b.removeVersion(late, from)
 	if out.err != nil && !isGone(out.err) && !isUnmet(out.err) {
 		why := "the file has both names now: the store did not remove the old one"
 		return after, replaced, &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: out.err}
 	}
-	if mine && b.tookAway(late, from, out) {
+	if out.err == nil {
 		moves.gone()
 	}
 	b.store.removeHidden(late, append(from.sidecars, key)...)

@@ -16,7 +16,7 @@ import (
 // leftAfter is how long what may belong to something under way is left alone.
 const leftAfter = 24 * time.Hour
 
-// goneFor is how long there is word of a version that was removed: longer than anybody
+// goneFor is how long there is word of a version that is gone: longer than anybody
 // tries to find out what became of one.
 const goneFor = time.Hour
 
@@ -66,7 +66,6 @@ func (b *Bucket) Sweep(ctx context.Context) error {
 		b.sweepRenames(ctx),
 		b.sweepParts(ctx, kept),
 		b.sweepOld(ctx, "tail", b.o.Partials.MaxAge+leftAfter),
-		b.sweepOld(ctx, "gone", goneFor),
 		b.sweepOld(ctx, "sum", knownFor),
 		b.sweepOld(ctx, "turn", goneFor),
 		b.sweepOld(ctx, "node", leftAfter),
