@@ -2,6 +2,7 @@ package tests
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -79,8 +80,16 @@ func TestResumeOnAnotherServer(t *testing.T) {
 			must(t, os.WriteFile(source, whole, 0o644))
 			const far = 1 << 50
 			cut := size * 2 / 3
+			lost := int64(4 << 20) // on their way
+			if how == "server killed" {
+				lost = 6 * 16 << 20 // parts that were not sent
+				if !*torture {
+					lost /= 2
+				}
+			}
 			l.after(cut, func() {
 				if how == "server killed" {
+					recorded(t, c.all[0].library, cut-lost)
 					c.all[0].cmd.Process.Kill()
 				}
 				l.redirect(c.all[1].addr)
@@ -93,13 +102,6 @@ func TestResumeOnAnotherServer(t *testing.T) {
 			}
 			sent, at := far-l.rest(), int64(wentOnAfter(said))
 			t.Logf("of %d bytes %d had arrived when it was cut; it went on after %d, and %d bytes passed then", size, cut, at, sent)
-			lost := int64(4 << 20) // on their way
-			if how == "server killed" {
-				lost = 6 * 16 << 20 // parts that were not sent
-				if !*torture {
-					lost /= 2
-				}
-			}
 			if at < cut-lost {
 				t.Errorf("it went on after %d bytes of %d", at, cut)
 			}
@@ -111,6 +113,20 @@ func TestResumeOnAnotherServer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// recorded waits until others can know of so many bytes of an upload.
+func recorded(t *testing.T, bucket string, n int64) {
+	t.Helper()
+	eventually(t, "the parts are recorded", func() bool {
+		files, err := filepath.Glob(filepath.Join(bucket, ".shelf", "partial", "*", "*"))
+		if err != nil || len(files) != 1 {
+			return false
+		}
+		text, err := os.ReadFile(files[0])
+		var r struct{ Parts []string }
+		return err == nil && json.Unmarshal(text, &r) == nil && int64(len(r.Parts))*8<<20 >= n
+	})
 }
 
 // TestUncertainIsTold loses the answer of the store for good. The client is told that it

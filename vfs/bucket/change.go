@@ -56,15 +56,15 @@ func (b *Bucket) removeVersion(ctx context.Context, l *look) outcome {
 		}
 	}
 	if out.err != nil && !out.unsure {
-		b.giveBack(l.id)
+		b.giveBack(l.name, l.id)
 	}
 	return out
 }
 
 // wasThere tells of a version that is not there whether it was: then somebody has taken
 // the turn to take it away.
-func (b *Bucket) wasThere(ctx context.Context, id string) (bool, error) {
-	_, err := b.store.head(ctx, b.store.turnKey(id))
+func (b *Bucket) wasThere(ctx context.Context, name, id string) (bool, error) {
+	_, err := b.store.head(ctx, b.store.turnKey(name, id))
 	if isGone(err) {
 		return false, nil
 	}

@@ -35,8 +35,9 @@ func (s *store) hiddenKey(elements ...string) string {
 	return s.prefix + hiddenFolder + "/" + strings.Join(elements, "/")
 }
 
-// turnKey is the key of the turn for a version.
-func (s *store) turnKey(id string) string { return s.hiddenKey("turn", digest(id)) }
+// turnKey is the key of the turn for a version of a file. Ids that were made up for what
+// other programs have put there may be the same for two files.
+func (s *store) turnKey(name, id string) string { return s.hiddenKey("turn", digest(name+"/"+id)) }
 
 // newID is an id that no other version, node or rename has.
 func newID() string { return rand.Text() }

@@ -45,10 +45,10 @@ func (b *Bucket) mayResume(ctx context.Context, r *recorded) error {
 		if now.dead {
 			return nil
 		}
-		if first == (beat{}) {
+		if first.at.IsZero() {
 			first = now
 		}
-		if time.Since(start) > heartbeat && (now.own || now != first) {
+		if time.Since(start) > heartbeat && (now.own || !now.at.Equal(first.at)) {
 			return vfs.NotExist() // it is alive, and has had the time
 		}
 		select {

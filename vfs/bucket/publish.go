@@ -21,7 +21,7 @@ const maxLost = 5
 func (u *upload) publish(ctx context.Context, try func(condition) (answer, outcome)) (*look, error) {
 	l, err := u.publishInTurn(ctx, try)
 	if err != nil && !errors.Is(err, vfs.ErrUncertain) && u.turn != "" {
-		u.b.giveBack(u.turn)
+		u.b.giveBack(u.name, u.turn)
 	}
 	return l, err
 }
@@ -97,7 +97,7 @@ func (u *upload) settle(ctx context.Context, out outcome) (now *look, err error)
 	now, err = u.lookAgain(ctx)
 	if err == nil && out.unsure && (now == nil || now.id != u.id) {
 		var was bool
-		if was, err = u.b.wasThere(ctx, u.id); was {
+		if was, err = u.b.wasThere(ctx, u.name, u.id); was {
 			return &look{name: u.name, size: u.content.Size(), id: u.id, attributes: attributes{mtime: u.made}}, nil
 		}
 	}
@@ -213,7 +213,7 @@ const (
 // takeTurn takes the turn for a version, or waits until who has it is done: then the
 // error is errMoved.
 func (b *Bucket) takeTurn(ctx context.Context, l *look) error {
-	key, me := b.store.turnKey(l.id), newID()
+	key, me := b.store.turnKey(l.name, l.id), newID()
 	for wait := firstLook; ; wait = min(2*wait, longLook) {
 		mine, err := b.tryTurn(ctx, key, me, condition{absent: true})
 		if mine || err != nil {
@@ -264,8 +264,8 @@ func (b *Bucket) tryTurn(ctx context.Context, key, me string, c condition) (mine
 }
 
 // giveBack gives back the turn for a version that is still there.
-func (b *Bucket) giveBack(id string) {
-	b.tidy(func(ctx context.Context) { b.store.removeHidden(ctx, b.store.turnKey(id)) })
+func (b *Bucket) giveBack(name, id string) {
+	b.tidy(func(ctx context.Context) { b.store.removeHidden(ctx, b.store.turnKey(name, id)) })
 }
 
 // awaitTurn takes the turn for what the upload is about to replace.
