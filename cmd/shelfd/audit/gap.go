@@ -83,7 +83,7 @@ func (g *Gap) note(l Line) {
 		return
 	case l.Op == OpRename:
 		name = l.Target
-	case l.Op != OpPut && l.Op != OpRecovered && l.Op != "setstat":
+	case !slices.Contains([]string{OpPut, OpRecovered, "setstat", "restore"}, l.Op):
 		return // it tells of a file that was there
 	}
 	g.versions[l.Version] = true

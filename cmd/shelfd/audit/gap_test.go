@@ -1,0 +1,84 @@
+package audit_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"shelf/cmd/shelfd/audit"
+	"shelf/sshd"
+	"shelf/vfs"
+)
+
+// What a log that ends in a crash lacks is what it does not tell of, and not what it
+// only tells was read.
+func TestGap(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	if g, err := audit.FindGap(path); g != nil || err != nil {
+		t.Fatalf("a log that is not there: %v %v", g, err)
+	}
+	l := open(t, path, audit.Rules{})
+	defer l.Close()
+	versions := make(map[string]string) // by name
+	tell := func(op, account, name, target string, err error) {
+		content := &vfs.Content{Size: 1, Version: vfs.VersionOf(op + name + target)}
+		l.Report(sshd.Event{Op: op, Conn: "YQ3MUDMH", Account: account, Library: "in", Name: name, Target: target, New: true, File: content, Err: err})
+		if target != "" {
+			name = target
+		}
+		versions[name] = content.Version.String()
+	}
+	l.Report(audit.ByServer(audit.OpStart, "", nil))
+	tell("put", "ada", "put", "", nil)
+	tell("rename", "ada", "old", "renamed", nil)
+	if err := errors.Join(os.Rename(path, path+".1"), l.Reopen()); err != nil {
+		t.Fatal(err)
+	}
+	tell("setstat", "bob", "set", "", nil)
+	tell("restore", "bob", "restored", "", nil)
+	l.Recovered("in", "eve", vfs.Info{Name: "recovered", Version: vfs.VersionOf("r")})
+	versions["recovered"] = vfs.VersionOf("r").String()
+	tell("get", "bob", "read", "", nil)
+	tell("put", "bob", "failed", "", errors.New("full"))
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString(`{"time":"2026-`) // the server is killed
+	f.Close()
+	for written := time.Now(); time.Since(written) < 2*time.Millisecond; { // a line has milliseconds
+	}
+
+	g, err := audit.FindGap(path)
+	if g == nil || err != nil {
+		t.Fatal(g, err)
+	}
+	now := g.Until
+	for name, lacks := range map[string]bool{"put": false, "renamed": false, "set": false, "restored": false, "recovered": false, "read": true, "failed": true} {
+		if g.Lacks("in", name, versions[name], now) != lacks {
+			t.Errorf("%s: %v", name, !lacks)
+		}
+		if !g.Lacks("in", name, "0000000000000000", now) {
+			t.Errorf("%s has another version, and has its line", name)
+		}
+		// After a boot the version may look another one. The line is younger than the file.
+		if g.Lacks("in", name, "0000000000000000", g.Since.Add(time.Nanosecond)) != lacks {
+			t.Errorf("%s: the line of the name does not count, or too much", name)
+		}
+	}
+	if !g.Lacks("out", "put", "0000000000000000", now) || g.Lacks("in", "x", "1", g.Since.Add(-1)) || g.Lacks("in", "x", "1", now.Add(1)) {
+		t.Error("another library, or another time, is not told apart")
+	}
+	if got := g.Accounts("in"); len(got) != 3 {
+		t.Errorf("accounts: %v", got)
+	}
+	l.Report(audit.ByServer(audit.OpStop, "", nil))
+	l.SetSigner(hostKey(t))
+	l.Report(audit.ByServer(audit.OpStop, "", nil))
+	l.SetSigner(nil) // a checkpoint
+	if g, err := audit.FindGap(path); g != nil || err != nil {
+		t.Errorf("after a stop: %v %v", g, err)
+	}
+}
