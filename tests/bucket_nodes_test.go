@@ -18,6 +18,7 @@ import (
 // other. What clients are told must be as if each request had been done at one moment,
 // and each rename at three.
 func TestBalancerOverABucket(t *testing.T) {
+	t.Parallel()
 	need(t, "haproxy")
 	need(t, objectstore.Program)
 	b := startBucketed(t)

@@ -66,6 +66,29 @@ func serveBucket(t *testing.T, args ...string) *server {
 	return s
 }
 
+// What does not hold in a bucket is not announced there.
+func TestAnnouncedOverABucket(t *testing.T) {
+	t.Parallel()
+	folder, bucket := serve(t).dial(t), serveBucket(t).dial(t)
+	for name, holds := range map[string]bool{
+		"fsync@openssh.com": false, "posix-rename@openssh.com": false, "statvfs@openssh.com": false,
+		"limits@openssh.com": true, "copy-data": true, "check-file": true,
+	} {
+		if _, ok := folder.HasExtension(name); !ok {
+			t.Errorf("%s is not announced in a folder", name)
+		}
+		if _, ok := bucket.HasExtension(name); ok != holds {
+			t.Errorf("%s in a bucket: it holds: %v, it is announced: %v", name, holds, ok)
+		}
+	}
+	f, err := bucket.Create("f")
+	must(t, err)
+	if err := f.Sync(); err == nil {
+		t.Error("fsync was answered with OK")
+	}
+	must(t, f.Close())
+}
+
 // Clients work with a library in a bucket as with one in a folder.
 func TestClientsOverABucket(t *testing.T) {
 	t.Parallel()
