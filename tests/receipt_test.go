@@ -248,6 +248,36 @@ func TestReceiptsOfADropBox(t *testing.T) {
 	}
 }
 
+// TestReceiptsOfOwnLibraries has two accounts put the same into libraries of their own,
+// which have one name: neither learns of the other.
+func TestReceiptsOfOwnLibraries(t *testing.T) {
+	t.Parallel()
+	toml := strings.ReplaceAll(withReceipts, `path = "library"`, `path = "library/%u"`)
+	s := serveReceipts(t, t.TempDir(), strings.ReplaceAll(toml, `["dropbox"]`, `["editor"]`))
+	content := []byte("the same")
+	for _, account := range []string{user, "guest"} {
+		c, err := s.connectAs(account)
+		if err == nil {
+			err = c.upload("name", content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.close()
+	}
+	for _, account := range []string{user, "guest"} {
+		s.receipt(t, account, "name").is(t, account, "name", content)
+	}
+	if err := os.WriteFile(filepath.Join(s.library, "guest", "other"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := s.dial(t)
+	if err := c.upload("other", content); err != nil {
+		t.Fatal(err)
+	}
+	s.noReceipt(t, "guest", "other", "no receipt: the audit log that is searched has no line of the upload of this file")
+}
+
 // TestReceiptsOfChangedFiles gives none for what is not what was uploaded.
 func TestReceiptsOfChangedFiles(t *testing.T) {
 	t.Parallel()

@@ -72,7 +72,7 @@ func (s *services) service(id keys.Identity) (sshd.Service, error) {
 			return sshd.Service{}, err
 		}
 		shares[folder] = access.Share{
-			Source: source, Label: one.Library, Permissions: permissions(one.Permissions),
+			Source: source, Label: one.Library, Own: library.PerAccount(l.Where()), Permissions: permissions(one.Permissions),
 			MaxFileSize: maxFileSize(a, l), Hold: vfs.Hold(*l.Hold),
 			Names: namesOf(a, l),
 			Gate:  s.gate(one.Library),

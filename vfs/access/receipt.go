@@ -79,7 +79,11 @@ func (s *Session) openPublished(path string) (at place, f vfs.File, err error) {
 
 // receiptOfFile is the receipt of the upload that has made the file what it is.
 func (s *Session) receiptOfFile(at place, f vfs.File) (r Receipt, err error) {
-	u, err := s.receipts.Last(s.asking, at.in.label, at.name, "")
+	anybody := ""
+	if at.in.own { // the label is that of the libraries of others, too
+		anybody = s.account
+	}
+	u, err := s.receipts.Last(s.asking, at.in.label, at.name, anybody)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return r, noReceipt("the audit log that is searched has no line of the upload of this file")

@@ -27,6 +27,7 @@ type Source interface {
 type Share struct {
 	Source      Source
 	Label       string // what events call the library
+	Own         bool   // other accounts have others by that label
 	Permissions vfs.Permissions
 	MaxFileSize int64 // bytes; 0 is no cap
 	Hold        vfs.Hold
@@ -49,6 +50,7 @@ type share struct {
 	source      Source
 	folder      string // its name in "/"; "" is that it is "/"
 	label       string
+	own         bool
 	rights      atomic.Pointer[rights]
 }
 
@@ -63,7 +65,7 @@ type rights struct {
 }
 
 func newShare(folder string, s Share) *share {
-	in := &share{source: s.Source, folder: folder, label: s.Label}
+	in := &share{source: s.Source, folder: folder, label: s.Label, own: s.Own}
 	in.grant(s)
 	return in
 }

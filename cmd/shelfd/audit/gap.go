@@ -87,19 +87,22 @@ func (g *Gap) note(l Line) {
 		return // it tells of a file that was there
 	}
 	g.versions[l.Version] = true
-	g.told[l.Library+"\x00"+name] = l.Time.Time
+	for _, account := range []string{"", l.Account} {
+		g.told[l.Library+"\x00"+account+"\x00"+name] = l.Time.Time
+	}
 }
 
-// Lacks tells whether a file has no line, that was published at a time.
+// Lacks tells whether a file has no line, that was published at a time. account is
+// whose library it is, if each account has one by that name.
 //
 // Its version may look another one than it did: after a boot the disk may have another
 // number. But a line that is younger than the file tells of it, or of what came after.
-func (g *Gap) Lacks(library, name, version string, at time.Time) bool {
+func (g *Gap) Lacks(library, account, name, version string, at time.Time) bool {
 	const precision = time.Millisecond // of the time of a line
 	if g.versions[version] || at.Before(g.Since) || at.After(g.Until) {
 		return false
 	}
-	told, ok := g.told[library+"\x00"+vfs.Escape(name)]
+	told, ok := g.told[library+"\x00"+vfs.Escape(account)+"\x00"+vfs.Escape(name)]
 	return !ok || at.After(told.Add(precision))
 }
 

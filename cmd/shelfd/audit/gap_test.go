@@ -57,19 +57,23 @@ func TestGap(t *testing.T) {
 	}
 	now := g.Until
 	for name, lacks := range map[string]bool{"put": false, "renamed": false, "set": false, "restored": false, "recovered": false, "read": true, "failed": true} {
-		if g.Lacks("in", name, versions[name], now) != lacks {
+		if g.Lacks("in", "", name, versions[name], now) != lacks {
 			t.Errorf("%s: %v", name, !lacks)
 		}
-		if !g.Lacks("in", name, "0000000000000000", now) {
+		if !g.Lacks("in", "", name, "0000000000000000", now) {
 			t.Errorf("%s has another version, and has its line", name)
 		}
 		// After a boot the version may look another one. The line is younger than the file.
-		if g.Lacks("in", name, "0000000000000000", g.Since.Add(time.Nanosecond)) != lacks {
+		if g.Lacks("in", "", name, "0000000000000000", g.Since.Add(time.Nanosecond)) != lacks {
 			t.Errorf("%s: the line of the name does not count, or too much", name)
 		}
 	}
-	if !g.Lacks("out", "put", "0000000000000000", now) || g.Lacks("in", "x", "1", g.Since.Add(-1)) || g.Lacks("in", "x", "1", now.Add(1)) {
+	if !g.Lacks("out", "", "put", "0000000000000000", now) || g.Lacks("in", "", "x", "1", g.Since.Add(-1)) || g.Lacks("in", "", "x", "1", now.Add(1)) {
 		t.Error("another library, or another time, is not told apart")
+	}
+	// Of libraries that each account has for itself, the name alone says nothing.
+	if at := g.Since.Add(time.Nanosecond); g.Lacks("in", "ada", "put", "0", at) || !g.Lacks("in", "bob", "put", "0", at) {
+		t.Error("the accounts are not told apart")
 	}
 	if got := g.Accounts("in"); len(got) != 3 {
 		t.Errorf("accounts: %v", got)

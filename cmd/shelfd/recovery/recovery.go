@@ -56,7 +56,7 @@ func look(ctx context.Context, gap *audit.Gap, to *audit.Log, set *library.Set, 
 		if err != nil {
 			return found, err
 		}
-		if gap.Lacks(name, p.Name, p.Version.String(), p.At) {
+		if gap.Lacks(name, account, p.Name, p.Version.String(), p.At) {
 			to.Recovered(name, p.Owner, p.Info)
 			found++
 		}
