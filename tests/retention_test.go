@@ -382,3 +382,82 @@ library = "partners"
 		}
 	}
 }
+
+// TestHoldAgainstStockClients: with a hold the programs that people have change and
+// remove nothing, whatever they try, and read why; new files come by all of them.
+func TestHoldAgainstStockClients(t *testing.T) {
+	for _, p := range []string{"sftp", "scp", "ssh"} {
+		need(t, p)
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	s := serveVersions(t, dir, withVersions)
+	c := s.dial(t)
+	kept := content(1, 100_000)
+	for _, text := range []string{"an old version", string(kept)} {
+		if err := c.upload("kept", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := s.versionsOf(t, "kept")[0]
+	c.close()
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = serveVersions(t, dir, strings.Replace(withVersions, "keep_versions = 3", `hold = "2100-01-01"`, 1))
+	stopAtEnd(t, s)
+	local := filepath.Join(t.TempDir(), "new")
+	if err := os.WriteFile(local, content(9, 150_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	look := func() string {
+		i, err := os.Stat(filepath.Join(s.library, "kept"))
+		if err != nil || !bytes.Equal(s.get(t, "kept"), kept) {
+			t.Fatalf("it is not what it was: %v", err)
+		}
+		return fmt.Sprint(i.Mode(), i.ModTime(), i.Size())
+	}
+	before := look()
+	scp := func(flags ...string) *exec.Cmd {
+		return exec.Command("scp", append(append([]string{"-F", s.config}, flags...), local, "shelf:kept")...)
+	}
+	for what, cmd := range map[string]*exec.Cmd{
+		"put":     sftpBatch(s, fmt.Sprintf("put %q kept\n", local)),
+		"reput":   sftpBatch(s, fmt.Sprintf("reput %q kept\n", local)),
+		"put -p":  sftpBatch(s, fmt.Sprintf("put -p %q kept\n", local)),
+		"rm":      sftpBatch(s, "rm kept\n"),
+		"rename":  sftpBatch(s, "rename kept other\n"),
+		"over":    sftpBatch(s, fmt.Sprintf("put %q mine\nrename mine kept\n", local)),
+		"chmod":   sftpBatch(s, "chmod 777 kept\n"),
+		"scp":     scp("-s"),
+		"scp -O":  scp("-O"),
+		"restore": exec.Command("ssh", "-F", s.config, "shelf", "restore kept "+id),
+		"shelf":   shelfCommand(s, "put", local, "as", "kept"),
+	} {
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "the library is held") {
+			t.Errorf("%s: %v\n%s", what, err, out)
+		}
+		if now := look(); now != before {
+			t.Errorf("%s: it was %s and is %s", what, before, now)
+		}
+	}
+	// Requests that these do not send: another size by handle and by name, and a rename
+	// that replaces, as WinSCP and sshfs do.
+	c = s.dial(t)
+	for what, err := range map[string]error{
+		"truncate": c.Truncate("kept", 1), "open to write": second(c.OpenFile("kept", os.O_WRONLY)), "open for both": second(c.OpenFile("kept", os.O_RDWR)),
+		"append": second(c.OpenFile("kept", os.O_WRONLY|os.O_APPEND)), "posix-rename": c.PosixRename("mine", "kept"), "chtimes": c.Chtimes("kept", time.Now(), time.Now()),
+	} {
+		if !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if now := look(); now != before {
+		t.Errorf("it was %s and is %s", before, now)
+	}
+	succeed(t, sftpBatch(s, fmt.Sprintf("put -p %q more\n", local)))
+	succeed(t, exec.Command("scp", "-F", s.config, local, "shelf:more2"))
+	succeed(t, shelfCommand(s, "put", local, "as", "more3"))
+	s.mustSSH(t, "versions kept")
+}

@@ -231,15 +231,23 @@ func (d *Dir) versionsOf(name string) (all []history.Version, err error) {
 	return all, err
 }
 
-// dropOldest removes versions, the oldest first, until that has freed as much, and
-// tells what it has freed. The lock of limits is held.
-func (d *Dir) dropOldest(want amount) (freed amount, err error) {
+// dropOldest removes versions, the oldest first, until that has freed what is wanted,
+// and tells what it has freed. If all of them are less than what is needed none goes:
+// it would be for nothing. The lock of limits is held.
+func (d *Dir) dropOldest(need, want amount) (freed amount, err error) {
 	if d.o.now().Hold.Counts(time.Now()) {
 		return freed, nil
 	}
 	all, err := d.allVersions()
 	if err != nil {
 		return freed, err
+	}
+	var there amount
+	for _, v := range all {
+		there = there.plus(costOf(v.Size))
+	}
+	if need.minus(there).orNothing() != (amount{}) {
+		return freed, nil
 	}
 	slices.SortFunc(all, history.Older)
 	for _, v := range all {
@@ -333,13 +341,19 @@ func (d *Dir) isForeign(i info) bool {
 	if !d.o.now().isForeign(i) {
 		return false
 	}
+	i.links -= d.secondNames(i)
+	return d.o.now().isForeign(i)
+}
+
+// secondNames is how many names a file of the library has in the history.
+func (d *Dir) secondNames(i info) (n uint64) {
 	versions, err := d.history.Of(i.name)
 	for _, v := range versions {
 		if err == nil && i.id == (fileID{v.Dev, v.Ino}) {
-			i.links--
+			n++
 		}
 	}
-	return d.o.now().isForeign(i)
+	return n
 }
 
 // isServed tells of one of versionsOf that it is no file from elsewhere.

@@ -173,6 +173,10 @@ func TestQuotaHoldsWithVersions(t *testing.T) {
 		t.Errorf("restore: %v", err)
 	}
 	check("a restore")
+	was := kept("f")
+	if err := putText(t, d, "large", size(700, "l")); !errors.Is(err, vfs.ErrNoSpace) || !slices.Equal(kept("f"), was) {
+		t.Errorf("one that can't fit: %v; kept are %q of %q", err, kept("f"), was)
+	}
 	must(t, putText(t, d, "large", size(500, "l")))
 	check("a large file")
 	if got := kept("f"); len(got) > 0 {

@@ -71,6 +71,9 @@ func (d *Dir) Recent(ctx context.Context, since time.Time) iter.Seq2[vfs.Publish
 			if err != nil || !regular || time.Unix(i.ctime.Unix()).Before(since) {
 				continue
 			}
+			if i.links > 1 && d.secondNames(i) > 0 {
+				continue // a change was cut short that would have replaced it
+			}
 			if owner, ours := d.publisherOf(name); ours && !yield(vfs.Published{Info: i.public(), At: time.Unix(i.ctime.Unix()), Owner: owner}, nil) {
 				return
 			}

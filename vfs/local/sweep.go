@@ -46,7 +46,10 @@ func (d *Dir) sweepVersionsUntilDone() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() { <-d.done; stop() }()
-	timer := time.NewTimer(0)
+	// The first time is soon, but not before it was seen what a crash has left without
+	// a line in the audit log: a file that loses a name changes.
+	const first = 2 * time.Second
+	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
 		select {

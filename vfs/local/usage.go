@@ -23,8 +23,9 @@ type usage struct {
 	limit atomic.Pointer[amount] // of each, 0 is no limit; without any only pledges are counted
 	count func() (amount, error)
 
-	// dropOldest removes old versions, of which uploads take the room.
-	dropOldest func(amount) (freed amount, err error)
+	// dropOldest removes old versions, of which uploads take the room: as many as are
+	// wanted, or none if that is less than is needed.
+	dropOldest func(need, want amount) (freed amount, err error)
 
 	mu       sync.Mutex // guards what follows, and is held while a file is replaced; taken after stages.lock
 	shared   *ledger    // nil while the library is being opened
@@ -144,15 +145,18 @@ func (u *usage) allow(more amount) error {
 // all versions are looked at. mu and the lock are held.
 func (u *usage) reclaim(more amount) error {
 	const part = 64 // of the limit
-	limit, want := u.limit.Load(), amount{}
+	limit := u.limit.Load()
 	left := limit.minus(u.all())
+	var need, want amount
 	if limit.bytes > 0 && more.bytes > max(0, left.bytes) {
-		want.bytes = more.bytes - left.bytes + limit.bytes/part
+		need.bytes = more.bytes - left.bytes
+		want.bytes = need.bytes + limit.bytes/part
 	}
 	if limit.files > 0 && more.files > max(0, left.files) {
-		want.files = more.files - left.files + limit.files/part
+		need.files = more.files - left.files
+		want.files = need.files + limit.files/part
 	}
-	freed, err := u.dropOldest(want)
+	freed, err := u.dropOldest(need, want)
 	u.used = u.used.minus(freed)
 	return errors.Join(err, u.tell())
 }
@@ -194,7 +198,7 @@ func (u *usage) makeRoom(more amount) error {
 	defer release()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	freed, err := u.dropOldest(more)
+	freed, err := u.dropOldest(more, more)
 	if u.counts() {
 		u.used = u.used.minus(freed)
 	}

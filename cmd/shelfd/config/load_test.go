@@ -259,3 +259,30 @@ func TestHold(t *testing.T) {
 		}
 	}
 }
+
+// Ages take a unit: who writes 30 may mean days.
+func TestAges(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "30d": 30 * 24 * time.Hour, "12h": 12 * time.Hour, "90m": 90 * time.Minute, "36500d": 36500 * 24 * time.Hour,
+		"30": -1, "": -1, "-1d": -1, "d": -1, "1.5d": -1, "99999999d": -1, "-5h": -1, "soon": -1,
+	} {
+		var a Age
+		err := a.UnmarshalText([]byte(text))
+		if want < 0 && err == nil || want >= 0 && (err != nil || a.Duration != want) {
+			t.Errorf("%q is %v (%v), want %v", text, a, err, want)
+		}
+		var back Age
+		if again, _ := a.MarshalText(); err == nil && (back.UnmarshalText(again) != nil || back != a) {
+			t.Errorf("%v is written %s, which is read as %v", a, again, back)
+		}
+	}
+	if _, err := load(t, "expire_after = 30"); err == nil || !strings.Contains(err.Error(), "with a unit") {
+		t.Errorf("expire_after = 30: %v", err)
+	}
+	for _, setting := range []string{"keep_versions = 3", `keep_versions_for = "1d"`, `expire_after = "30d"`} {
+		_, err := load(t, "authorized_keys_file = \"keys/%u\"\n[libraries.b]\nbucket = \"s3://b\"\n"+setting)
+		if err == nil || !strings.Contains(err.Error(), "leaves that to the bucket") {
+			t.Errorf("%s of a bucket: %v", setting, err)
+		}
+	}
+}
