@@ -182,6 +182,19 @@ func testExpiry(t *testing.T, s suite) {
 	if len(expired) != 2 || expired["f"] != s.look("f") {
 		t.Fatalf("expired are %+v", expired)
 	}
+	// An upload may have begun long before.
+	u := s.create("slow", vfs.CreateOptions{Create: true, Truncate: true})
+	s.write(u, 0, "slow")
+	const ticks = 50 * time.Millisecond // of the clock of any file system
+	time.Sleep(ticks)
+	begun := time.Now()
+	time.Sleep(ticks)
+	s.commit(u)
+	for i, err := range lib.Expired(t.Context(), begun) {
+		if s.ok(err); i.Name == "slow" {
+			t.Errorf("it has expired since its upload began: %+v", i)
+		}
+	}
 	s.put("f", "newer")
 	s.is(lib.RemoveVersion(t.Context(), "f", expired["f"].Version), fs.ErrNotExist)
 	s.has("f", "newer")
