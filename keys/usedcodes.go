@@ -154,7 +154,7 @@ func (u *UsedCodes) use(a Account, code string, from net.Addr, given time.Time) 
 	if err := u.claim(a.Name, of); err != nil {
 		return u.refuse(a.Name, "the state folder must be writable", err)
 	}
-	u.last[a.Name] = of
+	u.last[a.Name] = max(of, u.last[a.Name])
 	u.remember(a.Name, source)
 	u.removeOld(of)
 	return nil

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"shelf/tests/objectstore"
 )
 
 // A library whose quota was used up could not be made smaller by truncate: the
@@ -72,6 +74,29 @@ with s.open("large", "r+") as f:
 			i, err := os.Stat(filepath.Join(s.library, "large"))
 			return err == nil && i.Size() == 100_000
 		})
+		s.isSmaller(t, 100_000)
+	})
+	t.Run("in a bucket", func(t *testing.T) {
+		t.Parallel()
+		need(t, objectstore.Program)
+		dir := t.TempDir()
+		store, err := objectstore.Start(dir, "")
+		must(t, err)
+		t.Cleanup(store.Stop)
+		s, err := newServer(dir)
+		must(t, err)
+		must(t, s.configureBucket(store.URL))
+		settings, err := os.OpenFile(filepath.Join(dir, "shelfd.toml"), os.O_WRONLY|os.O_APPEND, 0)
+		must(t, err)
+		_, err = settings.WriteString(usedUp + "\n")
+		must(t, err, settings.Close(), s.start([]string{"--config", filepath.Join(dir, "shelfd.toml")}))
+		stopAtEnd(t, s)
+		s.fill(t)
+		c := s.dial(t)
+		if i, err := c.StatVFS("/"); err != nil || i.TotalSpace() < 1_000_000 || i.TotalSpace() > 1_100_000 || i.FreeSpace() > 20_000 {
+			t.Errorf("df tells %+v, %v", i, err)
+		}
+		must(t, c.Truncate("large", 100_000))
 		s.isSmaller(t, 100_000)
 	})
 	t.Run("larger is still refused", func(t *testing.T) {

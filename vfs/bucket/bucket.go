@@ -151,6 +151,10 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 		s.close()
 		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
 	}
+	if err := o.canLimit(abilitiesOf(found)); err != nil {
+		s.close()
+		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
+	}
 	b := &Bucket{o: o, store: s, has: abilitiesOf(found), node: newNode(s)}
 	live, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop

@@ -7,3 +7,8 @@ func (b *Bucket) Recorded(ctx context.Context, owner, name string) int64 {
 	r := b.readRecord(ctx, owner, name)
 	return r.size()
 }
+
+// CanLimit tells whether a store that has, or lacks, conditions can keep limits.
+func (o *Options) CanLimit(absent, match bool) error {
+	return o.canLimit(abilities{absent: absent, match: match})
+}

@@ -132,6 +132,22 @@ func TestBucketLimits(t *testing.T) {
 	})
 }
 
+// Without conditions nodes would overwrite what others have taken of a limit.
+func TestLimitsNeedConditions(t *testing.T) {
+	for _, has := range []bool{false, true} {
+		limited, free := bucket.Options{MaxFiles: 1}, bucket.Options{}
+		if err := limited.CanLimit(true, has); (err == nil) != has {
+			t.Errorf("with put-if-match %v: %v", has, err)
+		}
+		if err := limited.CanLimit(has, true); (err == nil) != has {
+			t.Errorf("with put-if-absent %v: %v", has, err)
+		}
+		if err := free.CanLimit(has, has); err != nil {
+			t.Errorf("without limits: %v", err)
+		}
+	}
+}
+
 // client is a plain client of the store.
 func (g *gateway) client() *s3.Client {
 	return s3.New(s3.Options{

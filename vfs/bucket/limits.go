@@ -25,9 +25,20 @@ func costOfSeen(l *look) ledger.Amount {
 	return costOf(l.size)
 }
 
+// limits tells whether the library has any.
+func (o *Options) limits() bool { return o.Quota > 0 || o.MaxFiles > 0 }
+
+// canLimit refuses limits where nodes would overwrite each other's part of the ledger.
+func (o *Options) canLimit(has abilities) error {
+	if o.limits() && !(has.absent && has.match) {
+		return fmt.Errorf("quota and max_files need %s and %s, which the store lacks; leave them out, or use another store", putIfAbsent, putIfMatch)
+	}
+	return nil
+}
+
 // limit has the nodes keep the ledger of what the library holds, if it has limits.
 func (b *Bucket) limit(live context.Context) {
-	if b.o.Quota <= 0 && b.o.MaxFiles <= 0 {
+	if !b.o.limits() {
 		return
 	}
 	b.held = ledger.New(live, ledger.Options{

@@ -202,6 +202,7 @@ func (l *Ledger) Leave(ctx context.Context) error {
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		l.joined = false // what comes now asks anew
 		p.Base = p.Base.plus(l.added).minus(e.Folded)
 		delete(p.Nodes, l.o.Node)
 		p.Count, p.Counter = "", "" // it would miss what this node has added

@@ -207,7 +207,7 @@ func limitsHold(t *testing.T, loses int, seed uint64) {
 		refused int
 		last    *ledger.Ledger
 	)
-	end, stop := context.WithTimeout(t.Context(), 8*time.Second)
+	end, stop := context.WithTimeout(t.Context(), 5*time.Second)
 	defer stop()
 	for i := range 4 {
 		ctx, die := context.WithCancel(t.Context())
@@ -230,7 +230,7 @@ func limitsHold(t *testing.T, loses int, seed uint64) {
 			})
 		}
 		if i == 0 {
-			time.AfterFunc(3*time.Second, func() {
+			time.AfterFunc(2*time.Second, func() {
 				die()
 				time.Sleep(time.Second)
 				lib.mu.Lock()
