@@ -71,6 +71,9 @@ func TestCodesCountOnce(t *testing.T) {
 	if err := nodes[2].Claim("ada", 150); err != nil {
 		t.Error(err)
 	}
+	if err := nodes[1].Claim("ada", 149); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("one that nobody has used, before one that was: %v", err)
+	}
 	left, err := filepath.Glob(filepath.Join(g.folder, bucketName, o.Prefix, ".shelf/totp/*/*"))
 	if err != nil || len(left) != 2 {
 		t.Errorf("the codes that are known still: %q", left)

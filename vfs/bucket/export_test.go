@@ -12,3 +12,6 @@ func (b *Bucket) Recorded(ctx context.Context, owner, name string) int64 {
 func (o *Options) CanLimit(absent, match bool) error {
 	return o.canLimit(abilities{absent: absent, match: match})
 }
+
+// Look has the node look at the ledger now.
+func (b *Bucket) Look(ctx context.Context) error { return b.held.Look(ctx) }

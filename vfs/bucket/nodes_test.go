@@ -245,7 +245,48 @@ func TestNodesKeepTheQuota(t *testing.T) {
 	}
 }
 
-// fill puts a file of zeros.
+// A node is about to remove a file. Before it does, another has replaced the file and
+// removed what it has put there: so nothing is left to remove, and the store says yes all
+// the same. What the file took was given back twice.
+func TestRemovedOnce(t *testing.T) {
+	t.Parallel()
+	if !*torture {
+		t.Skip("it takes half a minute until a node takes the turn of another")
+	}
+	g := startGateway(t, false)
+	o := g.options(t)
+	o.Quota = 1 << 30
+	other := open(t, o)
+	p := startProxy(t, g)
+	o.Connection.Endpoint = p.url
+	lib := open(t, o)
+	kept, gone := text(1, 100<<10), text(2, 200<<10)
+	put(t, lib, "kept", kept)
+	put(t, lib, "gone", gone)
+	p.spoilNext(1, none, func(r *http.Request) bool {
+		if r.Method != http.MethodDelete || !strings.HasSuffix(r.URL.Path, "/gone") {
+			return false
+		}
+		put(t, other, "gone", text(3, 10<<10))
+		if err := other.Remove(t.Context(), "gone"); err != nil {
+			t.Error(err)
+		}
+		return true
+	})
+	if err := lib.Remove(t.Context(), "gone"); err != nil {
+		t.Fatal(err)
+	}
+	other.Close() // and says what it has changed
+	if err := lib.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	there := held(t, lib)
+	if told, ok := lib.Charged(); !ok || told.Bytes < there.Bytes || there.Bytes != int64(len(kept)) {
+		t.Errorf("the ledger has %+v, and there are %+v", told, there)
+	}
+}
+
+// fill puts a file.
 func fill(t *testing.T, lib vfs.Library, name string, size int64) error {
 	u, err := lib.Create(t.Context(), name, vfs.CreateOptions{Create: true, Truncate: true})
 	if err != nil {
