@@ -39,7 +39,7 @@ func (s *server) connectBy(account, identity string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.DialTimeout("tcp", s.addr, patience)
+	conn, err := net.DialTimeout("tcp", s.address(), patience)
 	if err != nil {
 		return nil, err
 	}

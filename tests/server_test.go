@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -44,6 +46,49 @@ type server struct {
 	stderr *output
 	exited chan struct{} // closed when the process is gone, then exit is set
 	exit   error
+
+	pair *pair
+}
+
+// pair is a server and the one beside it, if there is one.
+type pair struct {
+	first  string                 // where the server listens
+	second atomic.Pointer[server] // nil is none
+	turn   atomic.Int64
+}
+
+// beside has a second server on the folders of each server, with the same state. Clients
+// in the test process come to the two in turns, and stock clients to the first. The
+// second one dies with the first.
+var beside = flag.Bool("beside", false, "have a second server beside each server")
+
+// startBeside starts the second server.
+func (s *server) startBeside(args []string) error {
+	o, err := newServer(s.dir)
+	if err != nil {
+		return err
+	}
+	o.library, o.state, o.identity = s.library, s.state, s.identity
+	o.config = s.config + "-beside"
+	args = append(slices.Clone(args), "--admin-socket", filepath.Join(s.dir, "beside.sock"), "--audit-log", filepath.Join(s.dir, "beside-audit"))
+	if err := o.run(args); err != nil {
+		return fmt.Errorf("the second server: %w", err)
+	}
+	s.pair.first = s.addr
+	s.pair.second.Store(o)
+	return nil
+}
+
+// address is where a client connects to, in turns.
+func (s *server) address() string {
+	if s.pair == nil {
+		return s.addr
+	}
+	// A test may have put something before the server, which has another address.
+	if o := s.pair.second.Load(); o != nil && s.addr == s.pair.first && s.pair.turn.Add(1)%2 == 0 {
+		return o.addr
+	}
+	return s.addr
 }
 
 // serve starts a server with a folder of its own and more arguments for
@@ -114,6 +159,7 @@ func newServer(dir string) (*server, error) {
 		stdout:   newOutput(),
 		stderr:   newOutput(),
 		exited:   make(chan struct{}),
+		pair:     new(pair),
 	}
 	if err := os.MkdirAll(s.library, 0o755); err != nil {
 		return nil, err
@@ -151,6 +197,14 @@ var sharedRSAKey = sync.OnceValues(func() ([]byte, error) {
 
 // start runs the program and waits for the line that says where it listens.
 func (s *server) start(args []string) error {
+	if err := s.run(args); err != nil || !*beside {
+		return err
+	}
+	return s.startBeside(args)
+}
+
+// run is start of one server.
+func (s *server) run(args []string) error {
 	s.cmd = exec.Command("shelfd", append([]string{"serve", "--listen", "127.0.0.1:0", "--state", s.state}, args...)...)
 	s.cmd.Dir = s.dir
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
@@ -159,6 +213,10 @@ func (s *server) start(args []string) error {
 	}
 	go func() {
 		s.exit = s.cmd.Wait()
+		if o := s.pair.second.Load(); o != nil {
+			o.cmd.Process.Kill()
+			<-o.exited
+		}
 		close(s.exited)
 	}()
 	if err := s.awaitAddr(); err != nil {
@@ -199,8 +257,25 @@ func (s *server) awaitAddr() error {
 	}
 }
 
+// hasEnded tells whether the process is gone; the second one is killed then.
+func (s *server) hasEnded() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop ends the server as a service manager does. It may be called again.
 func (s *server) stop() error {
+	if o := s.pair.second.Load(); o != nil {
+		if err := o.stop(); err != nil && !s.hasEnded() {
+			s.cmd.Process.Kill()
+			return fmt.Errorf("the second server: %w", err)
+		}
+		s.pair.second.Store(nil)
+	}
 	// Signal fails when the process is gone already; its status tells why.
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	select {

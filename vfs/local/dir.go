@@ -138,7 +138,7 @@ func Open(path string, o Options) (*Dir, error) {
 // OpenFolder is Open of a directory that is open already. It takes and closes it.
 func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage), done: make(chan struct{})}
-	d.usage.count, d.usage.dropOldest, d.owners = d.count, d.dropOldest, newOwners(d.countOwners)
+	d.usage.count, d.usage.dropOldest, d.owners = d.count, d.dropOldest, newOwners(d.countOwners, d.isShared)
 	d.Change(o)
 	s, err := openStages(dir, d.o, d.usage)
 	if err != nil {

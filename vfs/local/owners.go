@@ -99,9 +99,12 @@ func (d *Dir) publisherOf(name string) (account string, ours bool) {
 
 // owners is what the accounts hold of a library whose accounts have a quota. It is
 // counted as [usage] is: at the first upload, and before one is refused if
-// something has changed since, or it was long ago.
+// something has changed since, or it was long ago. Where other servers publish, too, a
+// count is good for some seconds: what an account uploads through them meanwhile is not
+// seen.
 type owners struct {
-	count func() (map[string]amount, error)
+	count  func() (map[string]amount, error)
+	shared func() bool // whether there are other servers
 
 	mu      sync.Mutex
 	limit   int64             // bytes of one account; 0 is no limit; mu
@@ -109,10 +112,12 @@ type owners struct {
 	pledged map[string]int64  // what uploads hold, in bytes; mu
 	counted time.Time         // mu
 	stale   bool              // files have gone, or got another owner, since; mu
+	looked  time.Time         // whether others may have published; mu
+	took    time.Duration     // to count; mu
 }
 
-func newOwners(count func() (map[string]amount, error)) *owners {
-	return &owners{count: count, pledged: make(map[string]int64)}
+func newOwners(count func() (map[string]amount, error), shared func() bool) *owners {
+	return &owners{count: count, shared: shared, pledged: make(map[string]int64)}
 }
 
 // setLimit sets another limit.
@@ -157,15 +162,33 @@ func (o *owners) over(owner string, more int64) bool {
 // refresh counts anew where that may let through what would be refused. mu is
 // held.
 func (o *owners) refresh(owner string, more int64) error {
-	if !o.counted.IsZero() && (!o.over(owner, more) || !o.stale && time.Since(o.counted) < recount) {
+	if !o.counted.IsZero() && !o.isOld() && (!o.over(owner, more) || !o.stale && time.Since(o.counted) < recount) {
 		return nil
 	}
+	begun := time.Now()
 	found, err := o.count()
 	if err != nil {
 		return err
 	}
 	o.found, o.counted, o.stale = found, time.Now(), false
+	o.looked, o.took = o.counted, o.counted.Sub(begun)
 	return nil
+}
+
+// How old a count may be where other servers publish, too: so long, and so many times as
+// long as it takes to count.
+const (
+	recountShared = 5 * time.Second
+	countingPart  = 20
+)
+
+// isOld tells whether others may have published since. mu is held.
+func (o *owners) isOld() bool {
+	if time.Since(o.looked) < max(recountShared, countingPart*o.took) {
+		return false
+	}
+	o.looked = time.Now()
+	return o.shared()
 }
 
 // published is told that an upload of an account, of which held was charged, has

@@ -78,6 +78,14 @@ func (s *stages) others() iter.Seq2[string, error] {
 	}
 }
 
+// isShared tells whether other servers may be alive.
+func (d *Dir) isShared() bool {
+	for range d.instance().others() {
+		return true // also if that cannot be told
+	}
+	return false
+}
+
 // seen is the other instances that there were when so many had begun in all.
 type seen struct {
 	begun uint64
