@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"shelf/tests/objectstore"
 )
 
 // eicar is the text that scanners call a virus, so that they can be tried. It stands
@@ -499,6 +502,46 @@ func TestGateEndsWithTheServer(t *testing.T) {
 			state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
 			return err != nil || strings.Contains(string(state), ") Z ") // nobody reaps orphans in some containers
 		})
+	}
+}
+
+// TestGateOverABucket judges what waits in the spool, in the strictest sandbox: of a
+// large file most is in the store by then, as parts of no file.
+func TestGateOverABucket(t *testing.T) {
+	t.Parallel()
+	need(t, "versitygw")
+	socket := keeperOf(t, `if grep -q EVIL; then echo evil; exit 1; fi`)
+	dir := t.TempDir()
+	s, err := newServer(dir)
+	must(t, err)
+	g, err := objectstore.Start(dir, "")
+	must(t, err)
+	t.Cleanup(g.Stop)
+	must(t, s.configureBucket(g.URL))
+	file := filepath.Join(dir, "shelfd.toml")
+	text := "audit_log = \"audit.jsonl\"\nsandbox = \"require\"\n" + string(slurp(t, file)) + "[libraries.default.gate]\nsocket = \"unix:" + socket + "\"\n"
+	must(t, os.WriteFile(file, []byte(text), 0o600), s.start([]string{"--config", file}))
+	stopAtEnd(t, s)
+	c := s.dial(t)
+	for name, text := range map[string][]byte{"small": nil, "large": content(3, 20<<20)} {
+		for _, end := range []string{"fine", "EVIL"} {
+			f, err := c.OpenFile("/"+name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+			must(t, err)
+			_, err = f.ReadFrom(strings.NewReader(string(text) + end))
+			must(t, err)
+			if err := f.Close(); (err == nil) != (end == "fine") || err != nil && !strings.Contains(err.Error(), "the file was refused by a check: evil") {
+				t.Errorf("%s, %s: %v", name, end, err)
+			}
+		}
+		got, err := c.Open("/" + name)
+		must(t, err)
+		all, err := io.ReadAll(got)
+		if err != nil || string(all) != string(text)+"fine" {
+			t.Errorf("%s has %d bytes, %v", name, len(all), err)
+		}
+	}
+	if told := s.gateEvents(t); !strings.HasPrefix(told["small"], "refused refused") || !strings.HasPrefix(told["large"], "refused refused") {
+		t.Errorf("the audit log tells %q", told)
 	}
 }
 
