@@ -97,7 +97,7 @@ permissions = ["admin"]
 	schema, _, ops := schemaOf(t)
 	missing := map[string]bool{"replaced": true, "new": true, "cert": true, "sha256": true, "operator": true, "omitted": true, "set": true}
 	// What takes an operator or a fault is tested where that is.
-	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "lost", "recovered", "expire"} {
+	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "discard", "lost", "recovered", "expire"} {
 		delete(ops, op)
 	}
 	for line := range strings.Lines(text) {

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"shelf/tests/objectstore"
 )
 
@@ -502,6 +504,87 @@ func TestGateEndsWithTheServer(t *testing.T) {
 			state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
 			return err != nil || strings.Contains(string(state), ") Z ") // nobody reaps orphans in some containers
 		})
+	}
+}
+
+// TestQuarantine keeps what is refused, and publishes or drops it when an operator says so.
+func TestQuarantine(t *testing.T) {
+	t.Parallel()
+	socket := keeperOf(t, `if grep -q EVIL; then echo "it is EVIL"; exit 1; fi`)
+	s := gated(t, `socket = "unix:`+socket+`"`, "quarantine = true", `quarantine_max = "1KiB"`)
+	c := s.dial(t)
+	put := func(name, text string) {
+		t.Helper()
+		f, err := c.OpenFile("/"+name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+		must(t, err)
+		_, err = f.Write([]byte(text))
+		must(t, err)
+		if err := f.Close(); (err == nil) == strings.Contains(text, "EVIL") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	list := func() (all []struct{ ID, Name, Account, Library, Reason, SHA256 string }) {
+		t.Helper()
+		must(t, json.Unmarshal([]byte(s.operate(t, "quarantine", "list", "--json")), &all))
+		return all
+	}
+	if out := s.operate(t, "quarantine", "list"); !strings.Contains(out, "Nothing is in quarantine.") {
+		t.Errorf("at first: %s", out)
+	}
+	put("one", "EVIL one")
+	put("two", "EVIL two")
+	put("good", "good")
+	put("huge", "EVIL"+strings.Repeat("x", 2000)) // has no room
+	all := list()
+	if len(all) != 2 || all[0].Name != "one" || all[1].Account != user || all[0].Library != "in" || all[0].Reason != "the file was refused by a check: it is EVIL" || len(all[0].SHA256) != 64 {
+		t.Fatalf("in quarantine are %+v", all)
+	}
+	if out := s.operate(t, "quarantine", "list"); !strings.Contains(out, all[0].ID) || !strings.Contains(out, "it is EVIL") {
+		t.Errorf("the list: %s", out)
+	}
+	if got := strings.Join(files(t, s.library), " "); got != "good" {
+		t.Errorf("published are %s", got)
+	}
+	put("one", "meanwhile")
+	if out, err := s.tryOperate("quarantine", "release", all[0].ID); err == nil || !strings.Contains(out, "a file of that name exists") {
+		t.Errorf("over a file: %v\n%s", err, out)
+	}
+	s.operate(t, "quarantine", "release", all[0].ID, "--replace")
+	if string(s.get(t, "one")) != "EVIL one" || s.gateEvents(t)["one"] != "released ok" {
+		t.Errorf("it has %q, told is %q", s.get(t, "one"), s.gateEvents(t)["one"])
+	}
+	s.operate(t, "quarantine", "drop", all[1].ID)
+	if left := list(); len(left) > 0 {
+		t.Errorf("left are %+v", left)
+	}
+	if left := files(t, filepath.Join(s.state, "quarantine")); len(left) > 0 {
+		t.Errorf("left are %q", left)
+	}
+	for _, command := range []string{"release", "drop"} {
+		if out, err := s.tryOperate("quarantine", command, all[1].ID); err == nil || !strings.Contains(out, "nothing of that id") {
+			t.Errorf("%s once more: %v\n%s", command, err, out)
+		}
+	}
+	// The first of three gives room to the last.
+	for _, name := range []string{"a", "b", "c"} {
+		put(name, "EVIL"+strings.Repeat("x", 400))
+	}
+	if all := list(); len(all) != 2 || all[0].Name != "b" {
+		t.Errorf("in quarantine are %+v", all)
+	}
+	s.keepsToTheSchema(t)
+}
+
+// keepsToTheSchema holds each line of the audit log to the schema.
+func (s *server) keepsToTheSchema(t *testing.T) {
+	t.Helper()
+	schema, _, _ := schemaOf(t)
+	for line := range strings.Lines(string(slurp(t, filepath.Join(s.dir, "audit.jsonl")))) {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		must(t, err)
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
 	}
 }
 

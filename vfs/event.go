@@ -44,6 +44,7 @@ const (
 	GatePassed    = "passed"
 	GateRefused   = "refused"
 	GateUnchecked = "unchecked" // let in though nobody has judged it, or not all of it
+	GateReleased  = "released"  // let in by an operator, after it was refused
 	GateFailed    = "failed"    // not let in, since nobody could judge it
 )
 

@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/netip"
 	"os"
@@ -18,6 +20,7 @@ import (
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/quarantine"
 	"shelf/sshd"
 	"shelf/vfs"
 )
@@ -321,4 +324,86 @@ func (o *operated) Reload(by admin.Operator) error { return o.hangUp(string(by))
 func (o *operated) record(e sshd.Event) {
 	o.admin.page.Event(e)
 	o.audit.report(e)
+}
+
+// Quarantine implements [admin.Server].
+func (o *operated) Quarantine() ([]admin.Quarantined, error) {
+	kept := o.gates.set.Quarantine()
+	if kept == nil {
+		return nil, nil
+	}
+	items, err := kept.List()
+	all := make([]admin.Quarantined, 0, len(items))
+	for _, i := range items {
+		all = append(all, admin.Quarantined(i))
+	}
+	return all, err
+}
+
+// Release implements [admin.Server].
+func (o *operated) Release(ctx context.Context, by admin.Operator, id string, replace bool) (admin.Quarantined, error) {
+	kept := o.gates.set.Quarantine()
+	if kept == nil {
+		return admin.Quarantined{}, quarantine.ErrUnknown
+	}
+	i, file, err := kept.Open(id)
+	if err != nil {
+		return admin.Quarantined{}, err
+	}
+	defer file.Close()
+	change, durable, err := o.publish(ctx, i, file, replace)
+	e := audit.ByOperator(audit.OpPut, string(by), err)
+	e.Account, e.Library, e.Name, e.Gate, e.Note, e.Durable = i.Account, i.Library, i.Name, vfs.GateReleased, i.ID, durable
+	if err == nil {
+		sum, _ := hex.DecodeString(i.SHA256)
+		e.File = &vfs.Content{Size: change.After.Size, SHA256: sum, Version: change.After.Version}
+		if e.New = change.Replaced == (vfs.Info{}); !e.New {
+			e.Replaced = &vfs.Content{Size: change.Replaced.Size, Version: change.Replaced.Version}
+		}
+	}
+	o.record(e)
+	if err == nil {
+		_, err = kept.Drop(id)
+	}
+	return admin.Quarantined(i), err
+}
+
+// publish puts what was refused into its library, in the name of its account. No gate
+// is asked.
+func (o *operated) publish(ctx context.Context, i quarantine.Item, from io.Reader, replace bool) (c vfs.Change, durable bool, err error) {
+	source, err := o.libraries.set.Source(i.Library, i.Account)
+	if err != nil {
+		return c, false, err
+	}
+	l, leave, err := source.Open(ctx)
+	if err != nil {
+		return c, false, err
+	}
+	defer leave()
+	u, err := l.Create(ctx, i.Name, vfs.CreateOptions{Create: true, Truncate: true, Exclusive: !replace, Owner: i.Account})
+	if err != nil {
+		return c, false, err
+	}
+	if _, err := io.Copy(io.NewOffsetWriter(u, 0), from); err != nil {
+		u.Abort()
+		return c, false, err
+	}
+	c, err = u.Commit(ctx)
+	return c, l.Properties().Durable, err
+}
+
+// Discard implements [admin.Server].
+func (o *operated) Discard(by admin.Operator, id string) (admin.Quarantined, error) {
+	kept := o.gates.set.Quarantine()
+	if kept == nil {
+		return admin.Quarantined{}, quarantine.ErrUnknown
+	}
+	i, err := kept.Drop(id)
+	if errors.Is(err, quarantine.ErrUnknown) {
+		return admin.Quarantined{}, err
+	}
+	e := audit.ByOperator(audit.OpDiscard, string(by), err)
+	e.Account, e.Library, e.Name, e.Note = i.Account, i.Library, i.Name, i.ID
+	o.record(e)
+	return admin.Quarantined(i), err
 }

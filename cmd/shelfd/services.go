@@ -88,7 +88,7 @@ func (s *services) service(id keys.Identity) (sshd.Service, error) {
 	}, nil
 }
 
-// gate is that of a library; a nil *gate.Gate is not a nil access.Gate.
+// gate is that of a library; a nil *gates.Gate is not a nil access.Gate.
 func (s *services) gate(library string) access.Gate {
 	if g := s.gates.Of(library); g != nil {
 		return g

@@ -139,6 +139,19 @@ type Ban struct {
 	Until  time.Time `json:"until"`
 }
 
+// Quarantined is a file that a gate has refused and kept. What clients and scanners
+// have said of it is not escaped.
+type Quarantined struct {
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"` // when it was refused
+	Library string    `json:"library"`
+	Account string    `json:"account"`
+	Name    string    `json:"name"`
+	Size    int64     `json:"size"` // bytes
+	SHA256  string    `json:"sha256"`
+	Reason  string    `json:"reason"`
+}
+
 // Usage is what a library holds, counted now.
 type Usage struct {
 	Library string `json:"library"`

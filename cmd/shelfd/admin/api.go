@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,9 @@ import (
 //	GET  /v1/ready                         status 503 if it is not
 //	POST /v1/kick    {"who", "reason"}
 //	POST /v1/unban   {"source"}
+//	GET  /v1/quarantine
+//	POST /v1/quarantine/release  {"id", "replace"}
+//	POST /v1/quarantine/drop     {"id"}
 //	POST /v1/drain
 //	POST /v1/reload                        status 422 if it did not work
 //	GET  /metrics
@@ -44,6 +48,17 @@ func API(s *Cached, metrics http.Handler) http.Handler {
 		gone, err := s.Unban(by, q.Source)
 		return listed(gone), err
 	})
+	get(mux, "quarantine", func(*http.Request) (any, error) {
+		all, err := s.Quarantine()
+		return listed(all), err
+	})
+	post(mux, "quarantine/release", func(by Operator, q struct {
+		ID      string
+		Replace bool
+	}) (any, error) {
+		return s.Release(context.Background(), by, q.ID, q.Replace)
+	})
+	post(mux, "quarantine/drop", func(by Operator, q struct{ ID string }) (any, error) { return s.Discard(by, q.ID) })
 	post(mux, "drain", func(by Operator, _ struct{}) (any, error) {
 		s.Drain(by)
 		return s.Server.Status(), nil

@@ -37,3 +37,18 @@ func (f *fake) Bans() []admin.Ban                                 { return nil }
 func (f *fake) Unban(admin.Operator, string) ([]admin.Ban, error) { return nil, nil }
 func (f *fake) Drain(by admin.Operator)                           { f.by = by }
 func (f *fake) Reload(admin.Operator) error                       { return errors.New("line 7 is wrong") }
+
+func (f *fake) Quarantine() ([]admin.Quarantined, error) { return nil, nil }
+
+func (f *fake) Release(_ context.Context, by admin.Operator, id string, replace bool) (admin.Quarantined, error) {
+	f.by = by
+	if id != "ID" || !replace {
+		return admin.Quarantined{}, errors.New("there is nothing of that id")
+	}
+	return admin.Quarantined{ID: id}, nil
+}
+
+func (f *fake) Discard(by admin.Operator, id string) (admin.Quarantined, error) {
+	f.by = by
+	return admin.Quarantined{ID: id}, nil
+}

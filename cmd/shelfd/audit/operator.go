@@ -14,6 +14,7 @@ const (
 	OpKick       = "kick"       // an operator has ended connections
 	OpUnban      = "unban"      // an operator has forgotten penalties
 	OpDrain      = "drain"      // an operator has the server take no new connections
+	OpDiscard    = "discard"    // an operator has dropped a file from quarantine
 	OpCheckpoint = "checkpoint" // the lines so far are signed
 	OpLost       = "lost"       // lines could not be written before this one
 	OpRecovered  = "recovered"  // a file was published, and its line was missing

@@ -14,14 +14,16 @@ import (
 // Gate is a table [libraries.NAME.gate]: who judges files before they are published.
 // Without clamd and socket there is none.
 type Gate struct {
-	Clamd    SocketPath   `toml:"clamd,omitempty" unset:"none" doc:"the socket of clamd, as unix:/run/clamav/clamd.ctl, that each upload is scanned by"`
-	Socket   SocketPaths  `toml:"socket,omitempty" unset:"none" doc:"the socket of a program that judges each upload, as of shelfd gate; of several, with commas, all must accept it"`
-	Timeout  *Duration    `toml:"timeout,omitempty" unset:"2m" doc:"how long each of them may take for a file"`
-	MaxScans *Count       `toml:"max_scans,omitempty" unset:"twice the processors, and at least 8" doc:"files of the library that are judged at a time"`
-	OnError  *GateOnError `toml:"on_error,omitempty" unset:"refuse" doc:"what becomes of a file that cannot be judged: refuse or accept"`
-	MaxSize  *Size        `toml:"max_size,omitempty" unset:"100MiB with clamd, else no limit" doc:"the largest file that is judged; 0 is no limit"`
-	AboveMax *GateOnError `toml:"above_max_size,omitempty" unset:"refuse" doc:"what becomes of a larger one, or of one that clamd has not wholly looked at: refuse or accept"`
-	Mode     GateMode     `toml:"mode,omitempty" unset:"wait" doc:"wait: the client hears the verdict at the end of its upload"`
+	Clamd         SocketPath   `toml:"clamd,omitempty" unset:"none" doc:"the socket of clamd, as unix:/run/clamav/clamd.ctl, that each upload is scanned by"`
+	Socket        SocketPaths  `toml:"socket,omitempty" unset:"none" doc:"the socket of a program that judges each upload, as of shelfd gate; of several, with commas, all must accept it"`
+	Timeout       *Duration    `toml:"timeout,omitempty" unset:"2m" doc:"how long each of them may take for a file"`
+	MaxScans      *Count       `toml:"max_scans,omitempty" unset:"twice the processors, and at least 8" doc:"files of the library that are judged at a time"`
+	OnError       *GateOnError `toml:"on_error,omitempty" unset:"refuse" doc:"what becomes of a file that cannot be judged: refuse or accept"`
+	MaxSize       *Size        `toml:"max_size,omitempty" unset:"100MiB with clamd, else no limit" doc:"the largest file that is judged; 0 is no limit"`
+	AboveMax      *GateOnError `toml:"above_max_size,omitempty" unset:"refuse" doc:"what becomes of a larger one, or of one that clamd has not wholly looked at: refuse or accept"`
+	Mode          GateMode     `toml:"mode,omitempty" unset:"wait" doc:"wait: the client hears the verdict at the end of its upload"`
+	Quarantine    bool         `toml:"quarantine,omitempty" default:"false" doc:"whether what is refused for its content is kept for operators: shelfd quarantine"`
+	QuarantineMax *Size        `toml:"quarantine_max,omitempty" unset:"1GiB" doc:"the most that refused files of the library may take in the folder quarantine of state; the oldest goes first"`
 }
 
 // IsSet tells whether there is a gate.
@@ -52,6 +54,7 @@ func (g Gate) complete() Gate {
 	g.OnError = First(g.OnError, &GateOnError{GateRefuse})
 	g.MaxSize = First(g.MaxSize, &most)
 	g.AboveMax = First(g.AboveMax, &GateOnError{GateRefuse})
+	g.QuarantineMax = First(g.QuarantineMax, &Size{1 << 30})
 	g.Mode.Word = cmp.Or(g.Mode.Word, GateWait)
 	return g
 }

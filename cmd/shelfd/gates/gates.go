@@ -10,14 +10,17 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/quarantine"
 	"shelf/cmd/shelfd/scanner"
 	"shelf/sshd/budget"
+	"shelf/vfs"
 	"shelf/vfs/gate"
 )
 
@@ -25,10 +28,56 @@ import (
 type Set struct {
 	log     *slog.Logger
 	observe func(library, word string, took time.Duration)
-	process *scanner.Process // nil is that the server asks by itself
+	process *scanner.Process   // nil is that the server asks by itself
+	kept    *quarantine.Folder // what was refused; nil is nothing
 
 	mu  sync.Mutex
-	all map[string]*gate.Gate // by library; mu
+	all map[string]*Gate // by library; mu
+}
+
+// Gate is that of a library, with its quarantine.
+type Gate struct {
+	*gate.Gate
+	set     *Set
+	library string
+	max     int64 // bytes that quarantine may take; 0 is that nothing is kept
+}
+
+// Judge implements access.Gate.
+func (g *Gate) Judge(ctx context.Context, account string, s vfs.Staged) (string, error) {
+	word, err := g.Gate.Judge(ctx, account, s)
+	if g.max > 0 && errors.Is(err, vfs.ErrContent) {
+		g.keep(account, s, err)
+	}
+	return word, err
+}
+
+// keep puts a refused file into quarantine. If that fails it is gone, as without one.
+func (g *Gate) keep(account string, s vfs.Staged, why error) {
+	file, err := s.Open()
+	if err == nil {
+		defer file.Close()
+		var dropped []quarantine.Item
+		i := quarantine.Item{Library: g.library, Account: account, Name: s.Name, Size: s.Size, Reason: why.Error()}
+		i, dropped, err = g.set.kept.Keep(i, file, g.max)
+		for _, old := range dropped {
+			g.set.log.Warn("a file in quarantine gave room to a newer one", "library", old.Library, "id", old.ID, "name", vfs.Clip(old.Name))
+		}
+		if err == nil {
+			g.set.log.Info("a refused file is in quarantine", "library", g.library, "id", i.ID, "name", vfs.Clip(s.Name), "sha256", i.SHA256)
+		}
+	}
+	if err != nil {
+		g.set.log.Error("a refused file could not be kept in quarantine, and is gone", "library", g.library, "name", vfs.Clip(s.Name), "reason", err)
+	}
+}
+
+// Quarantine is what was refused and kept; nil is nothing.
+func (s *Set) Quarantine() *quarantine.Folder {
+	if s == nil {
+		return nil
+	}
+	return s.kept
 }
 
 // Open makes the gates of the settings. observe is told of each file that was judged.
@@ -40,16 +89,27 @@ func Open(s config.Settings, log *slog.Logger, observe func(library, word string
 			return nil, fmt.Errorf("the process that asks scanners did not start: %w", err)
 		}
 	}
+	if s.HasGates() { // a reload may turn it on, and the sandbox lets nobody make the folder then
+		var err error
+		if set.kept, err = quarantine.Open(filepath.Join(s.State, "quarantine")); err != nil {
+			set.Close()
+			return nil, fmt.Errorf("the folder for quarantine: %w", err)
+		}
+	}
 	set.Change(s)
 	return set, nil
 }
 
 // Change makes the gates anew, of other settings.
 func (s *Set) Change(next config.Settings) {
-	all := make(map[string]*gate.Gate)
+	all := make(map[string]*Gate)
 	for name, l := range next.AllLibraries() {
-		if l.Gate.IsSet() {
-			all[name] = s.gate(name, l.Gate)
+		if !l.Gate.IsSet() {
+			continue
+		}
+		all[name] = &Gate{Gate: s.gate(name, l.Gate), set: s, library: name}
+		if l.Gate.Quarantine && s.kept != nil {
+			all[name].max = l.Gate.QuarantineMax.Bytes
 		}
 	}
 	s.mu.Lock()
@@ -100,7 +160,7 @@ func (s *Set) gate(library string, g config.Gate) *gate.Gate {
 }
 
 // Of is the gate of a library, or nil. A nil Set has none.
-func (s *Set) Of(library string) *gate.Gate {
+func (s *Set) Of(library string) *Gate {
 	if s == nil {
 		return nil
 	}
@@ -127,6 +187,9 @@ func (s *Set) Problem(ctx context.Context, library string) error {
 
 // Close ends the process.
 func (s *Set) Close() {
+	if s.kept != nil {
+		s.kept.Close()
+	}
 	if s.process != nil {
 		s.process.Close()
 	}

@@ -9,6 +9,7 @@
 //	kick.go     shelfd kick
 //	bans.go     shelfd bans, shelfd unban
 //	usage.go    shelfd usage
+//	quarantine.go  shelfd quarantine
 //	drain.go    shelfd drain
 //	reload.go   shelfd reload
 //	health.go   shelfd health
@@ -34,7 +35,7 @@ import (
 // Commands are all of them.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{statusCommand(), whoCommand(), kickCommand(), bansCommand(), unbanCommand(),
-		usageCommand(), drainCommand(), reloadCommand(), healthCommand()}
+		usageCommand(), quarantineCommand(), drainCommand(), reloadCommand(), healthCommand()}
 }
 
 // call is a command that runs.
