@@ -133,8 +133,8 @@ func TestMigrate(t *testing.T) {
 	m.put(t, "new", []byte("mine"), 0o600)
 	must(t, os.WriteFile(filepath.Join(m.bucket, "new"), []byte("theirs"), 0o644))
 	must(t, os.WriteFile(filepath.Join(m.bucket, "other"), []byte("theirs"), 0o644))
-	says(t, m.run(t, 1, "in", "archive"), "copied and verified          1 files, 7 bytes", "new: TO has another file",
-		"in TO alone                  1 files", "others in TO, left alone     1 files", "1 files of FROM are not in TO")
+	says(t, m.run(t, 1, "in", "archive"), "copied and verified          1 file, 7 bytes", "new: TO has another file",
+		"in TO alone                  1 file", "others in TO, left alone     1 file", "no file of a library         1 file", "of FROM 1 file could not be copied")
 	has := func(name, want string) {
 		t.Helper()
 		if got := string(slurp(t, filepath.Join(m.bucket, name))); got != want {

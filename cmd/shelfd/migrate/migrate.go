@@ -42,13 +42,14 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate FROM TO",
 		Short: "Copy the files of a library into another one, and verify them",
-		Long: "Copy the files of a library into another one, as from a folder to a bucket, with their\n" +
-			"times and modes, and read each back to compare its SHA-256. FROM and TO are names of\n" +
-			"libraries in the configuration; a folder may be given by its path. Nothing is removed.\n\n" +
-			"It may be run again, after it was stopped or killed too: what is there already is not\n" +
-			"copied again. A file that TO had before is left alone if it is another one. Servers may\n" +
-			"serve both libraries meanwhile; what their clients change needs another run. Exits with\n" +
-			"status 1 if a file of FROM is not in TO in the end.",
+		Long: "Copy the files of a library into another one, as from a folder to a bucket,\n" +
+			"with their times and modes, and read each back to compare its SHA-256. FROM\n" +
+			"and TO are names of libraries in the configuration; a folder may be given by\n" +
+			"its path. Nothing is removed.\n\n" +
+			"It may be run again, after it was stopped or killed too: what is there already\n" +
+			"is not copied again. A file that TO had before is left alone if it is another\n" +
+			"one. Servers may serve both libraries meanwhile; what their clients change\n" +
+			"needs another run. Exits with status 1 if a file of FROM is not in TO then.",
 		Example: "  shelfd migrate default archive --config shelfd.toml --dry-run\n" +
 			"  shelfd migrate /srv/old archive --config shelfd.toml",
 		Args: func(c *cobra.Command, args []string) error {
@@ -68,7 +69,7 @@ func Command() *cobra.Command {
 			return run(c.Context(), s, args[0], args[1], o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	config.AddFlags(c.Flags(), "state", "library")
+	config.AddFlags(c.Flags(), "state")
 	f := c.Flags()
 	f.StringVar(&o.account, "account", "", "the `name` of the account whose library is meant, where each has its own (%u)")
 	f.BoolVarP(&o.dry, "dry-run", "n", false, "copy nothing, and say what would be done")
@@ -98,6 +99,9 @@ func run(ctx context.Context, s config.Settings, from, to string, o options, out
 	}
 	defer leave()
 	m.owner = p.owner()
+	if !p.from.bucket {
+		m.folder = p.from.where
+	}
 	if m.known, err = openRecord(s.State, p.what(), o.dry); err != nil {
 		return err
 	}

@@ -2,7 +2,10 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"sync"
 
 	"shelf/vfs"
@@ -12,6 +15,7 @@ import (
 type mover struct {
 	options
 	from, to vfs.Library
+	folder   string // of FROM; "" if it is in a bucket
 	owner    string // of uploads
 	known    *record
 	report   *report
@@ -24,6 +28,9 @@ const largeFrom = 64 << 20
 
 // all copies all files. The error is that it had to end early.
 func (m *mover) all(ctx context.Context) error {
+	goesOn, stop := context.WithCancel(ctx)
+	defer stop()
+	go m.report.tellMeanwhile(goesOn)
 	names := make(chan string)
 	var workers sync.WaitGroup
 	for range m.jobs {
@@ -37,7 +44,7 @@ func (m *mover) all(ctx context.Context) error {
 	close(names)
 	workers.Wait()
 	if err == nil {
-		err = m.others(ctx, seen)
+		err = errors.Join(m.others(ctx, seen), m.strangers(seen))
 	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("it was stopped; run it again to go on")
@@ -73,4 +80,30 @@ func (m *mover) others(ctx context.Context, seen map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// strangers counts what lies in the folder of FROM and is no file of a library.
+func (m *mover) strangers(seen map[string]bool) error {
+	if m.folder == "" {
+		return nil
+	}
+	folder, err := os.Open(m.folder)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	for {
+		some, err := folder.ReadDir(1000)
+		for _, e := range some {
+			if !seen[e.Name()] && e.Name() != ".shelf" {
+				m.report.count(stranger, e.Name(), 0, nil)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -90,7 +90,7 @@ func (p *places) find(named, name, account string) (place, error) {
 			named, strings.Join(slices.Sorted(maps.Keys(all)), ", "), named)
 	}
 	if own := library.PerAccount(l.Where()); own && account == "" {
-		return place{}, fmt.Errorf("each account has a library %s of its own: name the account with --account", name)
+		return place{}, fmt.Errorf("each account has a place of its own in library %s: name the account with --account", name)
 	}
 	return place{name, keys.ExpandUser(l.Where(), account), l.Bucket != "", l.Endpoint}, nil
 }

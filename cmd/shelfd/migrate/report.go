@@ -1,9 +1,11 @@
 package migrate
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"shelf/vfs"
 )
@@ -16,6 +18,7 @@ const (
 	asItWas           // TO has it already
 	gone              // it was removed from FROM meanwhile
 	onlyThere         // only TO has it
+	stranger          // it lies in the folder of FROM and is no file of a library
 	another           // TO had another one of that name
 	failed
 	outcomes // how many there are
@@ -44,6 +47,8 @@ func (r *report) count(what outcome, name string, size int64, err error) {
 		fmt.Fprintf(r.faults, "%s: TO has another file of that name, which is left alone; --replace takes the one of FROM\n", name)
 	case what == copied && r.verbose:
 		fmt.Fprintf(r.out, "%s\n", name)
+	case what == stranger && r.verbose:
+		fmt.Fprintf(r.out, "%s is not copied: it is a folder or a link, or its name is none that clients can say\n", name)
 	case what == onlyThere && r.verbose:
 		fmt.Fprintf(r.out, "%s is in TO alone\n", name)
 	}
@@ -67,13 +72,36 @@ func (r *report) end(whole bool) error {
 	if r.dry {
 		first = "to be copied"
 	}
-	for what, text := range [outcomes]string{first, "there already", "removed from FROM meanwhile", "in TO alone", "others in TO, left alone", "failed"} {
+	for what, text := range [outcomes]string{first, "there already", "removed from FROM meanwhile", "in TO alone", "no file of a library", "others in TO, left alone", "failed"} {
 		if n := r.files[what]; n > 0 || what == int(copied) {
-			fmt.Fprintf(r.out, "%-28s %d files, %d bytes\n", text, n, r.bytes[what])
+			fmt.Fprintf(r.out, "%-28s %s, %d bytes\n", text, files(n), r.bytes[what])
 		}
 	}
 	if n := r.files[failed] + r.files[another]; n > 0 && whole {
-		return fmt.Errorf("%d files of FROM are not in TO", n)
+		return fmt.Errorf("of FROM %s could not be copied to TO", files(n))
 	}
 	return nil
+}
+
+func files(n int64) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}
+
+// tellMeanwhile tells each minute how far a long run is, until ctx ends.
+func (r *report) tellMeanwhile(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r.mu.Lock()
+			fmt.Fprintf(r.out, "so far: %s, %d bytes\n", files(r.files[copied]+r.files[asItWas]), r.bytes[copied]+r.bytes[asItWas])
+			r.mu.Unlock()
+		}
+	}
 }
