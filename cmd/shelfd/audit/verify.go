@@ -63,7 +63,7 @@ type verifier struct {
 	hash  string   // of that
 	where string   // that is
 	late  *Finding // that there was no checkpoint, unless one comes after all
-	torn  string   // where there was a part of a line just now; "" is nowhere
+	torn  []string // where there were parts of lines just now
 }
 
 func (v *verifier) find(where, format string, args ...any) {
@@ -79,11 +79,24 @@ func (v *verifier) noLine(bad BadLine, text []byte) {
 		v.find(where, "this is no line of an audit log")
 		return
 	}
-	v.torn = where
-	v.Torn = append(v.Torn, where)
+	v.torn = append(v.torn, where)
+}
+
+// whole is told whether what stands behind parts of lines goes on from the line before
+// these.
+func (v *verifier) whole(goesOn bool) {
+	if goesOn {
+		v.Torn = append(v.Torn, v.torn...)
+	} else {
+		for _, where := range v.torn {
+			v.find(where, "this is no whole line")
+		}
+	}
+	v.torn = nil
 }
 
 func (v *verifier) end() {
+	v.whole(true)
 	if v.late != nil {
 		v.Findings = append(v.Findings, *v.late)
 	}
@@ -94,10 +107,7 @@ func (v *verifier) end() {
 
 func (v *verifier) line(e Entry) {
 	where := fmt.Sprintf("%s:%d", e.File, e.Number)
-	if v.torn != "" && v.Lines > 0 && e.Prev != v.hash {
-		v.find(v.torn, "this is no whole line")
-	}
-	v.torn = ""
+	v.whole(v.Lines == 0 || e.Prev == v.hash)
 	if v.Lines == 0 {
 		v.First = e.Seq
 		if e.Seq == 1 && e.Prev != "" {
