@@ -201,24 +201,34 @@ func (r reading) pieces() int { return int((r.size + pieceSize - 1) / pieceSize)
 func (p *Published) open() (all []reading, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var files []*searched
+	add := func(f *os.File, at int) {
+		info, err := f.Stat()
+		if err != nil || slices.ContainsFunc(all, func(r reading) bool { return os.SameFile(r.known.file, info) }) {
+			f.Close()
+			return
+		}
+		all = slices.Insert(all, at, reading{f, p.known(info), info.Size()})
+	}
+	var refused error
+	before, gone := os.Open(p.path) // it may be renamed after its folder was listed, and then be missed
 	for _, path := range p.paths() {
 		f, err := os.Open(path)
-		if err != nil && (path != p.path || errors.Is(err, fs.ErrNotExist)) {
-			continue // it has gone meanwhile, or is out of reach
+		if err == nil {
+			add(f, len(all))
+		} else if path == p.path && !errors.Is(err, fs.ErrNotExist) {
+			refused = err // others have gone meanwhile, or are out of reach
 		}
-		if err != nil {
-			return all, err
-		}
-		info, err := f.Stat()
-		if err != nil || slices.ContainsFunc(files, func(s *searched) bool { return os.SameFile(s.file, info) }) {
-			f.Close()
-			continue
-		}
-		known := p.known(info)
-		files, all = append(files, known), append(all, reading{f, known, info.Size()})
 	}
-	p.files = files
+	if gone == nil {
+		add(before, min(1, len(all)))
+	}
+	if refused != nil {
+		return all, refused
+	}
+	p.files = p.files[:0:0]
+	for _, r := range all {
+		p.files = append(p.files, r.known)
+	}
 	if len(all) == 0 {
 		return nil, errors.New("no file of the audit log can be read")
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"shelf/cmd/shelfd/audit"
@@ -105,6 +106,31 @@ func TestPublishedIsReadOnce(t *testing.T) {
 	}
 	if bytes := after.bytes - before.bytes; bytes > times*1000 {
 		t.Errorf("%d bytes are read", bytes)
+	}
+}
+
+// Many may ask while the log grows and its files are renamed.
+func TestPublishedWhileManyAsk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	l := open(t, path, audit.Rules{MaxSize: 20_000})
+	defer l.Close()
+	p := audit.NewPublished(path)
+	var all sync.WaitGroup
+	for asker := range 4 {
+		all.Go(func() {
+			for n := range 100 {
+				name := fmt.Sprint("file", asker, "-", n)
+				l.Report(uploaded("ada", name))
+				line, err := p.Last(context.Background(), audit.Wanted{Library: "in", Name: name, Account: "ada"})
+				if err != nil || line.Name != name {
+					t.Errorf("%s: %+v %v", name, line, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if files := audit.Files(path); len(files) < 3 {
+		t.Errorf("only %v", files)
 	}
 }
 
