@@ -206,12 +206,34 @@ func (x *explanation) explainFiles(w io.Writer) {
 		}
 		say(false, setting, "%v", hold.Refusal())
 	}
+	x.explainNames(table, at, prefix, one.Library, say)
 	if limit := config.First(table.MaxFileSize, at.MaxFileSize).Bytes; x.op == "put" && limit > 0 {
 		setting := "max_file_size"
 		if table.MaxFileSize != nil {
 			setting = prefix + setting
 		}
 		say(true, setting, "of up to %d bytes", limit)
+	}
+}
+
+// explainNames tells whether a file may get the name, and who judges its content.
+func (x *explanation) explainNames(a config.Account, l config.Library, prefix, library string, say func(good bool, setting, format string, args ...any)) {
+	name := map[string]string{"put": x.name, "rename": x.target}[x.op]
+	if name == "" {
+		return
+	}
+	for _, of := range []struct {
+		within           string
+		allowed, refused []string
+	}{{"libraries." + library + ".", l.AllowedNames, l.RefusedNames}, {prefix, a.AllowedNames, a.RefusedNames}} {
+		for setting, rules := range map[string]access.Names{"allowed_names": {Allowed: of.allowed}, "refused_names": {Refused: of.refused}} {
+			if err := rules.Check(name); err != nil {
+				say(false, of.within+setting, "%v", err)
+			}
+		}
+	}
+	if x.op == "put" && l.Gate.IsSet() {
+		say(true, "libraries."+library+".gate", "what is in it is judged by the gate")
 	}
 }
 

@@ -151,7 +151,7 @@ func (m *GateMode) UnmarshalText(text []byte) error {
 		m.Word = GateWait
 		return nil
 	case "hold":
-		return errors.New(`"hold" is not there yet: a file is published when its client hears the verdict; leave mode out, and raise timeout for long scans`)
+		return errors.New(`there is no "hold" here: a file is published when its client hears the verdict; leave mode out, and raise timeout for long scans`)
 	}
 	return fmt.Errorf("%q is not %s", text, GateWait)
 }

@@ -37,7 +37,7 @@ func TestGates(t *testing.T) {
 		"socket = \"unix:/a\"\ntimeout = 0\n":                           "5:1: libraries.in.gate.timeout: a scanner takes some time",
 		"socket = \"unix:/a\"\nmax_scans = 0\n":                         "5:13: \"0\" is not a number of 1 or more",
 		"socket = \"unix:/a\"\non_error = \"ignore\"\n":                 "5:12: \"ignore\" is not refuse or accept",
-		"socket = \"unix:/a\"\nmode = \"hold\"\n":                       "5:8: \"hold\" is not there yet",
+		"socket = \"unix:/a\"\nmode = \"hold\"\n":                       "5:8: there is no \"hold\" here",
 		"socket = \"unix:/a\"\nmode = \"nowait\"\n":                     "5:8: \"nowait\" is not wait",
 		"socket = \"unix:/a\"\nclam = \"unix:/a\"\n":                    "there is no setting \"libraries.in.gate.clam\"; the nearest is \"clamd\"",
 		"socket = \"unix:/a\"\n[accounts.a]\nallowed_names = [\"[\"]\n": "6:1: accounts.a.allowed_names: \"[\" is no pattern",

@@ -41,12 +41,13 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "gate --listen SOCKET -- COMMAND [ARGUMENT...]",
 		Short: "Judge uploads by running a command for each",
-		Long: "Answer the gate of a library (libraries.NAME.gate.socket) by running a command for\n" +
-			"each file. Its standard input is the file. It accepts the file by exit status 0, and\n" +
-			"refuses it by 1, with the first line of its output as the reason. Any other status is\n" +
-			"that it has no verdict. SHELF_NAME, SHELF_SIZE, SHELF_LIBRARY and SHELF_ACCOUNT in\n" +
-			"its environment tell of the file; a name is chosen by a client.",
-		Example: "  shelfd gate --listen /run/shelf-gate/gate.sock -- /usr/local/bin/no-macros --strict",
+		Long: "Answer the gate of a library (libraries.NAME.gate.socket) by running a command\n" +
+			"for each file. Its standard input is the file. It accepts the file by exit\n" +
+			"status 0, and refuses it by 1, with the first line of its output as the reason.\n" +
+			"Any other status is that it has no verdict. SHELF_NAME, SHELF_SIZE,\n" +
+			"SHELF_LIBRARY and SHELF_ACCOUNT in its environment tell of the file. The name is\n" +
+			"chosen by a client: quote it.",
+		Example: "  shelfd gate --listen /run/shelf-gate/gate.sock -- /usr/local/bin/no-macros",
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
 			case o.listen == "":
@@ -63,7 +64,7 @@ func Command() *cobra.Command {
 	c.Flags().StringVar(&o.listen, "listen", "", "answer on this `file`, a unix socket")
 	c.Flags().StringVar(&o.mode, "socket-mode", "0660", "`mode` of that file: who may connect")
 	c.Flags().DurationVar(&o.timeout, "timeout", 2*time.Minute, "`time` that the command may take for a file")
-	c.Flags().IntVar(&o.scans, "max-scans", runtime.NumCPU(), "run the command for so many files at a time (`number`)")
+	c.Flags().IntVar(&o.scans, "max-scans", runtime.NumCPU(), "judge this `number` of files at a time")
 	return c
 }
 

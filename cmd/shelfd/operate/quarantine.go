@@ -33,8 +33,8 @@ func quarantineCommand() *cobra.Command {
 	})
 	release := &cobra.Command{
 		Use: "release ID", Short: "Publish a file that was refused", Args: arguments.One("an id, from shelfd quarantine list"),
-		Long: "Publish a file under its name, as if the gate had accepted it, and take it out of\n" +
-			"quarantine. A file that has the name meanwhile is not replaced without --replace.",
+		Long: "Publish a file under its name, as if the gate had accepted it, and take it out\n" +
+			"of quarantine. A file that has the name meanwhile is not replaced without\n--replace.",
 	}
 	replace := release.Flags().Bool("replace", false, "replace the file that has the name")
 	asking(release, func(c *call) error {

@@ -182,7 +182,13 @@ func (f *Folder) Drop(id string) (Item, error) {
 	return i, f.remove(id)
 }
 
-// remove takes what is known first: content alone is no item.
+// remove takes what is known first: content alone is no item. Another server with the
+// same state folder may have done it.
 func (f *Folder) remove(id string) error {
-	return errors.Join(f.root.Remove(id+known), f.root.Remove(id+content))
+	for _, name := range []string{id + known, id + content} {
+		if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
