@@ -63,6 +63,7 @@ func TestUnit(t *testing.T) {
 				install -m 640 -g shelf /root/id.pub /etc/shelf/keys/ada
 				systemctl enable --now shelfd`)
 			checkDeliverUnit(t, d)
+			checkPathRecipe(t, d)
 			checkUnit(t, d)
 		})
 	}
@@ -213,4 +214,31 @@ func checkDeliverUnit(t *testing.T, d *debian) {
 	if result := d.sh(t, "systemctl show -P Result shelfd-deliver"); result != "success\n" {
 		t.Errorf("it was stopped, with %s", result)
 	}
+}
+
+// checkPathRecipe has the units and the script of docs/recipes.md move away what is in
+// the library, before they are started and after.
+func checkPathRecipe(t *testing.T, d *debian) {
+	t.Helper()
+	const heading = "### systemd.path"
+	write := func(path, text string) {
+		t.Helper()
+		cmd := d.command("sh", "-euc", `cat > "$0"; chmod 755 "$0"`, path)
+		cmd.Stdin = strings.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	write("/etc/systemd/system/inbox.path", recipe(t, heading, "ini", 0, "/srv/shelf/inbox", "/srv/shelf/default"))
+	write("/etc/systemd/system/inbox.service", recipe(t, heading, "ini", 1))
+	write("/usr/local/bin/inbox", recipe(t, heading, "sh", 0, "/srv/shelf/inbox", "/srv/shelf/default"))
+	d.sh(t, "install -d -o shelf -g shelf /srv/work; systemctl daemon-reload; "+upload+"; systemctl enable --now inbox.path")
+	moved := func() {
+		t.Helper()
+		d.eventually(t, "the file is moved away", "cmp /etc/hostname /srv/work/hostname && test ! -e /srv/shelf/default/hostname && rm /srv/work/hostname")
+	}
+	moved()
+	d.sh(t, upload)
+	moved()
+	d.sh(t, "systemctl disable --now inbox.path; test -d /srv/shelf/default/.shelf")
 }
