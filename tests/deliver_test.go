@@ -354,6 +354,9 @@ func TestDeliver(t *testing.T) {
 		!strings.Contains(text, "whpk_"+base64.StdEncoding.EncodeToString(good.public)) {
 		t.Errorf("status is\n%s", text)
 	}
+	if text, _ := status(); strings.Contains(text, "/hook") {
+		t.Errorf("status tells all of a URL:\n%s", text)
+	}
 	people, _ := exec.Command("shelfd", "deliver", "status", "--config", filepath.Join(dir, "shelfd.toml"), "--state", s.state).CombinedOutput()
 	t.Logf("%s", people)
 

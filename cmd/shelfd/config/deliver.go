@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -61,6 +62,19 @@ func defaultDeliver() (d Deliver) {
 		panic(fmt.Sprintf("a default in config.Deliver is wrong: %v", err))
 	}
 	return d
+}
+
+// HideURL is a URL without its path and what follows: who knows that of some receivers
+// can send to them.
+func HideURL(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return ""
+	case err != nil || u.Host == "":
+		return hidden
+	}
+	return u.Scheme + "://" + u.Host + "/" + hidden
 }
 
 // DeliverSetting is the name by which [Settings.Where] knows a setting of a receiver,

@@ -2,13 +2,16 @@ package config
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/pelletier/go-toml/v2"
 )
 
+// hidden stands for what is not shown.
+const hidden = "(hidden)"
+
 // Show writes the settings as a configuration file, without secrets.
 func (s Settings) Show() ([]byte, error) {
-	const hidden = "(hidden)"
 	s.Accounts = maps.Clone(s.Accounts)
 	for name, a := range s.Accounts {
 		if a.PasswordHash != "" {
@@ -18,6 +21,10 @@ func (s Settings) Show() ([]byte, error) {
 			a.TOTPSecret = hidden
 		}
 		s.Accounts[name] = a
+	}
+	s.Deliver = slices.Clone(s.Deliver)
+	for i := range s.Deliver {
+		s.Deliver[i].URL = HideURL(s.Deliver[i].URL)
 	}
 	return toml.Marshal(s)
 }

@@ -71,7 +71,7 @@ const poll = 250 * time.Millisecond
 
 // options are those of a run.
 func (p Program) options(s config.Settings, a asked, log *slog.Logger) (Options, error) {
-	o := Options{Folder: folderOf(s), Log: log, Once: a.once, Replay: a.replay, Poll: poll, Logs: a.logs}
+	o := Options{Folder: folderOf(s), Log: log, Once: a.once, Replay: a.replay, Poll: poll, Grace: s.Grace.Duration, Logs: a.logs}
 	if len(o.Logs) == 0 && s.AuditLog != "" {
 		o.Logs = []string{s.AuditLog}
 	}

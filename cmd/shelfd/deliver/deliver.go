@@ -13,7 +13,7 @@
 //	backoff.go   when the next try is
 //	journal.go   what survives a crash
 //	event.go     an event, as CloudEvents has it
-//	program.go   commands, and what they are given
+//	program.go   commands, and what they are given; bound_*.go: how they end with us
 //	metrics.go   how it goes, for Prometheus
 //	folder.go    the folder of journals, and its lock
 //
@@ -45,6 +45,7 @@ type Options struct {
 	Once      bool          // end when all that can be done now is done
 	Replay    uint64        // go back to the line of this number; 0 does not
 	Poll      time.Duration // how often to look for new lines
+	Grace     time.Duration // for tries under way to end when it is told to end
 }
 
 // errLeft is that events wait that could not be delivered.

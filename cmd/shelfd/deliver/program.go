@@ -35,7 +35,7 @@ func (p program) run(ctx context.Context, e *event) webhook.Answer {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(append(e.message(), '\n')), said, said
 	cmd.Env = p.environment(e)
 	// With all that it has started, and not waiting for what keeps its output open.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = bound()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()

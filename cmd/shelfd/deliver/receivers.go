@@ -86,7 +86,7 @@ var names = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 func newReceiver(s config.Settings, d config.Deliver, agent string) (Receiver, mistake) {
 	r := Receiver{
-		Name: d.Name, Where: d.URL, giveUp: d.GiveUpAfter.Duration, concurrency: d.Concurrency.N,
+		Name: d.Name, Where: config.HideURL(d.URL), giveUp: d.GiveUpAfter.Duration, concurrency: d.Concurrency.N,
 		filter:  filter{d.Events, d.Libraries, d.Accounts, d.Results},
 		backoff: backoff{d.RetryMin.Duration, d.RetryMax.Duration},
 	}
@@ -162,7 +162,15 @@ func tlsOf(d config.Deliver) (*tls.Config, error) {
 		return nil, mistake{"client_certificate", errors.New("client_certificate and client_key go together")}
 	}
 	if d.ClientCertificate != "" {
-		pair, err := tls.LoadX509KeyPair(d.ClientCertificate, d.ClientKey)
+		certificate, err := os.ReadFile(d.ClientCertificate)
+		if err != nil {
+			return nil, mistake{"client_certificate", err}
+		}
+		key, err := webhook.ReadPrivate(d.ClientKey)
+		if err != nil {
+			return nil, mistake{"client_key", err}
+		}
+		pair, err := tls.X509KeyPair(certificate, key)
 		if err != nil {
 			return nil, mistake{"client_certificate", err}
 		}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -106,6 +108,9 @@ func (w *worker) find() error {
 	for _, pattern := range w.o.Logs {
 		paths := []string{pattern}
 		if IsPattern(pattern) {
+			if _, err := os.ReadDir(filepath.Dir(pattern)); err != nil {
+				return fmt.Errorf("the folder of the audit log cannot be read: %w", err)
+			}
 			paths, _ = filepath.Glob(pattern) // it was looked at already
 		}
 		for _, path := range paths {
@@ -139,6 +144,11 @@ const overlap = time.Minute
 // receiver is new, it is told of what is younger than what it was told of last, or of
 // what happens from now on: the past is no news.
 func (w *worker) open(path string, since time.Time) (err error) {
+	if f, err := os.Open(path); err == nil {
+		f.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) { // what it has must not be taken for nothing
+		return fmt.Errorf("the audit log cannot be read: %w; audit_mode must let this user read it", err)
+	}
 	place, known := w.recorded[path]
 	switch {
 	case w.o.Replay > 0:
@@ -211,7 +221,7 @@ func (w *worker) run(ctx context.Context) (left bool) {
 			w.ended(r)
 		}
 	}
-	stop()
+	defer time.AfterFunc(w.o.Grace, stop).Stop()
 	for w.running > 0 {
 		w.cut(<-w.results)
 	}
@@ -354,7 +364,7 @@ func (w *worker) start(ctx context.Context, tries *sync.WaitGroup, now time.Time
 	}
 }
 
-// cut puts back an event whose try was cut off, since this process ends.
+// cut puts back an event whose try has failed, or was cut off, while this process ends.
 func (w *worker) cut(r result) {
 	if r.Err == nil {
 		w.ended(r)

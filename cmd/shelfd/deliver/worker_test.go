@@ -157,6 +157,53 @@ func TestLogsOfLaterServers(t *testing.T) {
 	}
 }
 
+// A log that may not be read is not taken for one in which there is nothing.
+func TestUnreadableLog(t *testing.T) {
+	p := newPlace(t)
+	loop := filepath.Join(filepath.Dir(p.log), "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range []string{loop, filepath.Join(filepath.Dir(p.log), "none", "audit*")} {
+		p.o.Logs = []string{log}
+		w, err := newWorker(p.o, Receiver{Name: "test", sender: &fake{}})
+		if err == nil {
+			w.close()
+			t.Errorf("%s is read", log)
+		}
+	}
+}
+
+// Who is told to end lets a try end that is under way.
+func TestEndsTries(t *testing.T) {
+	p := newPlace(t)
+	p.o.Once, p.o.Grace = false, patience
+	done := filepath.Join(t.TempDir(), "done")
+	r := Receiver{Name: "test", backoff: backoff{time.Second, time.Second}, concurrency: 1, sender: program{"test", []string{"/bin/sh", "-c", "echo > " + done + ".begun; sleep 0.3; echo > " + done}, patience}}
+	w, err := newWorker(p.o, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	p.put("a")
+	ctx, end := context.WithCancel(t.Context())
+	go func() {
+		for {
+			if _, err := os.Stat(done + ".begun"); err == nil {
+				end()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if w.run(ctx) {
+		t.Error("the event is left")
+	}
+	if _, err := os.Stat(done); err != nil {
+		t.Error(err)
+	}
+}
+
 // Filters.
 func TestWanted(t *testing.T) {
 	e := made(t, 1, "put", "a", "").Line

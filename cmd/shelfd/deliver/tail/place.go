@@ -3,6 +3,8 @@ package tail
 import (
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 )
@@ -27,6 +29,11 @@ func run(id string) string {
 // same run of the server: a power cut may have taken lines that were read here. If
 // there is none of that run, it is where what is younger begins.
 func (l *Log) find() error {
+	if f, err := os.Open(l.path); err == nil {
+		f.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	all := filesOf(l.path)
 	if len(all) == 0 {
 		return io.EOF

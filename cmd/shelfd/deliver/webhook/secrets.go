@@ -64,7 +64,7 @@ const maxFile = 64 << 10
 // ReadSecrets reads a file of secrets, one a line, in the form whsec_... or base64
 // alone. Messages have a signature by each, so that one can be exchanged for another.
 func ReadSecrets(path string) (all []Signer, err error) {
-	text, err := readPrivate(path)
+	text, err := ReadPrivate(path)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func ReadSecrets(path string) (all []Signer, err error) {
 // ReadKey reads a private key of ed25519: a file of ssh-keygen or shelfd keygen, or a
 // line in the form whsk_....
 func ReadKey(path string) (Signer, error) {
-	text, err := readPrivate(path)
+	text, err := ReadPrivate(path)
 	if err != nil {
 		return Signer{}, err
 	}
@@ -114,9 +114,9 @@ func ReadKey(path string) (Signer, error) {
 	return Signer{key: *key}, nil
 }
 
-// readPrivate reads a file that others can neither read nor write. The group may read
+// ReadPrivate reads a file that others can neither read nor write. The group may read
 // it: it may be all that the owner of the file and this process have in common.
-func readPrivate(path string) ([]byte, error) {
+func ReadPrivate(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
