@@ -40,6 +40,7 @@ func steps(t *testing.T) []record {
 	return []record{
 		read("A-2", made(t, 1, "put", "a", ""), made(t, 2, "put", "b", "")),
 		{Failed: &failure{ID: "A-1", Tries: 1, Reason: "no"}},
+		read("A-2", made(t, 1, "put", "a", "")), // read again
 		{Delivered: "A-2", At: time.Now()},
 		read("A-5", made(t, 3, "put", "c", "")),
 		{Dropped: "A-3"},

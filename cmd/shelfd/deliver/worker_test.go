@@ -157,6 +157,21 @@ func TestLogsOfLaterServers(t *testing.T) {
 	}
 }
 
+// What is told again comes before what still waits.
+func TestReplayBeforeWaiting(t *testing.T) {
+	p, f := newPlace(t), &fake{}
+	p.once(f)
+	p.put("a", "a")
+	p.once(f)
+	p.put("a")
+	f.answer = failing("a")
+	p.once(f)
+	f.answer, f.got, p.o.Replay = nil, nil, 1
+	if p.once(f) || !slices.Equal(f.got, []string{"A-1", "A-2", "A-3"}) {
+		t.Errorf("%v", f.got)
+	}
+}
+
 // A log that may not be read is not taken for one in which there is nothing.
 func TestUnreadableLog(t *testing.T) {
 	p := newPlace(t)

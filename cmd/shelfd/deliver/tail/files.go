@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"shelf/cmd/shelfd/audit"
 )
@@ -43,6 +44,17 @@ func filesOf(path string) (all []file) {
 		return cmp.Or(a.first.Time.Compare(b.first.Time.Time), cmp.Compare(a.first.Seq, b.first.Seq))
 	})
 	return all
+}
+
+// retried lists files until all is well, or will not become so: one that is renamed
+// meanwhile may be seen under neither name, and then lines seem to be missing.
+func retried(list func() bool) {
+	for range 20 {
+		if list() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func packed(path string) bool { return strings.HasSuffix(path, ".gz") }

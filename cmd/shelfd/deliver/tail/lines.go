@@ -26,16 +26,49 @@ type lines struct {
 	ended  bool   // no line is added any more
 }
 
+// errMoved is that another file has the name now than when it was listed.
+var errMoved = errors.New("it was renamed meanwhile")
+
+// openLines opens a file that was listed.
 func openLines(of file) (*lines, error) {
 	f, err := os.Open(of.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errMoved
+	}
 	if err != nil {
 		return nil, err
 	}
 	l, err := linesOf(f)
-	if err == nil {
-		l.first = of.first.ID
+	if err != nil {
+		return nil, err
 	}
-	return l, err
+	l.first = of.first.ID
+	if line, err := l.next(); err != nil || line.ID != l.first {
+		l.close()
+		return nil, errMoved
+	}
+	if err := l.rewind(); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// rewind goes back to the beginning.
+func (l *lines) rewind() error {
+	l.offset = 0
+	if _, err := l.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if !l.packed {
+		l.read.Reset(l.file)
+		return nil
+	}
+	unpacked, err := gzip.NewReader(bufio.NewReader(l.file))
+	if err == nil {
+		l.read.Reset(unpacked)
+	}
+	return err
 }
 
 // linesOf closes the file if it fails.

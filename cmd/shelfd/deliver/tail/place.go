@@ -34,7 +34,11 @@ func (l *Log) find() error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	all := filesOf(l.path)
+	var all []file
+	retried(func() bool {
+		all = filesOf(l.path)
+		return l.place.ID != "" || len(all) == 0 || all[0].first.Seq == 1
+	})
 	if len(all) == 0 {
 		return io.EOF
 	}
@@ -43,7 +47,11 @@ func (l *Log) find() error {
 	}
 	for _, f := range all {
 		if f.first.ID == l.place.File { // the usual case
-			if lines, err := openAt(f, l.place); err == nil && lines != nil {
+			lines, err := openAt(f, l.place)
+			if errors.Is(err, errMoved) {
+				return err
+			}
+			if err == nil && lines != nil {
 				l.lines = lines
 				return nil
 			}
@@ -131,7 +139,14 @@ func End(path string) (Place, error) {
 
 // Before is the place before the line of a number, of what there is now, or the
 // beginning if that is younger.
-func Before(path string, seq uint64) (Place, error) {
+func Before(path string, seq uint64) (p Place, err error) {
+	for p, err = before(path, seq); errors.Is(err, errMoved); {
+		p, err = before(path, seq)
+	}
+	return p, err
+}
+
+func before(path string, seq uint64) (Place, error) {
 	all := filesOf(path)
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].first.Seq < seq {
@@ -150,7 +165,11 @@ func Since(path string, t time.Time) (Place, error) {
 func last(path string, fits func(Line) bool) (Place, error) {
 	all := filesOf(path)
 	for i := len(all) - 1; i >= 0; i-- {
-		if p, err := lastIn(all[i], fits); err != nil || p.ID != "" {
+		p, err := lastIn(all[i], fits)
+		if errors.Is(err, errMoved) {
+			return last(path, fits)
+		}
+		if err != nil || p.ID != "" {
 			return p, err
 		}
 	}

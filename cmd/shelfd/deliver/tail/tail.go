@@ -37,6 +37,7 @@ type Log struct {
 	place Place
 	lines *lines // nil if no file is open
 
+	ahead  []file    // that follow, as they were listed; they may have other names now
 	looked time.Time // when the folder had last changed when it was looked for younger files
 }
 
@@ -50,7 +51,7 @@ func (l *Log) Place() Place { return l.place }
 func (l *Log) Close() {
 	if l.lines != nil {
 		l.lines.close()
-		l.lines = nil
+		l.lines, l.looked = nil, time.Time{}
 	}
 }
 
@@ -59,7 +60,9 @@ func (l *Log) Close() {
 func (l *Log) Next() (Line, error) {
 	for {
 		if l.lines == nil {
-			if err := l.find(); err != nil {
+			if err := l.find(); errors.Is(err, errMoved) {
+				continue
+			} else if err != nil {
 				return Line{}, err
 			}
 		}
@@ -71,7 +74,7 @@ func (l *Log) Next() (Line, error) {
 			l.Close()
 			return Line{}, fmt.Errorf("%s: %w", l.path, err)
 		}
-		if err := l.turn(); err != nil {
+		if err := l.turn(); err != nil && !errors.Is(err, errMoved) {
 			return Line{}, err
 		}
 	}
@@ -119,15 +122,18 @@ func (l *Log) turn() error {
 	return nil
 }
 
+// clockTick is longer than the time of a folder may stay the same although it changes.
+const clockTick = time.Second
+
 // younger tells whether a line was written to a younger file. path is what has the
 // path now, and nil if nothing has: whoever renames the file makes an empty one, or
 // none, and the server goes on with the old one until it is told.
 func (l *Log) younger(path fs.FileInfo) bool {
-	if path != nil && path.Size() > 0 {
+	if path != nil && path.Size() > 0 || len(l.ahead) > 0 {
 		return true
 	}
 	folder, err := os.Stat(filepath.Dir(l.path))
-	if err != nil || folder.ModTime().Equal(l.looked) {
+	if err != nil || folder.ModTime().Equal(l.looked) && time.Since(l.looked) > clockTick {
 		return false
 	}
 	l.looked = folder.ModTime()
@@ -138,8 +144,22 @@ func (l *Log) younger(path fs.FileInfo) bool {
 
 // step goes on to the next file; io.EOF is that it has no line yet.
 func (l *Log) step() error {
-	all := filesOf(l.path)
-	at := slices.IndexFunc(all, l.lines.isOf)
+	if len(l.ahead) > 0 && l.ahead[0].first.Seq == l.place.Seq+1 {
+		next, rest := l.ahead[0], l.ahead[1:]
+		if lines, err := openLines(next); err == nil {
+			l.Close()
+			l.lines, l.ahead = lines, rest
+			return nil
+		}
+	}
+	l.ahead = nil
+	var all []file
+	var at int
+	retried(func() bool {
+		all = filesOf(l.path)
+		at = slices.IndexFunc(all, l.lines.isOf)
+		return at < 0 || at+1 == len(all) || all[at+1].first.Seq <= l.place.Seq+1
+	})
 	if at < 0 { // it was removed meanwhile
 		l.Close()
 		return l.find()
@@ -152,6 +172,6 @@ func (l *Log) step() error {
 		return err
 	}
 	l.Close()
-	l.lines = next
+	l.lines, l.ahead = next, all[at+2:]
 	return nil
 }

@@ -18,10 +18,11 @@ import (
 // world is an audit log, and who reads it.
 type world struct {
 	*testing.T
-	path string
-	seq  int
-	run  string // what ids begin with
-	log  *tail.Log
+	path  string
+	seq   int
+	run   string        // what ids begin with
+	later time.Duration // of the times of lines
+	log   *tail.Log
 }
 
 func newWorld(t *testing.T) *world {
@@ -34,7 +35,7 @@ func newWorld(t *testing.T) *world {
 // line is the next line of the log.
 func (w *world) line() string {
 	w.seq++
-	at := time.Date(2026, 1, 1, 0, 0, w.seq, 0, time.UTC)
+	at := time.Date(2026, 1, 1, 0, 0, w.seq, 0, time.UTC).Add(w.later)
 	return fmt.Sprintf(`{"time":"%s","seq":%d,"id":"%s-%d","host":"h","op":"put","result":"ok","name":"f"}`+"\n", at.Format(time.RFC3339), w.seq, w.run, w.seq)
 }
 
@@ -132,8 +133,8 @@ func TestRotatedWhileAway(t *testing.T) {
 	w.write(w.path+".2", 2)
 	w.write(w.path+".1", 2)
 	w.write(w.path, 1)
-	w.pack(w.path+".3", true)
-	w.pack(w.path+".2", false) // as long as it is being packed both are there
+	w.pack(w.path + ".3")
+	w.half(w.path + ".2") // as long as it is being packed both are there
 	w.restart()
 	w.read("A-3 A-4 A-5 A-6 A-7 A-8")
 	// And with no younger file that has the path.
@@ -158,17 +159,26 @@ func TestReadsOnToEmpty(t *testing.T) {
 	w.read("A-2 A-3")
 }
 
-func (w *world) pack(path string, remove bool) {
+// half packs a file, and is not done yet.
+func (w *world) half(path string) {
+	w.Helper()
+	text, err := os.ReadFile(path)
+	w.do(err)
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	_, err = z.Write(append(first, '\n'))
+	w.do(errors.Join(err, z.Flush(), os.WriteFile(path+".gz", packed.Bytes(), 0o600)))
+}
+
+func (w *world) pack(path string) {
 	w.Helper()
 	text, err := os.ReadFile(path)
 	w.do(err)
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, err = z.Write(text)
-	w.do(errors.Join(err, z.Close(), os.WriteFile(path+".gz", packed.Bytes(), 0o600)))
-	if remove {
-		w.do(os.Remove(path))
-	}
+	w.do(errors.Join(err, z.Close(), os.WriteFile(path+".gz", packed.Bytes(), 0o600), os.Remove(path)))
 }
 
 // The place is in a file that was packed meanwhile.
@@ -181,7 +191,7 @@ func TestPlaceInPackedFile(t *testing.T) {
 		}
 	}
 	w.do(os.Rename(w.path, w.path+".1"))
-	w.pack(w.path+".1", true)
+	w.pack(w.path + ".1")
 	w.write(w.path, 1)
 	w.restart()
 	w.read("A-3 A-4")
@@ -261,6 +271,99 @@ func TestReplaced(t *testing.T) {
 			w.restart()
 		}
 		w.read("anew B-1")
+	}
+	// Rotated already before anybody has read of it.
+	w := newWorld(t)
+	w.write(w.path, 9)
+	w.read("A-1 A-2 A-3 A-4 A-5 A-6 A-7 A-8 A-9")
+	w.do(os.Remove(w.path))
+	w.run, w.seq, w.later = "B", 0, time.Hour
+	w.write(w.path+".1", 2)
+	w.write(w.path, 1)
+	w.restart()
+	w.read("anew B-1 B-2 B-3")
+}
+
+// The file that has the path is the youngest, whatever the clock said.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld(t)
+	w.later = time.Hour
+	w.write(w.path, 1)
+	w.read("A-1")
+	w.do(os.Rename(w.path, w.path+".1"))
+	w.later = 0
+	w.write(w.path, 1)
+	w.read("A-2")
+	w.restart()
+	w.write(w.path, 1)
+	w.read("A-3")
+	end, err := tail.End(w.path)
+	if err != nil || end.ID != "A-3" {
+		t.Errorf("%+v %v", end, err)
+	}
+}
+
+// Without its file and offset, the place is found by its line.
+func TestPlaceByLineAlone(t *testing.T) {
+	w := newWorld(t)
+	w.write(w.path+".1", 2)
+	w.write(w.path, 3)
+	w.log = tail.Open(w.path, tail.Place{ID: "A-3", Seq: 3, Time: time.Date(2026, 1, 1, 0, 0, 3, 0, time.UTC), File: "A-3", Offset: 7})
+	w.read("A-4 A-5")
+	w.log.Close()
+	w.log = tail.Open(w.path, tail.Place{ID: "A-1", Seq: 1})
+	w.read("A-2 A-3 A-4 A-5")
+}
+
+// Nothing is missed of a log that is rotated all the while, in each of the ways.
+func TestRotatedWhileRead(t *testing.T) {
+	w := newWorld(t)
+	const all = 400
+	written := make(chan error)
+	go func() {
+		f, err := os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		for i := range all {
+			if err == nil {
+				_, err = f.WriteString(w.line())
+			}
+			if err == nil && i%5 == 4 {
+				err = os.Rename(w.path, fmt.Sprintf("%s.%04d", w.path, i))
+				if err == nil && i%2 == 0 {
+					err = os.WriteFile(w.path, nil, 0o600)
+				}
+				if err == nil {
+					_, err = f.WriteString(w.line()) // the server was not told yet
+				}
+				f.Close()
+				if err == nil {
+					f, err = os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+				}
+			}
+		}
+		written <- err
+	}()
+	seq := uint64(0)
+	for done := false; ; {
+		line, err := w.log.Next()
+		if errors.Is(err, io.EOF) {
+			if done {
+				break
+			}
+			select {
+			case err := <-written:
+				w.do(err)
+				done = true
+			default:
+			}
+			continue
+		}
+		w.do(err)
+		if seq++; line.Seq != seq || line.Missed > 0 || line.Anew {
+			t.Fatalf("after %d it is %d (missed %d, anew %v)", seq-1, line.Seq, line.Missed, line.Anew)
+		}
+	}
+	if seq != all+all/5 {
+		t.Errorf("%d lines were read", seq)
 	}
 }
 
