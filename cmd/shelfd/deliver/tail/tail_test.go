@@ -318,7 +318,7 @@ func TestPlaceByLineAlone(t *testing.T) {
 // Nothing is missed of a log that is rotated all the while, in each of the ways.
 func TestRotatedWhileRead(t *testing.T) {
 	w := newWorld(t)
-	const all = 400
+	const all = 1500
 	written := make(chan error)
 	go func() {
 		f, err := os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
