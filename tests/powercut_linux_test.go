@@ -27,7 +27,7 @@ const (
 // each and judges what its clients find: what was acknowledged, no file that
 // is torn or mixed, and nothing left of an upload but what its owner can go on
 // with, to the intended end. In every other library renameat2 refuses
-// RENAME_NOREPLACE. In every other round, and the first, two servers share the libraries.
+// RENAME_NOREPLACE, and two of three keep versions of files that are replaced. In every other round, and the first, two servers share the libraries.
 func TestPowerCut(t *testing.T) {
 	r := round{libraries: 25, cuts: 2, states: 4}
 	rounds := 1
@@ -114,11 +114,12 @@ func (v *verdict) add(w verdict) {
 
 // cutLibrary is one library on a disk of its own, and its writers.
 type cutLibrary struct {
-	account string
-	disk    *powercut.Disk
-	forced  bool // renameat2 refuses RENAME_NOREPLACE
-	writers []*writer
-	cuts    []cutMoment
+	account  string
+	disk     *powercut.Disk
+	forced   bool // renameat2 refuses RENAME_NOREPLACE
+	versions int  // so many are kept of each name
+	writers  []*writer
+	cuts     []cutMoment
 
 	mu sync.Mutex // see writer
 }
@@ -169,7 +170,7 @@ func (r round) run(t *testing.T) verdict {
 // mount makes the libraries, each a file system.
 func (r round) mount(t *testing.T, dir string, seed uint64) (all []*cutLibrary) {
 	for i := range r.libraries {
-		l := &cutLibrary{account: fmt.Sprintf("a%d", i), forced: i%2 == 1}
+		l := &cutLibrary{account: fmt.Sprintf("a%d", i), forced: i%2 == 1, versions: i % 3}
 		if err := os.Mkdir(l.folder(dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -200,8 +201,8 @@ func cutConfig(libraries []*cutLibrary, folder func(*cutLibrary) string, durabil
 	var toml strings.Builder
 	fmt.Fprintf(&toml, "partial_min_size = %d\ndurability = %q\nper_source_max_startups = 0\nmax_startups = \"1000:30:1000\"\n", smallPartial, durability)
 	for _, l := range libraries {
-		fmt.Fprintf(&toml, "[libraries.%s]\npath = %q\n[accounts.%s]\nlibrary = %q\nauthorized_keys_file = \"id.pub\"\npermissions = [\"admin\"]\n",
-			l.account, folder(l), l.account, l.account)
+		fmt.Fprintf(&toml, "[libraries.%s]\npath = %q\nkeep_versions = %d\n[accounts.%s]\nlibrary = %q\nauthorized_keys_file = \"id.pub\"\npermissions = [\"admin\"]\n",
+			l.account, folder(l), l.versions, l.account, l.account)
 	}
 	return toml.String()
 }

@@ -355,6 +355,9 @@ func hidden(library string) (all []os.DirEntry, err error) {
 		if errors.Is(err, os.ErrNotExist) && e != nil && e.IsDir() {
 			return nil // of an instance that has ended meanwhile
 		}
+		if err == nil && e.IsDir() && e.Name() == "versions" {
+			return filepath.SkipDir // what was replaced
+		}
 		if err == nil && !e.IsDir() && !slices.Contains([]string{"lock", "names", "owner"}, e.Name()) {
 			all = append(all, e)
 		}
