@@ -549,6 +549,19 @@ func TestQuarantine(t *testing.T) {
 	if out, err := s.tryOperate("quarantine", "release", all[0].ID); err == nil || !strings.Contains(out, "a file of that name exists") {
 		t.Errorf("over a file: %v\n%s", err, out)
 	}
+	// A hold is for operators, too.
+	hold := func(value string) {
+		t.Helper()
+		file := filepath.Join(s.dir, "shelfd.toml")
+		was := strings.TrimPrefix(strings.TrimPrefix(string(slurp(t, file)), "hold = true\n"), "hold = false\n")
+		must(t, os.WriteFile(file, []byte("hold = "+value+"\n"+was), 0o600))
+		s.reload(t, "the configuration was reloaded")
+	}
+	hold("true")
+	if out, err := s.tryOperate("quarantine", "release", all[0].ID, "--replace"); err == nil || !strings.Contains(out, "the library is held") {
+		t.Errorf("over a held file: %v\n%s", err, out)
+	}
+	hold("false")
 	s.operate(t, "quarantine", "release", all[0].ID, "--replace")
 	if string(s.get(t, "one")) != "EVIL one" || s.gateEvents(t)["one"] != "released ok" {
 		t.Errorf("it has %q, told is %q", s.get(t, "one"), s.gateEvents(t)["one"])

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net/netip"
 	"os"
@@ -380,6 +381,12 @@ func (o *operated) publish(ctx context.Context, i quarantine.Item, from io.Reade
 		return c, false, err
 	}
 	defer leave()
+	if hold := o.libraries.set.Hold(i.Library); hold.Counts(time.Now()) && replace {
+		if _, err := l.Stat(ctx, i.Name); !errors.Is(err, fs.ErrNotExist) {
+			return c, false, hold.Refusal()
+		}
+		replace = false // nothing that is there is replaced, not by an operator either
+	}
 	u, err := l.Create(ctx, i.Name, vfs.CreateOptions{Create: true, Truncate: true, Exclusive: !replace, Owner: i.Account})
 	if err != nil {
 		return c, false, err

@@ -31,6 +31,16 @@ func (s *Set) Source(name, account string) (Source, error) {
 	return Source{s, name, keys.ExpandUser(l.Where(), account)}, nil
 }
 
+// Hold is that of the library of a name; that of one that is not there is none.
+func (s *Set) Hold(name string) vfs.Hold {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l, ok := s.settings.AllLibraries()[name]; ok {
+		return vfs.Hold(*l.Hold)
+	}
+	return vfs.Hold{}
+}
+
 // Open implements access.Source.
 func (f Source) Open(context.Context) (vfs.Library, func(), error) {
 	h := f.set.holder(f)
