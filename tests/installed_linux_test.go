@@ -92,15 +92,16 @@ shelf:shelf:750 /srv/shelf/default
 
 	// With the units of instances the upgrade waits for nobody.
 	d.sh(t, `systemctl disable --now shelfd; systemctl enable --now shelfd.socket shelfd@blue
-		(echo put /root/large again | sftp -q -l 8000 -b - -P 2222 ada@localhost; echo $? > /root/again.status) > /root/upload.log 2>&1 &`)
+		(echo put /root/large again | sftp -q -l 8000 -b - -P 2222 ada@localhost & echo $! > /root/again.pid; wait $!; echo $? > /root/again.status) > /root/upload.log 2>&1 &`)
 	d.eventually(t, "the upload has begun", "shelfd who --config /etc/shelf/shelfd.toml | grep upload")
-	if said := d.sh(t, "dpkg -i /root/old.deb 2>&1; test ! -e /root/again.status; echo ls | sftp -q -b - -P 2222 ada@localhost"); !strings.Contains(said, "shelfd@green.service serves now") {
+	d.sh(t, "kill -STOP $(cat /root/again.pid)") // it takes as long as the upgrade takes
+	if said := d.sh(t, "dpkg -i /root/old.deb 2>&1; echo ls | sftp -q -b - -P 2222 ada@localhost; test ! -e /root/again.status; kill -CONT $(cat /root/again.pid)"); !strings.Contains(said, "shelfd@green.service serves now") {
 		t.Errorf("the upgrade of an instance says\n%s", said)
 	}
 	d.eventually(t, "the upload has ended well", "test 0 = $(cat /root/again.status) && cmp /root/large /srv/shelf/default/again")
 
 	d.sh(t, "dpkg -r shelf")
-	d.sh(t, `! systemctl is-active shelfd shelfd@green shelfd@blue shelfd.socket; ! ss -ltn 2> /dev/null | grep -q :2222; test -e /etc/shelf/shelfd.toml -a -e /var/lib/shelf/ssh_host_ed25519_key -a -e /srv/shelf/default/large`)
+	d.sh(t, `! systemctl is-active shelfd shelfd@green shelfd@blue shelfd.socket; ! ssh-keyscan -p 2222 localhost 2> /dev/null | grep .; test -e /etc/shelf/shelfd.toml -a -e /var/lib/shelf/ssh_host_ed25519_key -a -e /srv/shelf/default/large`)
 	d.sh(t, "DEBIAN_FRONTEND=noninteractive dpkg -P shelf")
 	d.sh(t, `test ! -e /etc/shelf -a -e /var/lib/shelf/ssh_host_ed25519_key -a -e /srv/shelf/default/large`)
 
