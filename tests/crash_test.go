@@ -94,7 +94,11 @@ func killOneOfTwo(t *testing.T, pair *[2]*server, dead int, clients []*uploader)
 		if i%2 == dead {
 			all.Go(func() { u.run(pair[dead], nil) })
 		} else {
-			others.Go(func() { u.run(pair[1-dead], &stop) })
+			others.Go(func() {
+				if err := u.run(pair[1-dead], &stop); err != nil {
+					t.Errorf("an upload through the server that lives: %v", err)
+				}
+			})
 		}
 	}
 	time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // any moment will do
@@ -174,11 +178,11 @@ type uploader struct {
 	tried  map[string]version // the last that was begun
 }
 
-// run uploads until the server is gone, or until it is told to stop.
-func (u *uploader) run(s *server, stop *atomic.Bool) {
+// run uploads until the server is gone, which is the error, or until it is told to stop.
+func (u *uploader) run(s *server, stop *atomic.Bool) error {
 	c, err := s.connect()
 	if err != nil {
-		return
+		return err
 	}
 	defer c.close()
 	for stop == nil || !stop.Load() {
@@ -189,12 +193,13 @@ func (u *uploader) run(s *server, stop *atomic.Bool) {
 			name = fmt.Sprintf("%d-new-%d", u.id, u.number)
 		}
 		u.tried[name] = v
-		if c.upload(name, v.bytes()) != nil {
-			return
+		if err := c.upload(name, v.bytes()); err != nil {
+			return err
 		}
 		u.acked[name] = v
 		u.count.Add(1)
 	}
+	return nil
 }
 
 // check compares what is there with what it was told.
