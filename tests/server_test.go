@@ -145,7 +145,7 @@ func (s *server) another(n int) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.config = fmt.Sprintf("%s-%d", s.config, n)
+	o.config = fmt.Sprintf("%s-%d", o.config, n)
 	return o, o.start([]string{"--config", filepath.Join(s.dir, "shelfd.toml")})
 }
 
