@@ -112,6 +112,9 @@ permissions = ["admin"]
 		if strings.Contains(line, `"op":"put","result":"ok"`) && !strings.Contains(line, `"sha256"`) {
 			t.Errorf("an upload has no digest: %s", line)
 		}
+		if strings.Contains(line, `"op":"remove","result":"ok"`) && !strings.Contains(line, `"replaced":{"size":4,"sha256":"`) {
+			t.Errorf("it is not told what was removed: %s", line)
+		}
 		for field := range event.(map[string]any) {
 			delete(missing, field)
 		}

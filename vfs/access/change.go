@@ -131,13 +131,13 @@ func (s *Session) Remove(path string) (err error) {
 	}
 	op.event.Durable = at.in.Properties().Durable
 	op.quiet = s.isPrivate(at) // that nothing was published is what its put tells
-	return s.remove(at)
+	return s.remove(op, at)
 }
 
-func (s *Session) remove(at place) error {
+func (s *Session) remove(op *operation, at place) error {
 	err := vfs.NotExist()
 	if at.in.allow(toRemove) { // else only what is resumable is removed
-		err = at.in.Remove(s.ctx, at.name)
+		err = s.removeFile(op, at)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -150,6 +150,26 @@ func (s *Session) remove(at place) error {
 		return s.removePartial(at, err)
 	}
 	return nil
+}
+
+// removeFile removes what is published, and notes what that was, if the library can tell
+// that for sure.
+func (s *Session) removeFile(op *operation, at place) error {
+	const tries = 3 // it may be replaced meanwhile
+	l, ok := vfs.As[vfs.Expiry](at.in.Library)
+	for n := 0; ok && n < tries; n++ {
+		i, err := at.in.Stat(s.ctx, at.name)
+		if err != nil {
+			return err
+		}
+		if err = l.RemoveVersion(s.ctx, at.name, i.Version); err == nil {
+			op.event.Replaced = s.sums.Content(i)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return at.in.Remove(s.ctx, at.name)
 }
 
 // removePartial removes what the account could resume, which nobody else sees;

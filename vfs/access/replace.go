@@ -40,7 +40,7 @@ func (s *Session) carryOut() {
 	op := s.begin(toRemove, "/"+at.path())
 	var err error
 	defer op.finish(&err)
-	err = s.remove(at)
+	err = s.remove(op, at)
 }
 
 // beforeRename is carryOut, unless this is the Rename.
