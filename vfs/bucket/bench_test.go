@@ -1,6 +1,7 @@
 package bucket_test
 
 import (
+	"fmt"
 	"io"
 	"testing"
 
@@ -69,5 +70,23 @@ func BenchmarkGetSDK(b *testing.B) {
 			b.Fatal(err)
 		}
 		answer.Body.Close()
+	}
+}
+
+// BenchmarkSmall puts small files that are new.
+func BenchmarkSmall(b *testing.B) {
+	lib := open(b, startGateway(b, false).options(b))
+	piece := text(1, 4<<10)
+	for i := 0; b.Loop(); i++ {
+		u, err := lib.Create(b.Context(), fmt.Sprint("small-", i), vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
+		if err == nil {
+			_, err = u.WriteAt(piece, 0)
+		}
+		if err == nil {
+			_, err = u.Commit(b.Context())
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 }
