@@ -196,6 +196,9 @@ func newProgram(r Receiver, d config.Deliver) (Receiver, mistake) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("it is no file")
 	}
+	if err == nil && info.Mode()&0o111 == 0 {
+		err = errors.New("it is not executable")
+	}
 	if err == nil {
 		err = unix.Access(path, unix.X_OK)
 	}
