@@ -213,12 +213,16 @@ func (h *history) object(format string, args ...any) {
 // after. So it is first tried with fewer, and only if that fails with all.
 func linearizable(from library, requests []porcupine.Operation, timeout time.Duration) porcupine.CheckResult {
 	start, probable := time.Now(), likely(requests)
-	for some := range choices(probable) {
-		if result := porcupine.CheckOperationsTimeout(model(from), some, timeout/10); result == porcupine.Ok {
-			return result
-		}
-		if time.Since(start) > timeout/2 {
-			break
+	// A choice that explains the history is mostly found at once, and that another does
+	// not can take for ever. So all get little time, and then all get more.
+	for limit := timeout / 120; limit < timeout/4; limit *= 4 {
+		for some := range choices(probable) {
+			if result := porcupine.CheckOperationsTimeout(model(from), some, limit); result == porcupine.Ok {
+				return result
+			}
+			if time.Since(start) > timeout {
+				break
+			}
 		}
 	}
 	if result := porcupine.CheckOperationsTimeout(model(from), probable, timeout); result == porcupine.Ok {
