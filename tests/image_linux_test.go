@@ -102,7 +102,7 @@ func (i *image) serve(t *testing.T) *server {
 	t.Helper()
 	s := &server{
 		dir: i.dir, identity: filepath.Join(i.dir, "id"), config: filepath.Join(i.dir, "ssh_config"),
-		stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{}),
+		stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{}), pair: new(pair),
 	}
 	s.cmd = i.run("serve", "--config", "/config/shelfd.toml", "--listen", "127.0.0.1:0")
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr

@@ -13,7 +13,7 @@ import (
 
 // nfpm makes packages of all three kinds from one description. It runs by its
 // version and is no module of ours: it is larger than both programs.
-const nfpm = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.48.0"
+const nfpm = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2"
 
 // packPackages makes packages for Linux, as contrib/package/nfpm.yaml says.
 func (r *release) packPackages(ctx context.Context) error {
