@@ -69,8 +69,8 @@ func commands() []command {
 				"name: put FILE as NAME; with put - as NAME it comes from stdin. A file that has\n" +
 				"the name on the server is replaced when all of the new one is there. If an\n" +
 				"upload is cut, the next put of that file checks the beginning on the server and\n" +
-				"goes on from there. With --receipt a server of Shelf says in writing what it got;\n" +
-				"shelf verify checks that later.", putFlags, localFiles, remoteFolders, resumes, put},
+				"goes on from there. With --receipt a server of Shelf says in writing what it\n" +
+				"got; shelf verify checks that later.", putFlags, localFiles, remoteFolders, resumes, put},
 		{"rename", []string{"mv"}, "rename NAME NEW-NAME", "give a file another name",
 			"It fails if a file has the new name already; --force replaces that file.", renameFlags, remoteNames, nothing, once, rename},
 		{"remove", []string{"rm", "del", "delete"}, "remove NAME...", "delete files on the server, after asking",
@@ -86,8 +86,8 @@ func commands() []command {
 				"the server forbids the file.", watchFlags, localFolders, remoteFolders, once, watch},
 		{"versions", nil, "versions NAME", "list the old versions of a file",
 			"It may have been replaced or removed. The newest comes first: its version, which\n" +
-				"says when that was (in UTC), its size, and when it was last modified. Only Shelf keeps some, if its\n" +
-				"operator wants that, and for accounts that may restore.", jsonFlag, remoteNames, nothing, once, versions},
+				"says when that was (in UTC), its size, and when it was last modified. Only Shelf\n" +
+				"keeps some, if its operator wants that, and for accounts that may restore.", jsonFlag, remoteNames, nothing, once, versions},
 		{"restore", nil, "restore NAME VERSION", "have a file be an old version again",
 			"What the file is now becomes an old version, so that nothing is lost. versions\n" +
 				"lists them.", jsonFlag, remoteNames, nothing, once, restore},
