@@ -108,6 +108,9 @@ func uncertain(err error) error {
 // commitAttr is the Commit of an upload into which nothing was written.
 func (u *upload) commitAttr(ctx context.Context) (vfs.Info, error) {
 	if !u.attr.HasMode && !u.attr.HasTimes {
+		if u.o.Base != nil { // what it began as may never have been published
+			return u.d.Stat(ctx, u.name)
+		}
 		return (&dirFile{File: u.base, name: u.name}).Stat()
 	}
 	c, err := u.d.SetAttr(ctx, u.name, u.attr)

@@ -435,7 +435,10 @@ func (u *upload) Commit(ctx context.Context) (c vfs.Change, err error) {
 		c, err = u.m.SetAttr(ctx, u.name, u.attr)
 		return vfs.Change{After: c.After}, err
 	}
-	return vfs.Change{After: v.info(u.name)}, nil
+	if u.o.Base != nil {
+		_, err = u.m.Stat(ctx, u.name)
+	}
+	return vfs.Change{After: v.info(u.name)}, err
 }
 
 // Check implements [vfs.Checker].
