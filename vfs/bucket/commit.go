@@ -92,9 +92,6 @@ func uncheckable() error {
 // commitAttr is the Commit of an upload into which nothing was written.
 func (u *upload) commitAttr(ctx context.Context) (vfs.Info, error) {
 	if !u.attr.HasMode && !u.attr.HasTimes {
-		if u.o.Base != nil { // what it began as may never have been published
-			return u.b.Stat(ctx, u.name)
-		}
 		i, err := u.base.Stat()
 		i.Name = u.name
 		return i, err

@@ -628,3 +628,31 @@ func TestCreateWhileAnotherPublishes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who opens what is still being uploaded, and writes nothing, has published nothing: if
+// that upload is refused, CLOSE must not say that a file is there.
+func TestDraftThatWasNeverPublished(t *testing.T) {
+	for _, published := range []bool{false, true} {
+		d, _ := openDir(t, local.Options{})
+		first := begin(t, d, "f", "abc", vfs.CreateOptions{Create: true})
+		base, err := first.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		over, err := d.Create(t.Context(), "f", vfs.CreateOptions{Base: base})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if published {
+			_, err = first.Commit(t.Context())
+		} else {
+			err = first.Abort()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := over.Commit(t.Context()); errors.Is(err, fs.ErrNotExist) == published {
+			t.Errorf("published %v: committed over it: %v", published, err)
+		}
+	}
+}

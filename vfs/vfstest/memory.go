@@ -435,10 +435,7 @@ func (u *upload) Commit(ctx context.Context) (c vfs.Change, err error) {
 		c, err = u.m.SetAttr(ctx, u.name, u.attr)
 		return vfs.Change{After: c.After}, err
 	}
-	if u.o.Base != nil {
-		_, err = u.m.Stat(ctx, u.name)
-	}
-	return vfs.Change{After: v.info(u.name)}, err
+	return vfs.Change{After: v.info(u.name)}, nil
 }
 
 // Check implements [vfs.Checker].

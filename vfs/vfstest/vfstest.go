@@ -498,17 +498,6 @@ func testDraft(t *testing.T, s suite) {
 		s.has(name, "XY"+want[2:])
 	}
 
-	// What nothing was written to publishes nothing: if its base never was, nothing is there.
-	never := s.create("never", create)
-	s.write(never, 0, "abc")
-	base, err := never.Open()
-	s.ok(err)
-	over := s.create("never", vfs.CreateOptions{Base: base})
-	s.ok(never.Abort())
-	if c, err := over.Commit(t.Context()); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("committed over a draft that was not published: %+v, %v", c, err)
-	}
-
 	// One that nothing was written to shows its base. An ended one has none.
 	u := s.create("f", create)
 	draft, err := u.Open()
