@@ -62,8 +62,10 @@ type verifier struct {
 	prev  Line     // the line before
 	hash  string   // of that
 	where string   // that is
-	late  *Finding // that there was no checkpoint, unless one comes after all
 	torn  []string // where there were parts of lines just now
+
+	waited time.Duration // by the lines since the last checkpoint, as awaits counts it
+	late   bool          // that was found to be too long
 }
 
 func (v *verifier) find(where, format string, args ...any) {
@@ -97,10 +99,7 @@ func (v *verifier) whole(goesOn bool) {
 
 func (v *verifier) end() {
 	v.whole(true)
-	if v.late != nil {
-		v.Findings = append(v.Findings, *v.late)
-	}
-	if v.Covered == 0 && v.late == nil && v.Lines > 0 && time.Since(v.Waiting) > longest {
+	if v.Covered == 0 && !v.late && v.Lines > 0 && time.Since(v.Waiting) > longest {
 		v.find(v.where, "no line is signed, and the first has been there for %s: checkpoints were taken out, or could not be written", time.Since(v.Waiting).Round(time.Second))
 	}
 }
@@ -141,15 +140,21 @@ func (v *verifier) follows(e Entry, where string) {
 	}
 }
 
-// awaits looks how long lines wait for a checkpoint. Those that a crash has left wait
-// until the server starts. One that comes late signs them all the same: a machine may
-// sleep, and a clock may jump.
+// awaits looks how long lines wait for a checkpoint. One that comes after all is no
+// excuse: a server that is started anew signs what it finds, and would so sign what
+// somebody has written who took out all checkpoints. But a machine may sleep, a server
+// may be down, and a clock may jump: no time between two lines counts for more than a
+// server needs to sign.
 func (v *verifier) awaits(e Entry, where string) {
-	if e.Op == OpStart || v.Waiting.IsZero() {
+	if !v.Waiting.IsZero() {
+		v.waited += min(max(e.Time.Sub(v.prev.Time.Time), 0), interval)
+	}
+	if e.Op == OpStart || v.Waiting.IsZero() { // those that a crash has left wait until the server starts
 		v.Waiting = e.Time.Time
 	}
-	if waited := e.Time.Sub(v.Waiting); waited > longest && v.late == nil {
-		v.late = &Finding{where, fmt.Sprintf("no checkpoint for %s, and none after that: they were taken out, or could not be written", waited.Round(time.Second))}
+	if v.waited > longest && !v.late {
+		v.late = true
+		v.find(where, "no checkpoint for %s of work: they were taken out, or could not be written", v.waited.Round(time.Second))
 	}
 }
 
@@ -166,7 +171,7 @@ func (v *verifier) checkpoint(e Entry, where string) {
 	case !slices.ContainsFunc(v.keys, func(k ssh.PublicKey) bool { return string(k.Marshal()) == string(key.Marshal()) }):
 		v.find(where, "the checkpoint is signed with %s, which is no host key that is known", ssh.FingerprintSHA256(key))
 	default:
-		v.Covered, v.Waiting, v.late = e.Seq, time.Time{}, nil
+		v.Covered, v.Waiting, v.waited, v.late = e.Seq, time.Time{}, 0, false
 		if print := ssh.FingerprintSHA256(key); !slices.Contains(v.Signers, print) {
 			v.Signers = append(v.Signers, print)
 		}

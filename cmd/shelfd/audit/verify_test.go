@@ -272,6 +272,35 @@ func TestVerifyMissesCheckpoints(t *testing.T) {
 	}
 }
 
+// A server that is started anew signs what it finds. That does not hide that all
+// checkpoints before were taken out.
+func TestVerifyMissesCheckpointsBeforeASignedOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	var lines []string
+	for n := range 30 {
+		op := "drain"
+		if n%5 == 0 {
+			op = "start" // pretended restarts do not hide it
+		}
+		lines = append(lines, fmt.Sprintf(`{"time":"2026-01-01T00:%02d:00.000Z","seq":%d,"id":"AAAAAAAAAAAA-%d","host":"here","op":"%s","result":"ok"}`, n, n+1, n+1, op))
+		if n > 0 {
+			sum := sha256.Sum256([]byte(lines[n-1]))
+			lines[n] = strings.TrimSuffix(lines[n], "}") + `,"prev":"` + hex.EncodeToString(sum[:]) + `"}`
+		}
+	}
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, key := open(t, path, audit.Rules{}), hostKey(t)
+	l.SetSigner(key)
+	l.Report(sshd.Event{Op: audit.OpStart})
+	l.Close()
+	v, err := audit.Verify([]string{path}, []ssh.PublicKey{key.PublicKey()})
+	if err != nil || v.Covered != 32 || len(v.Findings) != 1 || !strings.Contains(v.Findings[0].What, "no checkpoint for 11m") {
+		t.Errorf("%+v (%v)", v, err)
+	}
+}
+
 // A part of a line that was left when the file was rotated is no tampering, since the
 // next line goes on from the one before. Anything else there is.
 func TestVerifyPartsOfLines(t *testing.T) {
