@@ -248,6 +248,35 @@ func TestReceiptsOfADropBox(t *testing.T) {
 	}
 }
 
+// TestReceiptsTellNothingOfOthers has an account that may replace and rename files, but not
+// read them: its receipts do not tell what it replaced, nor that it has put what another has.
+func TestReceiptsTellNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	s := serveReceipts(t, t.TempDir(), strings.ReplaceAll(withReceipts, `["dropbox"]`, `["write", "overwrite", "rename"]`))
+	others := s.dial(t)
+	guest, err := s.connectAs("guest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guest.close()
+	mine := []byte("of the guest")
+	if err := errors.Join(others.upload("name", []byte("a secret")), guest.upload("name", mine)); err != nil {
+		t.Fatal(err)
+	}
+	k := s.receipt(t, "guest", "name")
+	if k.is(t, "guest", "name", mine); k.Replaced != nil {
+		t.Errorf("who may not read learns of the file of another: %s", k.text)
+	}
+	if k := s.receipt(t, user, "name"); k.Replaced == nil {
+		t.Errorf("who may read does not learn what was replaced: %s", k.text)
+	}
+	if err := errors.Join(others.upload("name", []byte("of another!!")), guest.PosixRename("name", "renamed")); err != nil {
+		t.Fatal(err)
+	}
+	s.noReceipt(t, "guest", "renamed", "no receipt: the audit log that is searched has no line of an upload of that name by this account")
+	s.receipt(t, user, "renamed").is(t, user, "renamed", []byte("of another!!"))
+}
+
 // TestReceiptsOfOwnLibraries has two accounts put the same into libraries of their own,
 // which have one name: neither learns of the other.
 func TestReceiptsOfOwnLibraries(t *testing.T) {

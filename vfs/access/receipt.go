@@ -24,8 +24,9 @@ type Uploaded struct {
 	SHA256  []byte // nil is not known
 	Version string // of the file after it, as [vfs.Version.String] has it
 
-	// Receipt signs what was recorded; sum is the SHA-256.
-	Receipt func(sum []byte) (Receipt, error)
+	// Receipt signs what was recorded; sum is the SHA-256. What was replaced may be
+	// the file of another account: only with replaced does the receipt tell of it.
+	Receipt func(sum []byte, replaced bool) (Receipt, error)
 }
 
 // Receipt says what the server has got, from whom and when.
@@ -97,11 +98,12 @@ func (s *Session) receiptOfFile(at place, f vfs.File) (r Receipt, err error) {
 	case !same:
 		return r, noReceipt("the file was changed since it was uploaded, or that upload has no line in the audit log")
 	}
-	return u.Receipt(sum)
+	return u.Receipt(sum, true)
 }
 
 // receiptOfUpload is the receipt of the last upload of the account. The file tells its
-// SHA-256 if that was not recorded, and if it is still the same.
+// SHA-256 if that was not recorded, and if it is still the same. What it replaced is
+// not for who may not read.
 func (s *Session) receiptOfUpload(at place, f vfs.File) (r Receipt, err error) {
 	u, err := s.receipts.Last(s.asking, at.in.label, at.name, s.account)
 	switch {
@@ -110,7 +112,7 @@ func (s *Session) receiptOfUpload(at place, f vfs.File) (r Receipt, err error) {
 	case err != nil:
 		return r, err
 	case u.SHA256 != nil:
-		return u.Receipt(u.SHA256)
+		return u.Receipt(u.SHA256, at.in.allow(toReceive))
 	}
 	same, sum := false, []byte(nil)
 	if f != nil {
@@ -122,7 +124,7 @@ func (s *Session) receiptOfUpload(at place, f vfs.File) (r Receipt, err error) {
 	if err != nil {
 		return r, err
 	}
-	return u.Receipt(sum)
+	return u.Receipt(sum, at.in.allow(toReceive))
 }
 
 // isStill tells whether a file is what was uploaded, and its SHA-256. The same version

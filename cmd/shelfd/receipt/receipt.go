@@ -78,6 +78,9 @@ func (o *Office) Last(ctx context.Context, library, name, account string) (acces
 	case err != nil:
 		return access.Uploaded{}, unreadable(ctx, err)
 	}
+	if account != "" && given.Op == audit.OpRename && isAnother(given, put) {
+		return access.Uploaded{}, fs.ErrNotExist
+	}
 	u := access.Uploaded{Size: *put.Size, Version: given.Version}
 	if sum, err := hex.DecodeString(put.SHA256); err == nil && len(sum) > 0 {
 		u.SHA256 = sum
@@ -85,8 +88,20 @@ func (o *Office) Last(ctx context.Context, library, name, account string) (acces
 	if given.Op == audit.OpRename && (u.SHA256 == nil || given.SHA256 != put.SHA256) {
 		u.Version = "" // between the upload and the rename the file may have been changed
 	}
-	u.Receipt = func(sum []byte) (access.Receipt, error) { return o.sign(of(put, given, sum)) }
+	u.Receipt = func(sum []byte, replaced bool) (access.Receipt, error) {
+		r := of(put, given, sum)
+		if !replaced {
+			r.Replaced = nil
+		}
+		return o.sign(r)
+	}
 	return u, nil
+}
+
+// isAnother tells whether a rename was of another content than was uploaded: somebody
+// had replaced the file before. Where the log does not tell, it is not.
+func isAnother(rename, put audit.Line) bool {
+	return rename.SHA256 != "" && put.SHA256 != "" && rename.SHA256 != put.SHA256 || rename.Size != nil && *rename.Size != *put.Size
 }
 
 // unreadable is what a client reads when the log could not be searched.
