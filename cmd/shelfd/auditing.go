@@ -13,6 +13,7 @@ import (
 	"shelf/cmd/shelfd/receipt"
 	"shelf/cmd/shelfd/recovery"
 	"shelf/sshd"
+	"shelf/vfs"
 	"shelf/vfs/access"
 )
 
@@ -26,6 +27,8 @@ type auditing struct {
 
 	office *receipt.Office // the same
 	gap    *audit.Gap      // what the server before this one may have left without a line
+
+	unlooked error // that it was not looked for yet; not while it is
 }
 
 // check tells whether the file could be opened, and makes none.
@@ -124,12 +127,17 @@ func (a *auditing) own(op string, err error) {
 	a.file.Report(audit.ByServer(op, version(), err))
 }
 
+// errUnlooked is what the line of the stop says, so that the next server looks.
+var errUnlooked = &vfs.Error{Kind: vfs.ErrCut, Why: "not all files were looked at that a crash may have left without a line; the next start does that"}
+
 // recover writes the lines that are missing after a crash, until done is called.
 func (s *server) recover(ctx context.Context, stop func()) (done func()) {
 	ended, settings := make(chan struct{}), s.settings
 	go func() {
 		defer close(ended)
-		recovery.Run(ctx, s.audit.gap, s.audit.file, settings, s.libraries.set, s.log)
+		if !recovery.Run(ctx, s.audit.gap, s.audit.file, settings, s.libraries.set, s.log) {
+			s.audit.unlooked = errUnlooked
+		}
 	}()
 	return func() { stop(); <-ended }
 }

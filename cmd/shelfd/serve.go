@@ -46,7 +46,7 @@ func serve(ctx context.Context, s config.Settings, stdout, stderr io.Writer) err
 	}
 	defer all.close()
 	all.audit.own(audit.OpStart, nil)
-	defer all.audit.own(audit.OpStop, nil)
+	defer func() { all.audit.own(audit.OpStop, all.audit.unlooked) }()
 	announce(s, all.listener.Addr(), all.hostKeys.current.Current, stdout)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()

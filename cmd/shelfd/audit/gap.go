@@ -23,7 +23,7 @@ type Gap struct {
 
 	versions map[string]bool      // that were given a line
 	told     map[string]time.Time // when a line last told of a name
-	accounts map[string][]string  // that used a library, by its name
+	accounts map[string][]string  // that used a library, by its name; by "" those that have logged in
 }
 
 const (
@@ -31,6 +31,8 @@ const (
 	// none. A line is written as soon as the name is on disk; a disk may hang, and
 	// the clock of a file server may be another one.
 	slack = 10 * time.Minute
+
+	opLogin = "login" // its line names no library
 
 	// maxGap is how much of a log is looked at, in bytes.
 	maxGap = 16 << 20
@@ -47,7 +49,7 @@ func FindGap(path string) (*Gap, error) {
 	if err != nil || endsWell(lines) {
 		return nil, err
 	}
-	for _, l := range slices.Backward(lines) {
+	for _, l := range slices.Backward(lines[:looked(lines)]) {
 		if l.Conn != "" {
 			g.Since = l.Time.Add(-slack)
 			break
@@ -62,19 +64,42 @@ func FindGap(path string) (*Gap, error) {
 	return g, nil
 }
 
-// endsWell tells whether the last line but for checkpoints is that of a stop.
+// endsWell tells whether the last line but for checkpoints is that of a stop, of a server
+// that has left no gap of a server before it.
 func endsWell(lines []Line) bool {
 	for _, l := range slices.Backward(lines) {
 		if l.Op != OpCheckpoint {
-			return l.Op == OpStop
+			return l.Op == OpStop && !l.leavesGap()
 		}
 	}
 	return true
 }
 
+// leavesGap tells whether a line is that of a stop before all was looked at that a
+// crash had left.
+func (l Line) leavesGap() bool { return l.Op == OpStop && l.Result != vfs.ResultOK }
+
+// looked is how many lines there were when the gap began: servers that were stopped
+// before they had looked for what it lacks do not end it.
+func looked(lines []Line) int {
+	n, open := len(lines), false
+	for i, l := range slices.Backward(lines) {
+		switch {
+		case l.leavesGap():
+			open = true
+		case l.Op == OpStart && !open:
+			return n
+		case l.Op == OpStart:
+			n, open = i, false
+		}
+	}
+	return n
+}
+
 // note notes what a line tells of.
 func (g *Gap) note(l Line) {
-	if l.Account != "" && !slices.Contains(g.accounts[l.Library], l.Account) {
+	used := l.Library != "" || l.Op == opLogin && l.Result == vfs.ResultOK // else anybody may have named any account
+	if l.Account != "" && used && !slices.Contains(g.accounts[l.Library], l.Account) {
 		g.accounts[l.Library] = append(g.accounts[l.Library], l.Account)
 	}
 	name := l.Name
@@ -106,8 +131,13 @@ func (g *Gap) Lacks(library, account, name, version string, at time.Time) bool {
 	return !ok || at.After(told.Add(precision))
 }
 
-// Accounts are those that used a library at the end of the log.
-func (g *Gap) Accounts(library string) []string { return g.accounts[library] }
+// Accounts are those that used a library at the end of the log, or may have: they have
+// logged in.
+func (g *Gap) Accounts(library string) []string {
+	all := slices.Concat(g.accounts[library], g.accounts[""])
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 // Recovered is the line of a file whose own line is missing.
 func (l *Log) Recovered(library, account string, i vfs.Info) {
@@ -123,11 +153,12 @@ func (l *Log) Recovered(library, account string, i vfs.Info) {
 }
 
 // lastLines are the last lines of a log, those of its file and of the ones that were
-// renamed to make room for it, up to maxGap bytes and to the slack before the last.
+// renamed to make room for it, up to maxGap bytes and to the slack before the last, or further
+// if a gap was left.
 func lastLines(path string) (lines []Line, err error) {
 	left := int64(maxGap)
 	for _, file := range Files(path) {
-		if left <= 0 || strings.HasSuffix(file, ".gz") || len(lines) > 0 && lines[len(lines)-1].Time.Sub(lines[0].Time.Time) > 2*slack {
+		if left <= 0 || strings.HasSuffix(file, ".gz") || len(lines) > 0 && lines[len(lines)-1].Time.Sub(lines[0].Time.Time) > 2*slack && !slices.ContainsFunc(lines, Line.leavesGap) {
 			break
 		}
 		before, read, err := linesAtEnd(file, left)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -84,5 +85,31 @@ func TestGap(t *testing.T) {
 	l.SetSigner(nil) // a checkpoint
 	if g, err := audit.FindGap(path); g != nil || err != nil {
 		t.Errorf("after a stop: %v %v", g, err)
+	}
+}
+
+// A server that was stopped before it had looked leaves the gap to the next one.
+func TestGapIsLeft(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	const before = `{"time":"2026-01-01T10:00:00.000Z","seq":1,"op":"start","result":"ok"}
+{"time":"2026-01-01T11:00:00.000Z","seq":2,"op":"put","result":"ok","conn":"YQ3MUDMH","account":"ada","library":"in","name":"a"}
+{"time":"2026-01-01T12:00:00.000Z","seq":3,"op":"start","result":"ok"}
+{"time":"2026-01-01T15:00:00.000Z","seq":4,"op":"login","result":"ok","conn":"YQ3MUDMX","account":"bob"}
+{"time":"2026-01-01T15:00:00.000Z","seq":5,"op":"refusal","result":"refused","conn":"YQ3MUDMX","account":"nobody"}
+`
+	for stop, since := range map[string]string{`"ok"`: "", `"cut","reason":"not looked"`: "2026-01-01T10:50:00Z"} {
+		text := before + `{"time":"2026-01-01T16:00:00.000Z","seq":6,"op":"stop","result":` + stop + "}\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		g, err := audit.FindGap(path)
+		switch {
+		case err != nil || (g == nil) != (since == ""):
+			t.Errorf("%s: %+v %v", stop, g, err)
+		case g != nil && g.Since.Format(time.RFC3339) != since:
+			t.Errorf("%s: since %v", stop, g.Since)
+		case g != nil && (!slices.Equal(g.Accounts("in"), []string{"ada", "bob"}) || !slices.Equal(g.Accounts("out"), []string{"bob"})):
+			t.Errorf("accounts: %v, %v", g.Accounts("in"), g.Accounts("out"))
+		}
 	}
 }

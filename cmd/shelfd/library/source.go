@@ -2,7 +2,10 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"shelf/keys"
 	"shelf/vfs"
@@ -29,6 +32,16 @@ func (s *Set) Source(name, account string) (Source, error) {
 		}
 	}
 	return Source{s, name, keys.ExpandUser(l.Where(), account)}, nil
+}
+
+// Exists tells whether the folder of the library is there: that of an account is made
+// when it is first used. A bucket always is.
+func (f Source) Exists() bool {
+	f.set.mu.Lock()
+	bucket := f.set.settings.AllLibraries()[f.name].Bucket != ""
+	f.set.mu.Unlock()
+	_, err := os.Lstat(f.path)
+	return bucket || !errors.Is(err, fs.ErrNotExist)
 }
 
 // Hold is that of the library of a name; that of one that is not there is none.

@@ -5,6 +5,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"shelf/cmd/shelfd/audit"
@@ -13,11 +14,13 @@ import (
 	"shelf/vfs"
 )
 
-// Run looks at the libraries until ctx ends. A gap that is nil is none.
-func Run(ctx context.Context, gap *audit.Gap, to *audit.Log, s config.Settings, set *library.Set, log *slog.Logger) {
+// Run looks at the libraries until ctx ends. A gap that is nil is none. It tells
+// whether no more is to be found: each library was looked at that can be.
+func Run(ctx context.Context, gap *audit.Gap, to *audit.Log, s config.Settings, set *library.Set, log *slog.Logger) (whole bool) {
 	if gap == nil {
-		return
+		return true
 	}
+	whole = true
 	for name, l := range s.AllLibraries() {
 		accounts := []string{""}
 		if library.PerAccount(l.Where()) {
@@ -27,14 +30,16 @@ func Run(ctx context.Context, gap *audit.Gap, to *audit.Log, s config.Settings, 
 			found, err := look(ctx, gap, to, set, name, account)
 			switch {
 			case ctx.Err() != nil:
-				return
+				return false
 			case err != nil:
+				whole = whole && errors.Is(err, vfs.ErrUnsupported) // the next server could not tell either
 				log.Warn("after a crash: what was published without a line in the audit log cannot be told", "library", name, "account", account, "reason", err)
 			default:
 				log.Info("after a crash: the audit log has a line of each file again", "library", name, "account", account, "missing", found)
 			}
 		}
 	}
+	return whole
 }
 
 // look looks at one library, and tells how many lines were missing.
@@ -42,6 +47,9 @@ func look(ctx context.Context, gap *audit.Gap, to *audit.Log, set *library.Set, 
 	source, err := set.Source(name, account)
 	if err != nil {
 		return 0, err
+	}
+	if !source.Exists() { // an account that has logged in may have used others only
+		return 0, nil
 	}
 	l, release, err := source.Open(ctx)
 	if err != nil {
