@@ -66,6 +66,7 @@ type Log struct {
 	old        []string  // files that were too large, the oldest first; mu
 	nextTry    time.Time // to begin a new file; mu
 	syncError  error     // of the last call, or nil; mu
+	failed     uint64    // lines up to this one may be lost: a call for them failed; mu
 	lost       int       // lines that were not written since the last that was; mu
 	complained time.Time // when the server's log was last told; mu
 	count      Counters  // mu
@@ -125,7 +126,7 @@ func (l *Log) Health() error {
 	}
 	l.mu.Unlock()
 	if err == nil && unsynced {
-		err = l.sync(seq)
+		err = l.syncFile(seq)
 	}
 	return err
 }
@@ -186,9 +187,21 @@ func (l *Log) append(seq uint64, text []byte) error {
 	return nil
 }
 
-// sync makes a line survive a power cut. Those who wait meanwhile share the next
-// call: it covers all lines that are written when it begins.
+// sync makes a line survive a power cut. That a later call does not fail says nothing
+// of what one before it has failed for: the system drops that, or it is in another file.
 func (l *Log) sync(seq uint64) error {
+	err := l.syncFile(seq)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && seq <= l.failed {
+		err = errUnrecorded
+	}
+	return err
+}
+
+// syncFile syncs the file, unless that was done since a line was written. Those who wait
+// meanwhile share the next call: it covers all lines that are written when it begins.
+func (l *Log) syncFile(seq uint64) error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	if l.synced >= seq {
@@ -204,7 +217,7 @@ func (l *Log) sync(seq uint64) error {
 	case errors.Is(err, fs.ErrClosed):
 		err = l.syncError // who closed it has synced it
 	case err != nil:
-		l.unsynced(err)
+		l.unsynced(last, err)
 	default:
 		l.syncError, l.count.Failing = nil, l.lost > 0
 	}
@@ -214,9 +227,9 @@ func (l *Log) sync(seq uint64) error {
 	return err
 }
 
-// unsynced notes that lines may not survive a power cut. mu is held.
-func (l *Log) unsynced(err error) {
-	l.syncError = err
+// unsynced notes that lines up to one may not survive a power cut. mu is held.
+func (l *Log) unsynced(last uint64, err error) {
+	l.syncError, l.failed = err, max(l.failed, last)
 	l.fails(err)
 }
 

@@ -84,7 +84,7 @@ func (l *Log) open() error {
 		l.file.torn = was.torn
 	}
 	if err := was.Sync(); err != nil {
-		l.unsynced(err)
+		l.unsynced(l.seq, err)
 	}
 	was.Close()
 	return nil
