@@ -59,11 +59,15 @@ func connect(ctx context.Context, o *Options) (*store, error) {
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1"
 	}
-	transport, err := c.transport(cfg)
+	transport, err := c.transport(cfg, c.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
+	patient, err := c.transport(cfg, max(c.Timeout, completeTimeout))
+	if err != nil {
+		return nil, err
+	}
+	with := func(so *s3.Options) {
 		so.HTTPClient = &http.Client{Transport: transport, CheckRedirect: noRedirect}
 		if c.Endpoint != "" {
 			so.BaseEndpoint = aws.String(c.Endpoint)
@@ -75,20 +79,28 @@ func connect(ctx context.Context, o *Options) (*store, error) {
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		so.ContinueHeaderThresholdBytes = -1 // a round trip for each part
+	}
+	client := s3.NewFromConfig(cfg, with)
+	working := s3.NewFromConfig(cfg, with, func(so *s3.Options) {
+		so.HTTPClient = &http.Client{Transport: patient, CheckRedirect: noRedirect}
 	})
 	prefix := ""
 	if o.Prefix != "" {
 		prefix = o.Prefix + "/"
 	}
-	return &store{client: client, bucket: o.Bucket, prefix: prefix, o: o, timeout: c.Timeout, idle: transport.CloseIdleConnections}, nil
+	idle := func() {
+		transport.CloseIdleConnections()
+		patient.CloseIdleConnections()
+	}
+	return &store{client: client, working: working, bucket: o.Bucket, prefix: prefix, o: o, timeout: c.Timeout, idle: idle}, nil
 }
 
 // noRedirect leaves it to the caller what to do about a redirect: to follow one with a
 // signed request is no use.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// transport makes connections on which a silence ends a call.
-func (c Connection) transport(cfg aws.Config) (*http.Transport, error) {
+// transport makes connections on which a silence ends a call that is longer than patience.
+func (c Connection) transport(cfg aws.Config, patience time.Duration) (*http.Transport, error) {
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
 	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 		t = b.GetTransport() // with the certificates that the AWS configuration names
@@ -106,7 +118,7 @@ func (c Connection) transport(cfg aws.Config) (*http.Transport, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &patientConn{conn, c.Timeout}, nil
+		return &patientConn{conn, patience}, nil
 	}
 	if c.CA == "" {
 		return t, nil
@@ -140,7 +152,9 @@ func (c *patientConn) Read(p []byte) (int, error) {
 
 // Write implements [net.Conn].
 func (c *patientConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+	// HTTP waits for the answer from when it begins to send: a body that takes long must
+	// not use up the time for that.
+	if err := c.SetDeadline(time.Now().Add(c.patience)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)

@@ -265,7 +265,7 @@ func (s *store) copyPart(ctx context.Context, key, id string, number int32, from
 	err = s.try(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, copyTimeout)
 		defer cancel()
-		o, err := s.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
+		o, err := s.working.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 			Bucket: &s.bucket, Key: &key, UploadId: &id, PartNumber: &number,
 			CopySource: &source, CopySourceIfMatch: &from.etag, CopySourceRange: r.header(),
 		})
@@ -292,7 +292,7 @@ func (s *store) complete(ctx context.Context, key, id string, etags []string, c 
 	out = s.tryTo(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, completeTimeout)
 		defer cancel()
-		o, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		o, err := s.working.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 			Bucket: &s.bucket, Key: &key, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 			IfMatch: c.ifMatch(), IfNoneMatch: c.ifNoneMatch(),
 		})

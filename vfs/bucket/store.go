@@ -19,6 +19,7 @@ import (
 // store is the bucket as a client of S3 sees it.
 type store struct {
 	client  *s3.Client
+	working *s3.Client // for calls in which the store says nothing while it works
 	bucket  string
 	prefix  string // of all keys; "" or with "/" at its end
 	o       *Options
