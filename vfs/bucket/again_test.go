@@ -1,13 +1,16 @@
 package bucket_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"shelf/vfs"
 	"shelf/vfs/bucket"
 )
 
@@ -62,6 +65,44 @@ func TestSameContentAgain(t *testing.T) {
 			if _, err := second.Stat(t.Context(), "y"); name == "renamed back" && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s, at %s: y: %v", name, when, err)
 			}
+		}
+	}
+}
+
+// A turn that was given back, and a record that was dropped, can be had again in a store
+// that lets nobody make again what was removed.
+func TestAgainOverMarkers(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, true)
+	g.version(t)
+	o := g.options(t)
+	o.Allow = []string{"put-if-absent-after-delete"}
+	o.Partials = bucket.PartialRules{MinSize: 1, PerAccount: 2}
+	lib := open(t, o)
+	put(t, lib, "f", []byte("text"))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for n := range 3 {
+		back, err := lib.TakeTurn(ctx, "f")
+		if err != nil {
+			t.Fatalf("turn %d: %v", n, err)
+		}
+		back()
+	}
+	for n := range 2 {
+		u, err := lib.Create(ctx, "cut", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
+		if err == nil {
+			_, err = u.WriteAt([]byte("some text"), 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, _ := vfs.As[vfs.Keeper](u)
+		if err := k.Keep(); err != nil {
+			t.Fatal(err)
+		}
+		if i, err := lib.Partial(ctx, "ada", "cut"); err != nil || i.Size == 0 {
+			t.Errorf("partial %d: %d bytes, %v", n, i.Size, err)
 		}
 	}
 }

@@ -15,3 +15,12 @@ func (o *Options) CanLimit(absent, match bool) error {
 
 // Look has the node look at the ledger now.
 func (b *Bucket) Look(ctx context.Context) error { return b.held.Look(ctx) }
+
+// TakeTurn takes the turn for what has a name; back gives it back.
+func (b *Bucket) TakeTurn(ctx context.Context, name string) (back func(), err error) {
+	l, err := b.lookNow(ctx, name)
+	if err == nil {
+		err = b.takeTurn(ctx, l)
+	}
+	return func() { b.giveBack(l.name, l.id) }, err
+}

@@ -230,8 +230,14 @@ func (b *Bucket) takeTurn(ctx context.Context, l *look) error {
 		if err != nil && !isGone(err) {
 			return failure("look whose turn it is", err)
 		}
-		if err == nil && age > turnFor {
-			if mine, err := b.tryTurn(ctx, key, me, condition{match: etag}); mine || err != nil {
+		again, may := condition{match: etag}, err == nil && age > turnFor
+		if err != nil && !b.has.overMarkers {
+			// It was given back, or there is word of it no more: and such a store lets
+			// nobody make again what was removed, on any condition.
+			again, may = condition{}, true
+		}
+		if may {
+			if mine, err := b.tryTurn(ctx, key, me, again); mine || err != nil {
 				return err
 			}
 		}

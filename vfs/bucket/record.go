@@ -220,6 +220,12 @@ func (w *recorder) write(ctx context.Context, u *upload, r record) error {
 	}
 	c := condition{match: w.etag, absent: w.etag == ""}
 	a, out := u.b.store.put(ctx, w.key, bodyOfText(text), nil, c)
+	if c.absent && !out.unsure && isUnmet(out.err) && !u.b.has.overMarkers {
+		// Such a store takes a record that was removed for one that is there.
+		if now := u.b.recordAt(ctx, w.key); now.err == nil && now.etag == "" {
+			a, out = u.b.store.put(ctx, w.key, bodyOfText(text), nil, condition{})
+		}
+	}
 	if out.err == nil {
 		w.etag, w.mine = a.etag, true
 		return nil
