@@ -88,10 +88,12 @@ func (u *upload) resume(r recorded) error {
 		}
 		return failure("take a partial", err)
 	}
-	if err := u.makeDisk(); err != nil {
-		return err
+	err := u.makeDisk()
+	if err == nil {
+		err = u.readTail(&r.record)
 	}
-	if err := u.readTail(&r.record); err != nil {
+	if err != nil {
+		u.putBack(r.record)
 		return err
 	}
 	u.id, u.gone, u.next = r.ID, r.parts(), int32(len(r.Parts))+1
@@ -102,6 +104,16 @@ func (u *upload) resume(r recorded) error {
 	u.content = spool.Resume(u.disk, u, r.size())
 	u.takePartial(r.size())
 	return nil
+}
+
+// putBack lets others go on with a partial that was taken, if this upload can't.
+func (u *upload) putBack(r record) {
+	r.Node = ""
+	u.b.tidy(func(ctx context.Context) {
+		if err := u.recorder.write(ctx, u, r); err != nil {
+			u.b.o.Log.Warn("a partial can't be resumed before this server ends", "name", u.name, "err", err)
+		}
+	})
 }
 
 // readTail reads into the spool what follows the parts.
