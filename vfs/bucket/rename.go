@@ -74,6 +74,10 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 	if u.seen != nil && !replace {
 		return after, replaced, exists()
 	}
+	if err := b.node.hold(ctx); err != nil {
+		return after, replaced, failure("rename", err)
+	}
+	defer b.node.release() // once it is ended
 	key, err := b.intend(ctx, intent{b.node.id, u.id, from.name, new, from.etag, from.id})
 	if err != nil {
 		return after, replaced, failure("rename", err)
@@ -119,16 +123,13 @@ func (b *Bucket) tidy(do func(context.Context)) {
 	do(ctx)
 }
 
-// intend says that a file is about to be renamed.
+// intend says that a file is about to be renamed. Others end it if the node is not seen
+// to be alive.
 func (b *Bucket) intend(ctx context.Context, i intent) (key string, err error) {
 	text, err := json.Marshal(i)
 	if err != nil {
 		return "", err
 	}
-	if err := b.node.hold(ctx); err != nil {
-		return "", err
-	}
-	defer b.node.release()
 	key = b.store.hiddenKey("rename", i.ID)
 	return key, b.store.putText(ctx, key, text)
 }
