@@ -37,6 +37,11 @@ func (b *Bucket) removeVersion(ctx context.Context, l *look) outcome {
 	if err := b.takeTurn(ctx, l); err != nil {
 		return outcome{err: err}
 	}
+	return b.removeInTurn(ctx, l)
+}
+
+// removeInTurn is removeVersion for who has the turn.
+func (b *Bucket) removeInTurn(ctx context.Context, l *look) outcome {
 	c := condition{match: l.etag}
 	if !b.has.removesMatch {
 		c = condition{}
@@ -116,6 +121,7 @@ func (b *Bucket) resize(ctx context.Context, l *look, a vfs.Attr) (c vfs.Change,
 		u := b.begin(ctx, l.name, vfs.CreateOptions{Check: a.Check})
 		u.only = true
 		if err := u.startOver(l); err != nil {
+			u.end()
 			return c, err
 		}
 		if err := u.SetAttr(a); err != nil {

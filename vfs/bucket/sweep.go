@@ -61,10 +61,12 @@ func (b *Bucket) sweepInTurn(ctx context.Context) error {
 // of it is done on conditions: two may sweep at a time.
 func (b *Bucket) Sweep(ctx context.Context) error {
 	kept, err := b.sweepPartials(ctx)
+	if err == nil { // otherwise it is not known which uploads are kept
+		err = b.sweepParts(ctx, kept)
+	}
 	return errors.Join(
 		err,
 		b.sweepRenames(ctx),
-		b.sweepParts(ctx, kept),
 		b.sweepOld(ctx, "tail", b.o.Partials.MaxAge+leftAfter),
 		b.sweepOld(ctx, "sum", knownFor),
 		b.sweepOld(ctx, "turn", goneFor),
@@ -177,14 +179,31 @@ func (b *Bucket) endRename(ctx context.Context, key string) error {
 		return err
 	}
 	if err == nil && now.id == i.ID {
-		out := b.removeVersion(ctx, &look{name: i.Old, etag: i.ETag, id: i.OldID})
-		if out.err != nil && !isGone(out.err) && !isUnmet(out.err) {
-			return out.err
+		err := b.endOld(ctx, i)
+		if err != nil && !isGone(err) && !isUnmet(err) {
+			return err
 		}
 		b.o.Log.Info("ended a rename that another node had begun", "old", i.Old, "new", i.New)
 	}
 	b.store.removeHidden(ctx, key)
 	return nil
+}
+
+// endOld removes the old name of a rename, if it still is the version that was copied. An
+// ETag does not tell that, nor does the turn: word of it ends long before the intent may.
+func (b *Bucket) endOld(ctx context.Context, i intent) error {
+	old := &look{name: i.Old, etag: i.ETag, id: i.OldID}
+	if err := b.takeTurn(ctx, old); err != nil {
+		return err
+	}
+	now, err := b.lookNow(ctx, i.Old)
+	if err != nil {
+		return err
+	}
+	if now.id != i.OldID {
+		return errMoved
+	}
+	return b.removeInTurn(ctx, old).err
 }
 
 // sweepSidecars removes what lies beside files that are gone or were replaced.
