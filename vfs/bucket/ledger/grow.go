@@ -88,8 +88,8 @@ func (l *Ledger) mine(p *page) *entry {
 	e := p.Nodes[l.o.Node]
 	if e == nil {
 		// It is new, or others took it for dead: then it may add nothing any more of
-		// what it had.
-		l.cap = l.added
+		// what it had, but for what its uploads hold.
+		l.cap = l.added.plus(l.held)
 		e = &entry{Folded: l.added}
 		p.Nodes[l.o.Node] = e
 	}

@@ -107,22 +107,34 @@ func New(life context.Context, o Options) *Ledger {
 // store if this node has too little left.
 func (l *Ledger) Hold(ctx context.Context, has, want Amount) error {
 	more := want.minus(has)
-	if l.take(more) {
-		return nil
-	}
-	if err := l.awaitCount(ctx); err != nil {
-		return err
-	}
-	if err := l.enter(ctx); err != nil {
-		return err
-	}
-	defer l.leave()
 	for !l.take(more) {
-		if err := l.grow(ctx, more); err != nil {
+		// What was counted may be gone, with the page.
+		if err := l.awaitCount(ctx); err != nil {
+			return err
+		}
+		if done, err := l.growFor(ctx, more); done || err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// growFor holds more in its turn, and asks for as much if this node has too little left.
+// It is false if that does not help, since nothing was counted.
+func (l *Ledger) growFor(ctx context.Context, more Amount) (held bool, err error) {
+	if err := l.enter(ctx); err != nil {
+		return false, err
+	}
+	defer l.leave()
+	for !l.take(more) {
+		if err := l.grow(ctx, more); err != nil {
+			return false, err
+		}
+		if _, counted := l.Held(); !counted {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // take holds more, if that fits into what this node may add.

@@ -304,3 +304,30 @@ func TestSlicesAreGivenBack(t *testing.T) {
 		}
 	})
 }
+
+// A page that is removed while nodes go on is made anew, and what there is counted.
+func TestPageIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		lib := &library{t: t, files: map[int]int64{1: 10}}
+		o := &object{}
+		n := lib.node(ctx, o, "a", ledger.Amount{Bytes: 1000, Files: 100})
+		if err := n.Hold(ctx, ledger.Amount{}, cost(1)); err != nil {
+			t.Fatal(err)
+		}
+		o.mu.Lock()
+		o.text, o.tag = nil, 0
+		o.mu.Unlock()
+		brief, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if err := n.Hold(brief, cost(1), cost(500)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got, ok := n.Held(); !ok || got.Bytes < 510 {
+			t.Errorf("the ledger has %+v, %v", got, ok)
+		}
+		stop()
+	})
+}
