@@ -17,8 +17,8 @@ import (
 const piece = 1 << 20
 
 // copy uploads a file, and tells its digest.
-func (m *mover) copy(ctx context.Context, source vfs.File, is vfs.Info, replaces bool) ([]byte, error) {
-	up, sum, off, err := m.begin(ctx, source, is, replaces)
+func (m *mover) copy(ctx context.Context, source vfs.File, is vfs.Info, over *vfs.Info) ([]byte, error) {
+	up, sum, off, err := m.begin(ctx, source, is, over != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +27,9 @@ func (m *mover) copy(ctx context.Context, source vfs.File, is vfs.Info, replaces
 	}
 	if err := up.SetAttr(attributesOf(is)); err != nil {
 		return nil, errors.Join(fmt.Errorf("set its mode and time: %w", err), up.Abort())
+	}
+	if err := m.still(ctx, over); err != nil {
+		return nil, errors.Join(err, up.Abort())
 	}
 	_, err = up.Commit(ctx)
 	if err != nil {

@@ -32,6 +32,26 @@ func (m *mover) one(ctx context.Context, name string) {
 // errChanged is that a file is not what it was when it was looked at.
 var errChanged = errors.New("it is changed all the time; run the command again when it is not")
 
+// errTaken is that a client has put a file into TO while one was copied.
+var errTaken = errors.New("another file of that name was put into TO meanwhile; run the command again")
+
+// still tells whether TO has what is about to be replaced, or nothing any more.
+func (m *mover) still(ctx context.Context, over *vfs.Info) error {
+	if over == nil {
+		return nil
+	}
+	now, err := m.to.Stat(ctx, over.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at what TO has: %w", err)
+	case now.Version != over.Version:
+		return errTaken
+	}
+	return nil
+}
+
 func (m *mover) file(ctx context.Context, name string) (what outcome, size int64, err error) {
 	source, err := m.from.Open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +68,7 @@ func (m *mover) file(ctx context.Context, name string) (what outcome, size int64
 	there, err := m.to.Stat(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = m.publish(ctx, source, is, false)
+		err = m.publish(ctx, source, is, nil)
 		return copied, is.Size, err
 	case err != nil:
 		return failed, 0, fmt.Errorf("look whether TO has it: %w", err)
@@ -71,7 +91,7 @@ func (m *mover) over(ctx context.Context, source vfs.File, is, there vfs.Info) (
 	case !ours && !m.replace:
 		return another, is.Size, nil
 	}
-	return copied, is.Size, m.publish(ctx, source, is, true)
+	return copied, is.Size, m.publish(ctx, source, is, &there)
 }
 
 // equal tells whether both files have the same content.
@@ -111,6 +131,9 @@ func (m *mover) dress(ctx context.Context, is, there vfs.Info) error {
 		if err != nil {
 			return fmt.Errorf("set its mode and time: %w", err)
 		}
+		if c.Before.Version != there.Version {
+			return errTaken
+		}
 		there = c.After
 	}
 	return m.known.done(is, there)
@@ -120,8 +143,8 @@ func attributesOf(is vfs.Info) vfs.Attr {
 	return vfs.Attr{HasMode: true, Mode: is.Mode, HasTimes: true, Atime: is.ModTime, Mtime: is.ModTime}
 }
 
-// publish copies a file, and reads it back.
-func (m *mover) publish(ctx context.Context, source vfs.File, is vfs.Info, replaces bool) error {
+// publish copies a file, and reads it back. over is what it replaces; nil is nothing.
+func (m *mover) publish(ctx context.Context, source vfs.File, is vfs.Info, over *vfs.Info) error {
 	if m.dry {
 		return nil
 	}
@@ -129,21 +152,24 @@ func (m *mover) publish(ctx context.Context, source vfs.File, is vfs.Info, repla
 		m.large.Lock()
 		defer m.large.Unlock()
 	}
-	sum, err := m.copy(ctx, source, is, replaces)
+	sum, err := m.copy(ctx, source, is, over)
 	if err != nil && !errors.Is(err, vfs.ErrUncertain) {
 		return err
+	}
+	// What is noted is looked at before it is read: what another puts there then is not
+	// taken for ours.
+	there, failed := m.to.Stat(ctx, is.Name)
+	if failed != nil {
+		return errors.Join(err, fmt.Errorf("look at what TO has: %w", failed))
 	}
 	if theirs, failed := m.digest(ctx, is.Name); failed != nil {
 		return errors.Join(err, failed)
 	} else if !bytes.Equal(sum, theirs) {
 		return errors.Join(err, errors.New("what TO has is not what was sent; run the command again"))
 	}
-	there, err := m.to.Stat(ctx, is.Name)
-	if err == nil {
-		err = m.known.done(is, there)
-	}
-	if err != nil {
-		return fmt.Errorf("look at what TO has: %w", err)
+	// After an uncertain answer it may lack its mode and time.
+	if err := m.dress(ctx, is, there); err != nil {
+		return err
 	}
 	// Was it one version that was read, and is it the one of now?
 	now, err := m.from.Stat(ctx, is.Name)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"shelf/vfs"
 	"shelf/vfs/vfstest"
@@ -151,6 +152,58 @@ func TestChangesMeanwhile(t *testing.T) {
 	if got := m.run(t); got[copied] != 1 || get(t, to, "f") != "new" {
 		t.Errorf("%v, %q\n%s", got, get(t, to, "f"), &m.faults)
 	}
+}
+
+// What a client puts into TO while a newer file is sent there is not replaced.
+func TestTakenMeanwhile(t *testing.T) {
+	from, to := vfstest.NewMemory(), vfstest.NewMemory()
+	put(t, from, "f", "old")
+	m := newMoving(t, from, to)
+	m.run(t)
+	put(t, from, "f", strings.Repeat("newer", piece))
+	m.from = reading{from, func() { put(t, to, "f", "a client's") }}
+	if got := m.run(t); got[failed] != 1 || get(t, to, "f") != "a client's" {
+		t.Errorf("%v, %.20q\n%s", got, get(t, to, "f"), &m.faults)
+	}
+	m.from = from
+	if got := m.run(t); got[another] != 1 || get(t, to, "f") != "a client's" {
+		t.Errorf("once more: %v, %.20q\n%s", got, get(t, to, "f"), &m.faults)
+	}
+}
+
+// A file that was published, but perhaps not with its mode and time, gets these.
+func TestUncertainAttributes(t *testing.T) {
+	from, to := vfstest.NewMemory(), vfstest.NewMemory()
+	put(t, from, "f", "text")
+	if _, err := from.SetAttr(t.Context(), "f", vfs.Attr{HasMode: true, Mode: 0o600, HasTimes: true, Mtime: time.Unix(1e9, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	m := newMoving(t, from, undressed{to})
+	got := m.run(t)
+	i, err := to.Stat(t.Context(), "f")
+	if err != nil || got[copied] != 1 || i.Mode != 0o600 || i.ModTime.Unix() != 1e9 {
+		t.Errorf("%v, %v, %v, %v\n%s", got, i.Mode, i.ModTime, err, &m.faults)
+	}
+}
+
+// undressed publishes without mode and time, and is uncertain of it.
+type undressed struct{ vfs.Library }
+
+func (l undressed) Create(ctx context.Context, name string, o vfs.CreateOptions) (vfs.Upload, error) {
+	u, err := l.Library.Create(ctx, name, o)
+	return undressedUpload{u}, err
+}
+
+type undressedUpload struct{ vfs.Upload }
+
+func (u undressedUpload) SetAttr(vfs.Attr) error { return nil }
+
+func (u undressedUpload) Commit(ctx context.Context) (vfs.Change, error) {
+	c, err := u.Upload.Commit(ctx)
+	if err == nil {
+		err = &vfs.Error{Kind: vfs.ErrUncertain}
+	}
+	return c, err
 }
 
 // opening calls a function when a file has been opened.
