@@ -15,6 +15,11 @@ const (
 	// lowLimit is the least soft limit, in bytes, where a larger one is allowed.
 	lowLimit = 112 << 20
 
+	// leastRoom is how much, in bytes, may be allocated at least from one collection to
+	// the next: with little the collector would take much of a processor. With 32 slow
+	// uploads, of which 67 MiB live, lowLimit leaves as much.
+	leastRoom = 40 << 20
+
 	// quietBytes is the most, in bytes, that a quiet server allocates from one
 	// look to the next.
 	quietBytes = 8 << 20
@@ -81,7 +86,7 @@ func (m *memory) adjust(live int64) {
 	if m.limit == 0 {
 		return
 	}
-	want := max(min(m.limit, lowLimit), live+live/4)
+	want := max(min(m.limit, lowLimit), live+max(live/4, leastRoom))
 	if want > m.limit {
 		want = max(m.limit, 2*live)
 	}

@@ -8,9 +8,10 @@ import (
 
 func TestMemoryLimitStaysAboveWhatLives(t *testing.T) {
 	var set []int64
-	m := &memory{limit: 100, set: func(n int64) int64 { set = append(set, n); return 0 }}
+	const mib = 1 << 20
+	m := &memory{limit: 100 * mib, set: func(n int64) int64 { set = append(set, n/mib); return 0 }}
 	for _, live := range []int64{0, 10, 50, 60, 60, 200, 10} {
-		m.adjust(live)
+		m.adjust(live * mib)
 	}
 	want := []int64{100, 400, 100}
 	if len(set) != len(want) {
@@ -22,12 +23,11 @@ func TestMemoryLimitStaysAboveWhatLives(t *testing.T) {
 		}
 	}
 	set = nil
-	const mib = 1 << 20
 	m = &memory{limit: 256 * mib, set: func(n int64) int64 { set = append(set, n/mib); return 0 }}
 	for _, live := range []int64{0, 70, 100, 200, 210, 70} {
 		m.adjust(live * mib)
 	}
-	if want := []int64{112, 125, 250, 420, 112}; !slices.Equal(set, want) {
+	if want := []int64{112, 140, 250, 420, 112}; !slices.Equal(set, want) {
 		t.Errorf("of 256 MiB the limit was set to %v, want %v", set, want)
 	}
 	none := &memory{set: func(int64) int64 { t.Error("a limit was set that is the environment's"); return 0 }}
