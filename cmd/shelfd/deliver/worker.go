@@ -142,7 +142,7 @@ const overlap = time.Minute
 
 // open opens a log at the place of the receiver. If it has none, because the log or the
 // receiver is new, it is told of what is younger than what it was told of last, or of
-// what happens from now on: the past is no news.
+// what happens from now on: the past is no news. Replay goes back, and never forward.
 func (w *worker) open(path string, since time.Time) (err error) {
 	if f, err := os.Open(path); err == nil {
 		f.Close()
@@ -151,6 +151,9 @@ func (w *worker) open(path string, since time.Time) (err error) {
 	}
 	place, known := w.recorded[path]
 	switch {
+	case w.o.Replay > 0 && known && place.Seq+1 < w.o.Replay: // what lies between was not read yet
+		w.log.Warn("nothing is delivered again: the receiver has not come to the line that --replay names; it goes on where it is",
+			"replay", w.o.Replay, "seq", place.Seq)
 	case w.o.Replay > 0:
 		if place, err = tail.Before(path, w.o.Replay); err != nil {
 			return fmt.Errorf("audit log: %w", err)

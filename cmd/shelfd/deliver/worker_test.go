@@ -172,6 +172,23 @@ func TestReplayBeforeWaiting(t *testing.T) {
 	}
 }
 
+// What was not read yet is delivered, whatever number is to be gone back to.
+func TestReplaySkipsNothing(t *testing.T) {
+	p, f := newPlace(t), &fake{}
+	p.put("old")
+	p.once(f)
+	p.put("a", "b", "c", "d")
+	p.o.Replay = 4 // were not read yet
+	if p.once(f) || f.count() != 4 {
+		t.Errorf("delivered: %v", f.got)
+	}
+	p.o.Replay = 100 // behind the end
+	p.put("e")
+	if p.once(f) || f.count() != 5 {
+		t.Errorf("delivered: %v", f.got)
+	}
+}
+
 // A log that may not be read is not taken for one in which there is nothing.
 func TestUnreadableLog(t *testing.T) {
 	p := newPlace(t)
