@@ -115,6 +115,37 @@ func TestGateJudgesWhateverIsPublished(t *testing.T) {
 	}
 }
 
+// TestGateJudgesTheLastName asks again if a held upload gets another name than the one
+// it was judged under, and not if it gets that.
+func TestGateJudgesTheLastName(t *testing.T) {
+	r, g := newTemporaries(t), &gate{}
+	s := r.gated(refusePDF{g})
+	if err := errors.Join(replace(s, "a.part", "good"), s.Rename("a.part", "a", true)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"ada a=good"}; !slices.Equal(g.asked, want) {
+		t.Errorf("asked were %q", g.asked)
+	}
+	if err := replace(s, "a.part", "no PDF"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rename("a.part", "x.pdf", false); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("another name than the one that was meant: %v", err)
+	}
+	s.End()
+	r.holds("a=good")
+}
+
+// refusePDF refuses by the name.
+type refusePDF struct{ *gate }
+
+func (g refusePDF) Judge(ctx context.Context, account string, s vfs.Staged) (string, error) {
+	if strings.HasSuffix(s.Name, ".pdf") {
+		return vfs.GateRefused, &vfs.Error{Kind: fs.ErrPermission, Why: "no PDF"}
+	}
+	return g.gate.Judge(ctx, account, s)
+}
+
 // TestSmallerSizeIsJudged cuts a file that has passed: what is left may be what the
 // gate refuses.
 func TestSmallerSizeIsJudged(t *testing.T) {

@@ -43,11 +43,15 @@ func (s *Session) isPublished(at place) bool {
 
 // hold is CLOSE of such an upload. One under a visible name is synced: if the
 // server crashes, its account can resume it, as if the client had been cut off. It is
-// judged now: if no RENAME follows, nobody will hear later that it was refused.
+// judged now, under the name that is meant: if no RENAME follows, nobody will hear later
+// that it was refused.
 func (w *Writer) hold() error {
 	check := func() error { return errors.Join(w.up.Sync(), w.judgeNow()) }
 	if w.op.s.hidden(w.at.name) {
 		check = func() error { return w.up.SetAttr(vfs.Attr{}) }
+	}
+	if _, meant, ok := temporary(w.at.name); ok && meant != "" {
+		w.judged.willBe(meant)
 	}
 	if err := check(); err != nil {
 		return w.finish(func() error { return errors.Join(err, w.up.Abort()) })

@@ -170,6 +170,7 @@ func (s *Session) renamePending(w *Writer, to place, replace bool) error {
 	s.drop(w.at)
 	s.drop(to)
 	w.at, w.op.event.Name, w.op.path, w.fresh = to, to.name, to.path(), false
+	w.judged.renamed()
 	w.transfer.renamed(to.name)
 	s.pending[to] = []*Writer{w}
 	if w.isHeld() && !s.hidden(to.name) {
