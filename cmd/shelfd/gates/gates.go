@@ -47,19 +47,19 @@ type Gate struct {
 func (g *Gate) Judge(ctx context.Context, account string, s vfs.Staged) (string, error) {
 	word, err := g.Gate.Judge(ctx, account, s)
 	if g.max > 0 && errors.Is(err, vfs.ErrContent) {
-		g.keep(account, s, err)
+		g.keep(ctx, account, s, err)
 	}
 	return word, err
 }
 
 // keep puts a refused file into quarantine. If that fails it is gone, as without one.
-func (g *Gate) keep(account string, s vfs.Staged, why error) {
+func (g *Gate) keep(ctx context.Context, account string, s vfs.Staged, why error) {
 	file, err := s.Open()
 	if err == nil {
 		defer file.Close()
 		var dropped []quarantine.Item
 		i := quarantine.Item{Library: g.library, Account: account, Name: s.Name, Size: s.Size, Reason: why.Error()}
-		i, dropped, err = g.set.kept.Keep(i, file, g.max)
+		i, dropped, err = g.set.kept.Keep(ctx, i, file, g.max)
 		for _, old := range dropped {
 			g.set.log.Warn("a file in quarantine gave room to a newer one", "library", old.Library, "id", old.ID, "name", vfs.Clip(old.Name))
 		}
@@ -117,12 +117,17 @@ func (s *Set) Change(next config.Settings) {
 	s.all = all
 }
 
-// Unknown is a scanner of other settings that can't be asked without a restart. The
-// process that asks was told at its start whom it may.
+// Unknown is a scanner of other settings that can't be asked without a restart, or a
+// quarantine that was not opened. The process that asks was told at its start whom it may.
 func (s *Set) Unknown(next config.Settings) (library string, err error) {
 	var process *scanner.Process
 	if s != nil {
 		process = s.process
+	}
+	for _, name := range next.LibraryNames() {
+		if g := next.AllLibraries()[name].Gate; g.IsSet() && g.Quarantine && s.Quarantine() == nil {
+			return name, errors.New("the first gate wants quarantine, whose folder is opened at the start")
+		}
 	}
 	if process == nil && (next.Sandbox.Word == config.SandboxOff || runtime.GOOS != "linux") {
 		return "", nil
@@ -170,7 +175,7 @@ func (s *Set) Of(library string) *Gate {
 }
 
 // Problem is what is wrong with the gate of a library, or nil: that its scanners do
-// not answer now, or gave no verdict on the last file.
+// not answer now, or gave no verdict on the last files.
 func (s *Set) Problem(ctx context.Context, library string) error {
 	g := s.Of(library)
 	if g == nil {
@@ -180,7 +185,7 @@ func (s *Set) Problem(ctx context.Context, library string) error {
 		return err
 	}
 	if why := g.Failing(); why != "" {
-		return errors.New("there was no verdict on the last file: " + why)
+		return errors.New("there was no verdict on the last files: " + why)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@
 package quarantine
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,18 +37,27 @@ type Item struct {
 // Folder holds refused files. It is safe for concurrent use.
 type Folder struct {
 	root *os.Root
-	mu   sync.Mutex // held while something is added or removed
+
+	mu       sync.Mutex      // held while something gets its place or is removed, and never over a copy
+	underway map[string]Item // what is being copied, by id; mu
 }
 
-// The names of the two files of an item, behind its id.
+// The names of the two files of an item, behind its id, and that of the second until
+// it is whole.
 const (
 	content = ".content"
 	known   = ".json"
+	written = ".new"
 )
+
+// orphaned is how long nothing was written to a file without an item before it is
+// removed: another server with the same folder may still write it.
+const orphaned = time.Hour
 
 var isID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// Open opens the folder, which is made if need be.
+// Open opens the folder, which is made if need be. What a server that was killed has
+// left half done is removed.
 func Open(path string) (*Folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, err
@@ -55,7 +66,42 @@ func Open(path string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{root: root}, nil
+	f := &Folder{root: root, underway: make(map[string]Item)}
+	if err := f.sweep(time.Now().Add(-orphaned)); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// sweep removes files that belong to no item, and were last written before a time. No
+// list shows them, and quarantine_max does not count them.
+func (f *Folder) sweep(before time.Time) error {
+	entries, err := fs.ReadDir(f.root.FS(), ".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		id, kind, _ := strings.Cut(e.Name(), ".")
+		if kind = "." + kind; !isID.MatchString(id) || kind != content && kind != known && kind != written {
+			continue
+		}
+		if i, err := e.Info(); err != nil || !i.ModTime().Before(before) || kind != written && !f.isOrphan(id) {
+			continue
+		}
+		if err := f.root.Remove(e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// isOrphan tells whether nothing is known of an id. That a disk does not give what is
+// known is no reason to remove it.
+func (f *Folder) isOrphan(id string) bool {
+	_, err := f.item(id)
+	broken := (*fs.PathError)(nil)
+	return err != nil && (errors.Is(err, fs.ErrNotExist) || !errors.As(err, &broken))
 }
 
 // Close closes the folder.
@@ -63,34 +109,77 @@ func (f *Folder) Close() error { return f.root.Close() }
 
 // Keep copies a refused file here. Items of its library are dropped, the oldest first,
 // until all of them have at most max bytes; what is larger than that is not kept. It
-// returns the item with its id, size and digest, and those that were dropped.
-func (f *Folder) Keep(i Item, from io.Reader, max int64) (_ Item, dropped []Item, err error) {
+// returns the item with its id, size and digest, and those that were dropped. Others
+// need not wait for the copy, which ends with ctx.
+func (f *Folder) Keep(ctx context.Context, i Item, from io.Reader, max int64) (_ Item, dropped []Item, err error) {
 	i.ID, i.Time = rand.Text(), time.Now().UTC()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if dropped, err = f.makeRoom(i.Library, i.Size, max); err != nil {
+	if dropped, err = f.reserve(i, max); err != nil {
 		return i, dropped, err
 	}
 	sum := sha256.New()
-	i.Size, err = f.write(i.ID+content, io.TeeReader(from, sum))
+	// No more than there is room for.
+	i.Size, err = f.write(i.ID+content, io.TeeReader(io.LimitReader(until{ctx, from}, i.Size), sum))
 	i.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	if err == nil {
 		var text []byte
 		if text, err = json.Marshal(i); err == nil {
-			_, err = f.write(i.ID+known, strings.NewReader(string(text)))
+			_, err = f.write(i.ID+written, bytes.NewReader(text))
 		}
 	}
-	if err != nil {
-		f.root.Remove(i.ID + known)
-		f.root.Remove(i.ID + content)
-	}
-	return i, dropped, err
+	return i, dropped, f.settle(i.ID, err)
 }
 
-// makeRoom drops items of a library until size bytes more are at most max.
+// until reads until ctx ends.
+type until struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+func (u until) Read(b []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.from.Read(b)
+}
+
+// reserve makes room for an item.
+func (f *Folder) reserve(i Item, max int64) (dropped []Item, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if dropped, err = f.makeRoom(i.Library, i.Size, max); err == nil {
+		f.underway[i.ID] = i
+	}
+	return dropped, err
+}
+
+// settle makes an item of what was copied, or removes it if that has failed.
+func (f *Folder) settle(id string, err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.underway, id)
+	if err == nil {
+		err = f.root.Rename(id+written, id+known)
+	}
+	if err != nil {
+		f.root.Remove(id + written)
+		f.root.Remove(id + content)
+	}
+	return err
+}
+
+// makeRoom drops items of a library until size bytes more are at most max. What is
+// being copied cannot be dropped.
 func (f *Folder) makeRoom(library string, size, max int64) (dropped []Item, err error) {
 	if size > max {
 		return nil, fmt.Errorf("it has %d bytes, and quarantine_max is %d", size, max)
+	}
+	for _, i := range f.underway {
+		if i.Library == library {
+			size += i.Size
+		}
+	}
+	if size > max {
+		return nil, errors.New("others that are being kept now take all of quarantine_max")
 	}
 	all, err := f.List()
 	if err != nil {
@@ -131,7 +220,7 @@ func (f *Folder) List() (all []Item, err error) {
 	}
 	for _, e := range entries {
 		if id, ok := strings.CutSuffix(e.Name(), known); ok && isID.MatchString(id) {
-			// One that can't be read is being written, or was when the server was killed.
+			// One that can't be read was being written when power failed.
 			if i, err := f.item(id); err == nil {
 				all = append(all, i)
 			}
