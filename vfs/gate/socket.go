@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"shelf/vfs"
@@ -106,8 +107,14 @@ func Serve(ctx context.Context, l *net.UnixListener, judge func(context.Context,
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	var under sync.WaitGroup
 	defer under.Wait()
+	room := make(chan struct{}, maxConns)
 	for {
-		c, err := l.AcceptUnix()
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		c, err := accept(ctx, l, log)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -116,12 +123,52 @@ func Serve(ctx context.Context, l *net.UnixListener, judge func(context.Context,
 			return err
 		}
 		under.Go(func() {
-			defer c.Close()
+			defer func() { c.Close(); <-room }()
 			if err := serve(ctx, c, judge); err != nil {
 				log.Warn("a question was not answered", "reason", err)
 			}
 		})
 	}
+}
+
+// maxConns is how many connections are answered at a time; others wait in the queue of
+// the system. Each takes two descriptors.
+const maxConns = 256
+
+// accept waits for a connection. That the system has no descriptor or no memory for one,
+// or that a client has gone again, does not end those under way.
+func accept(ctx context.Context, l listener, log *slog.Logger) (*net.UnixConn, error) {
+	for told := false; ; {
+		c, err := l.AcceptUnix()
+		if err == nil || !passes(err) {
+			return c, err
+		}
+		if !told {
+			log.Warn("a connection was not taken; it is tried again", "reason", err)
+			told = true
+		}
+		select {
+		case <-time.After(acceptPause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// listener is a [net.UnixListener].
+type listener interface{ AcceptUnix() (*net.UnixConn, error) }
+
+// acceptPause is how long accept waits for the system to have something again.
+const acceptPause = 50 * time.Millisecond
+
+// passes tells whether what accept(2) has failed with may pass.
+func passes(err error) bool {
+	for _, one := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR, syscall.EAGAIN} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
 }
 
 // headTimeout is how long a question may take to come in.
