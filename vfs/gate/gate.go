@@ -9,11 +9,14 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"sync/atomic"
+	"net"
+	"sync"
 	"time"
 
 	"shelf/vfs"
@@ -46,9 +49,17 @@ type Options struct {
 
 // Gate stands before a library. It is safe for concurrent use.
 type Gate struct {
-	o      Options
-	failed atomic.Pointer[string] // why the last file had no verdict; nil if it had one
+	o Options
+
+	mu     sync.Mutex
+	failed int    // files in a row that had no verdict; mu
+	why    string // the last of them had none; mu
 }
+
+// manyFailed is how many files in a row have no verdict until something is wrong with
+// the scanner. One alone may be broken, and anybody can send it. Ping tells at once of
+// a scanner that does not answer.
+const manyFailed = 3
 
 // New makes a Gate.
 func New(o Options) *Gate {
@@ -81,12 +92,18 @@ func (g *Gate) Judge(ctx context.Context, account string, s vfs.Staged) (word st
 	}
 	defer end()
 	word = vfs.GatePassed
-	for _, scanner := range g.o.Scanners {
+	var failed error
+	for i, scanner := range g.o.Scanners {
 		v, err := g.ask(ctx, scanner, File{Name: s.Name, Size: s.Size, Library: g.o.Library, Account: account}, s)
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx) // nobody waits any more
 		}
+		failed = cmp.Or(failed, err)
+		last := i == len(g.o.Scanners)-1
 		one, err := g.rule(s.Name, v, err)
+		if last || failed != nil && err != nil {
+			g.note(failed) // one that has refused tells nothing of those behind it
+		}
 		if err != nil {
 			return one, err
 		}
@@ -105,7 +122,7 @@ func (g *Gate) ask(ctx context.Context, scanner Scanner, about File, s vfs.Stage
 	}
 	file, err := s.Open()
 	if err != nil {
-		return Verdict{}, err
+		return Verdict{}, WithoutPath(err)
 	}
 	defer file.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, g.o.Timeout, fmt.Errorf("no answer within %s", g.o.Timeout))
@@ -114,12 +131,11 @@ func (g *Gate) ask(ctx context.Context, scanner Scanner, about File, s vfs.Stage
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return v, err
+	return v, WithoutPath(err)
 }
 
 // rule is what follows from an answer.
 func (g *Gate) rule(name string, v Verdict, err error) (word string, _ error) {
-	g.note(err)
 	switch {
 	case err == nil && v.Refused:
 		return vfs.GateRefused, &vfs.Error{Kind: vfs.ErrContent, Why: refusal(v.Reason)}
@@ -136,32 +152,48 @@ func (g *Gate) rule(name string, v Verdict, err error) (word string, _ error) {
 	return vfs.GateFailed, &vfs.Error{Kind: vfs.ErrUnavailable, Why: "the file could not be checked, so it is not accepted; try again later", Err: err}
 }
 
-// note remembers whether there was a verdict.
+// note remembers whether there was a verdict on a file.
 func (g *Gate) note(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if err == nil {
-		g.failed.Store(nil)
+		g.failed = 0
 		return
 	}
-	why := err.Error()
-	g.failed.Store(&why)
+	g.failed++
+	g.why = err.Error()
 }
 
-// Failing is why the last file had no verdict, or "".
+// Failing is why the last files had no verdict, or "".
 func (g *Gate) Failing() string {
-	if why := g.failed.Load(); why != nil {
-		return *why
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.failed < manyFailed {
+		return ""
 	}
-	return ""
+	return g.why
 }
 
 // Ping tells whether all scanners answer.
 func (g *Gate) Ping(ctx context.Context) (all error) {
 	for _, scanner := range g.o.Scanners {
 		if _, err := scanner.Ping(ctx); err != nil {
-			all = errors.Join(all, err)
+			all = errors.Join(all, WithoutPath(err))
 		}
 	}
 	return all
+}
+
+// WithoutPath is an error of the system without paths of the host and addresses of
+// sockets: operators read it over the web.
+func WithoutPath(err error) error {
+	if socket := (*net.OpError)(nil); errors.As(err, &socket) {
+		return fmt.Errorf("%s: %w", socket.Op, socket.Err)
+	}
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return fmt.Errorf("%s: %w", file.Op, file.Err)
+	}
+	return err
 }
 
 // maxReason is how much of a scanner's reason a client reads, in bytes.

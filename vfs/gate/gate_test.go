@@ -127,7 +127,12 @@ func TestNobodyWaits(t *testing.T) {
 func TestFailing(t *testing.T) {
 	s := &scanner{err: errors.New("broken")}
 	g := gate.New(gate.Options{Rules: gate.Rules{Timeout: time.Hour}, Scanners: []gate.Scanner{s}, Log: slog.New(slog.DiscardHandler)})
-	g.Judge(t.Context(), "ada", staged(t, "x"))
+	for i := range 3 { // a file alone may be broken
+		if g.Failing() != "" {
+			t.Errorf("failing after %d: %q", i, g.Failing())
+		}
+		g.Judge(t.Context(), "ada", staged(t, "x"))
+	}
 	if g.Failing() != "broken" || g.Ping(t.Context()) == nil {
 		t.Errorf("failing: %q", g.Failing())
 	}
@@ -135,5 +140,34 @@ func TestFailing(t *testing.T) {
 	g.Judge(t.Context(), "ada", staged(t, "x"))
 	if g.Failing() != "" || g.Ping(t.Context()) != nil {
 		t.Errorf("failing: %q", g.Failing())
+	}
+}
+
+// TestFailingOfTheSecond has a scanner in front of it that answers.
+func TestFailingOfTheSecond(t *testing.T) {
+	first, second := &scanner{}, &scanner{err: errors.New("broken")}
+	g := gate.New(gate.Options{Rules: gate.Rules{Timeout: time.Hour, AcceptErrors: true}, Scanners: []gate.Scanner{first, second}, Log: slog.New(slog.DiscardHandler)})
+	for range 3 {
+		g.Judge(t.Context(), "ada", staged(t, "x"))
+	}
+	first.verdict.Refused = true // so the second is not asked
+	g.Judge(t.Context(), "ada", staged(t, "x"))
+	if g.Failing() != "broken" {
+		t.Errorf("failing: %q", g.Failing())
+	}
+}
+
+// TestProblemsNameNoPath is about what operators read over the web.
+func TestProblemsNameNoPath(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	for _, kind := range []string{gate.Clamd, gate.Socket} {
+		g := gate.New(gate.Options{Rules: gate.Rules{Timeout: time.Hour}, Scanners: []gate.Scanner{gate.Address{Kind: kind, Path: secret}.Scanner()}, Log: slog.New(slog.DiscardHandler)})
+		for range 3 {
+			g.Judge(t.Context(), "ada", staged(t, "x"))
+		}
+		ping := g.Ping(t.Context())
+		if ping == nil || strings.Contains(ping.Error(), "secret") || g.Failing() == "" || strings.Contains(g.Failing(), "secret") {
+			t.Errorf("%s: %v; %s", kind, ping, g.Failing())
+		}
 	}
 }

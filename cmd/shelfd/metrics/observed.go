@@ -89,7 +89,7 @@ func (w writer) library(l admin.Library) {
 	of := label{"library", l.Name}
 	w.gauge("shelf_library_up", "Whether a library can be used.", flag(l.Problem == ""), of)
 	if l.Gate != nil {
-		w.gauge("shelf_gate_up", "Whether the scanners of a library answer, and gave a verdict on the last file.", flag(l.Gate.Problem == ""), of)
+		w.gauge("shelf_gate_up", "Whether the scanners of a library answer, and gave a verdict on one of the last three files.", flag(l.Gate.Problem == ""), of)
 	}
 	if l.Free >= 0 {
 		w.gauge("shelf_library_free_bytes", "Bytes that uploads can still take.", float64(l.Free), of)
