@@ -368,6 +368,16 @@ func TestDeliver(t *testing.T) {
 	}
 	d.cmd.Process.Signal(syscall.SIGHUP)
 	eventually(t, "the mistake is delivery", func() bool { return strings.Contains(d.stderr.String(), "was not reloaded") })
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if err := os.WriteFile(file, []byte(strings.Replace(was, "deliver_listen = \"127.0.0.1:0\"", fmt.Sprintf("deliver_listen = %q", taken.Addr()), 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.cmd.Process.Signal(syscall.SIGHUP)
+	eventually(t, "the address is taken", func() bool { return strings.Count(d.stderr.String(), "was not reloaded") == 2 })
 	if err := os.WriteFile(file, []byte(strings.Replace(was, `events = ["put"]`, `events = ["remove"]`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -132,17 +132,63 @@ func (p Program) deliver(c *cobra.Command, a asked) error {
 		return err
 	}
 	defer manager.Close()
+	now := &reloaded{Settings: s}
 	for first := true; ; first = false {
-		next, err := p.round(c.Context(), s, a, hangups, manager, p.Log(c.ErrOrStderr(), s), first)
+		next, err := p.round(c.Context(), now, a, hangups, manager, p.Log(c.ErrOrStderr(), now.Settings), first)
 		if err != nil || next == nil {
 			return err
 		}
-		s, a.replay, a.enable = *next, 0, nil
+		now, a.replay, a.enable = next, 0, nil
 	}
 }
 
+// reloaded is settings, and the listener that was opened for them; nil is that it is
+// to be opened yet.
+type reloaded struct {
+	config.Settings
+	metrics net.Listener
+}
+
+// listener is where metrics are answered; nil is nowhere.
+func (r *reloaded) listener(a asked) (net.Listener, error) {
+	if r.metrics != nil || r.DeliverListen == "" || a.once {
+		return r.metrics, nil
+	}
+	l, err := listen(r.DeliverListen)
+	if err != nil {
+		return nil, fmt.Errorf("%sdeliver_listen: %w", r.Where("deliver_listen"), err)
+	}
+	return l, nil
+}
+
+// again are the settings after these. A new address must be free, or nothing is reloaded.
+func (p Program) again(s config.Settings, a asked, log *slog.Logger) (*reloaded, error) {
+	next, err := s.Again()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.options(next, a, log); err != nil {
+		return nil, err
+	}
+	r := &reloaded{Settings: next}
+	if next.DeliverListen != s.DeliverListen { // the old one is in use by us until then
+		r.metrics, err = r.listener(a)
+	}
+	return r, err
+}
+
 // round delivers with some settings, until the next count; nil is that it ends.
-func (p Program) round(ctx context.Context, s config.Settings, a asked, hangups <-chan os.Signal, manager *notify.Manager, log *slog.Logger, first bool) (*config.Settings, error) {
+func (p Program) round(ctx context.Context, now *reloaded, a asked, hangups <-chan os.Signal, manager *notify.Manager, log *slog.Logger, first bool) (*reloaded, error) {
+	s := now.Settings
+	l, err := now.listener(a)
+	switch {
+	case err != nil && first:
+		return nil, err
+	case err != nil: // somebody was faster; events matter more
+		log.Error("metrics are not answered", "reason", err)
+	case l != nil:
+		defer l.Close()
+	}
 	o, err := p.options(s, a, log)
 	if err != nil {
 		return nil, err
@@ -152,11 +198,7 @@ func (p Program) round(ctx context.Context, s config.Settings, a asked, hangups 
 		return nil, err
 	}
 	defer d.close()
-	if s.DeliverListen != "" && !a.once {
-		l, err := listen(s.DeliverListen)
-		if err != nil {
-			return nil, fmt.Errorf("%sdeliver_listen: %w", s.Where("deliver_listen"), err)
-		}
+	if l != nil {
 		defer admin.Serve(l, handler(collector{d.workers}), log).Close()
 		log.Info("metrics are answered", "address", l.Addr().String())
 	}
@@ -166,8 +208,8 @@ func (p Program) round(ctx context.Context, s config.Settings, a asked, hangups 
 	manager.Ready()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	watched := make(chan *config.Settings, 1)
-	go p.watch(ctx, s, a, hangups, manager, log, func(next config.Settings) { watched <- &next; end() })
+	watched := make(chan *reloaded, 1)
+	go p.watch(ctx, s, a, hangups, manager, log, func(next *reloaded) { watched <- next; end() })
 	if err := d.run(ctx); err != nil {
 		return nil, err
 	}
@@ -181,7 +223,7 @@ func (p Program) round(ctx context.Context, s config.Settings, a asked, hangups 
 
 // watch has the settings read again at each SIGHUP, and hands over those that are good.
 // It tells the service manager that the process lives.
-func (p Program) watch(ctx context.Context, s config.Settings, a asked, hangups <-chan os.Signal, manager *notify.Manager, log *slog.Logger, take func(config.Settings)) {
+func (p Program) watch(ctx context.Context, s config.Settings, a asked, hangups <-chan os.Signal, manager *notify.Manager, log *slog.Logger, take func(*reloaded)) {
 	every := 10 * time.Second
 	if w := manager.Watchdog(); w > 0 {
 		every = min(every, w/3)
@@ -198,11 +240,8 @@ func (p Program) watch(ctx context.Context, s config.Settings, a asked, hangups 
 		case <-hangups:
 		}
 		manager.Reloading()
-		next, err := s.Again()
-		if err == nil {
-			a.replay, a.enable = 0, nil
-			_, err = p.options(next, a, log)
-		}
+		a.replay, a.enable = 0, nil
+		next, err := p.again(s, a, log)
 		if err == nil {
 			log.Info("the configuration was reloaded")
 			take(next)
