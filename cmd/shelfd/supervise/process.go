@@ -94,7 +94,7 @@ func without(environ []string, names ...string) []string {
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // end has it take no more connections, and end after its transfers.
-func (p *process) end() { p.cmd.Process.Signal(syscall.SIGTERM) }
+func (p *process) end() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 
 func (p *process) gone() <-chan struct{} { return p.exited }
 

@@ -15,7 +15,7 @@ import (
 // running is a server that runs: a process, or a unit of systemd.
 type running interface {
 	pid() int
-	end()                  // has it take no more connections, and end after its transfers
+	end() error            // has it take no more connections, and end after its transfers
 	gone() <-chan struct{} // closed when it has ended, if that is known
 }
 
@@ -34,13 +34,21 @@ func replace(ctx context.Context, socket string, start func(context.Context) (ru
 	next, err := start(ctx)
 	if err == nil {
 		if err = awaitHealth(ctx, socket, next); err != nil {
-			next.end()
+			err = errors.Join(err, unlessEnded(next.end()))
 		}
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the new server %w; the old one goes on", err), name.restore())
 	}
 	return next, nil
+}
+
+// unlessEnded is the error of ending a server, unless it has ended by itself.
+func unlessEnded(err error) error {
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
 }
 
 // awaitHealth waits until a server has taken over the admin socket, and says there that

@@ -91,7 +91,7 @@ type supervisor struct {
 
 // run serves until it gets SIGTERM or SIGINT, and then until all servers have ended.
 func (v *supervisor) run() error {
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 8) // of three kinds: none is lost while another is passed on
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	if err := v.listen(); err != nil {
@@ -109,7 +109,9 @@ func (v *supervisor) run() error {
 	for {
 		select {
 		case s := <-signals:
-			v.signal(s)
+			if v.signal(s) {
+				return nil
+			}
 		case p := <-v.ended:
 			if v.forget(p) {
 				return nil
@@ -204,20 +206,22 @@ func orNone(p *process, err error) (running, error) {
 	return p, nil
 }
 
-// signal passes a signal on: SIGHUP to the server that serves, the others to all.
-func (v *supervisor) signal(s os.Signal) {
+// signal passes a signal on: SIGHUP to the server that serves, the others to all. It
+// tells whether all is over: there may be no server that would end.
+func (v *supervisor) signal(s os.Signal) (over bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if s == syscall.SIGHUP {
 		if v.serving != nil {
 			v.serving.cmd.Process.Signal(s)
 		}
-		return
+		return false
 	}
 	v.over = true
 	for _, p := range v.all {
 		p.end() // a second one ends it at once
 	}
+	return len(v.all) == 0
 }
 
 // restartAfter is how long a server that has ended by itself is not started again.

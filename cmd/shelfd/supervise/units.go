@@ -28,7 +28,10 @@ type unit struct {
 
 func (u unit) pid() int { return u.process }
 
-func (u unit) end() { systemctl(context.Background(), "stop", "--no-block", u.name) }
+func (u unit) end() error {
+	_, err := systemctl(context.Background(), "stop", "--no-block", u.name)
+	return err
+}
 
 func (u unit) gone() <-chan struct{} { return nil }
 
@@ -53,21 +56,25 @@ func upgradeUnits(ctx context.Context, socket string) (name string, err error) {
 			next.process, err = mainPID(ctx, next.name)
 		}
 		if err != nil {
-			next.end() // else it is tried again and again
-			return nil, fmt.Errorf("has not started: %w; journalctl -u %s says why", err, next.name)
+			stopping := next.end() // else it is tried again and again
+			return nil, errors.Join(fmt.Errorf("has not started: %w; journalctl -u %s says why", err, next.name), stopping)
 		}
 		return next, nil
 	})
 	if err != nil {
 		return "", err
 	}
+	var ending error
 	for _, old := range active {
-		unit{name: old}.end()
+		ending = errors.Join(ending, unit{name: old}.end())
 	}
 	_, enabling := systemctl(ctx, "enable", next.name)
 	_, disabling := systemctl(ctx, append([]string{"disable"}, active...)...)
 	if err := errors.Join(enabling, disabling); err != nil {
-		return next.name, fmt.Errorf("%s serves; which unit starts with the machine could not be changed: %w", next.name, err)
+		ending = errors.Join(ending, fmt.Errorf("which unit starts with the machine could not be changed: %w", err))
+	}
+	if ending != nil {
+		return next.name, fmt.Errorf("%s serves, but not all is done: %w", next.name, ending)
 	}
 	return next.name, nil
 }
