@@ -185,12 +185,21 @@ func (s *Session) renameUpload(w *Writer, to place, replace bool) error {
 	case hidden && s.hidden(to.name):
 		return nil // the library knows neither name
 	case hidden || w.isHeld() || w.at.in.underHold():
-		return w.up.Rename(to.name, replace) // what others have published is theirs
+		return w.renameUpload(to.name, replace) // what others have published is theirs
 	}
 	_, err := w.at.in.Rename(s.ctx, w.at.name, to.name, replace)
 	published := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return w.up.Rename(to.name, replace || published && to.in.allow(toReplace))
+	return w.renameUpload(to.name, replace || published && to.in.allow(toReplace))
+}
+
+// renameUpload has Commit publish it under another name.
+func (w *Writer) renameUpload(name string, replace bool) error {
+	err := w.up.Rename(name, replace)
+	if err == nil {
+		w.replaces = replace
+	}
+	return err
 }

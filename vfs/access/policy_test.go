@@ -427,3 +427,32 @@ func TestHoldOverTime(t *testing.T) {
 		t.Errorf("when the hold is over: %v", err)
 	}
 }
+
+// An upload that could replace nothing when it began may be renamed over a file before
+// it is published; a hold that comes then is asked all the same.
+func TestHoldAfterRenameOfUpload(t *testing.T) {
+	lib := vfstest.NewMemory()
+	publish(t, lib, "f", "first")
+	o := access.Options{Library: lib, Account: "ada", Permissions: everything(), Hold: vfs.Hold{Always: true}}
+	s := access.New(t.Context(), o)
+	set := func(h vfs.Hold) { o.Hold = h; s.Change(o) }
+	w, err := s.Create("new", access.Replace(0))
+	if err == nil {
+		_, err = w.WriteAt([]byte("second"), 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	set(vfs.Hold{})
+	if err := s.Rename("new", "f", true); err != nil {
+		t.Fatal(err)
+	}
+	set(vfs.Hold{Always: true})
+	before := look(t, lib, "f")
+	if err := w.Commit(); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "held") {
+		t.Errorf("CLOSE over a held file: %v", err)
+	}
+	if now := look(t, lib, "f"); now != before {
+		t.Errorf("the held file was %v and is %v", before, now)
+	}
+}
