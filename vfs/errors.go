@@ -27,8 +27,9 @@ var (
 	ErrIO = errors.New("input/output error")
 	// ErrUnavailable is a store that can't be reached: trying again may help.
 	ErrUnavailable = errors.New("the store can't be reached; try again")
-	// ErrUncertain is a Commit of which nobody knows whether it has published:
-	// the name has the old content or the new, whole.
+	// ErrUncertain is a Commit of which nobody knows whether it has published: the
+	// name has the old content or the new, whole. It is a Rename, Remove or Restore,
+	// too, that is done and may not outlast a crash of the machine.
 	ErrUncertain = errors.New("it is not known whether the file was published")
 	// ErrCrossLibrary is of a rename from one library to another.
 	ErrCrossLibrary = errors.New("a file cannot be renamed into another library; copy it there, and remove it here")

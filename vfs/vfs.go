@@ -158,6 +158,8 @@ type CreateOptions struct {
 	Mode fs.FileMode
 	// Owner is the account that uploads; partials are its own.
 	Owner string
+	// NoPartial has the upload go on with no partial, and leave none.
+	NoPartial bool
 	// MaxSize caps the upload, in bytes; zero is no cap.
 	MaxSize int64
 	// Check is asked by Commit when the content is whole and on disk, before anything

@@ -117,6 +117,6 @@ func createHidden(ctx context.Context, at place, o vfs.CreateOptions) (vfs.Uploa
 	if o.Base == nil && !o.Create {
 		return nil, vfs.NotExist()
 	}
-	o.Create, o.Truncate, o.Exclusive, o.NoReplace, o.Owner = true, o.Base == nil, false, false, ""
+	o.Create, o.Truncate, o.Exclusive, o.NoReplace, o.NoPartial = true, o.Base == nil, false, false, true
 	return at.in.Create(ctx, alias(at.name), o)
 }

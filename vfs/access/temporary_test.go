@@ -363,3 +363,27 @@ func TestTakeOverConcurrently(t *testing.T) {
 		}
 	}
 }
+
+// asked is a library that notes how uploads are begun.
+type asked struct {
+	vfs.Library
+	options vfs.CreateOptions
+}
+
+func (l *asked) Create(ctx context.Context, name string, o vfs.CreateOptions) (vfs.Upload, error) {
+	l.options = o
+	return l.Library.Create(ctx, name, o)
+}
+
+// What is uploaded to a hidden name is the account's: its quota counts it. But nobody
+// could go on with it under that name.
+func TestHiddenNameHasOwner(t *testing.T) {
+	lib := &asked{Library: vfstest.NewMemory()}
+	s := access.New(t.Context(), access.Options{Library: lib, Account: "ada", Permissions: editor(), Temporaries: access.NewTemporaries()})
+	if err := put(s, gio, "text"); err != nil {
+		t.Fatal(err)
+	}
+	if o := lib.options; o.Owner != "ada" || !o.NoPartial {
+		t.Errorf("the library was asked for %+v", o)
+	}
+}

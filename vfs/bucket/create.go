@@ -20,6 +20,9 @@ func (b *Bucket) Create(ctx context.Context, name string, o vfs.CreateOptions) (
 
 // begin is an upload that has no content yet.
 func (b *Bucket) begin(ctx context.Context, name string, o vfs.CreateOptions) *upload {
+	if o.NoPartial {
+		o.Owner = ""
+	}
 	u := &upload{b: b, ctx: ctx, name: name, o: o, id: newID(), sizes: sizing{b.o.PartSize}}
 	u.sending, u.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return u

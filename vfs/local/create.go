@@ -67,9 +67,12 @@ func (d *Dir) createNew(name string, o vfs.CreateOptions) (vfs.Upload, error) {
 
 // begin is an upload that has no stage yet.
 func (d *Dir) begin(name string, o vfs.CreateOptions) (*upload, error) {
-	in := d.instance()
+	in, owner := d.instance(), o.Owner
+	if o.NoPartial {
+		o.Owner = "" // nobody's partials; the file will be the owner's all the same
+	}
 	mine, err := in.beginAttempt(o.Owner, name)
-	return &upload{d: d, in: in, name: name, o: o, owner: o.Owner, attempt: mine}, err
+	return &upload{d: d, in: in, name: name, o: o, owner: owner, attempt: mine}, err
 }
 
 // resume makes the owner's partial the stage, or drops one that is not wanted.

@@ -73,3 +73,39 @@ func TestAccountQuota(t *testing.T) {
 		t.Errorf("owners are %v, %v", owners, err)
 	}
 }
+
+// An upload that keeps no partial is the account's all the same, also when it gets
+// another name.
+func TestAccountQuotaWithoutPartial(t *testing.T) {
+	d, _ := openDir(t, local.Options{AccountQuota: 10 * block})
+	if err := mustPut(t, d, "g", block, vfs.CreateOptions{Owner: "bob"}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := d.Owners(t.Context()); err != nil || all["bob"].Files == 0 {
+		t.Skipf("this file system has no extended attributes (%v)", err)
+	}
+	u, err := d.Create(t.Context(), "~temporary", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada", NoPartial: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.WriteAt(make([]byte, 11*block), 0); !errors.Is(err, vfs.ErrNoSpace) {
+		t.Errorf("past the quota: %v", err)
+	}
+	u.Abort()
+	u, err = d.Create(t.Context(), "~temporary", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada", NoPartial: true})
+	if err == nil {
+		_, err = u.WriteAt(make([]byte, 9*block), 0)
+	}
+	if err == nil {
+		err = u.Rename("f", true)
+	}
+	if err == nil {
+		err = commit(u)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := d.Owners(t.Context()); err != nil || all["ada"].Bytes != 9*block {
+		t.Errorf("the owners: %+v (%v)", all, err)
+	}
+}

@@ -245,6 +245,9 @@ func (m *Memory) Create(ctx context.Context, name string, o vfs.CreateOptions) (
 	case err == nil:
 		return u, u.startOver(v)
 	}
+	if o.NoPartial {
+		o.Owner = ""
+	}
 	kept, resumes := m.takePartial(o.Owner, name)
 	if resumes && !o.Truncate && !o.Exclusive {
 		u.v.data, u.prefix = slices.Clone(kept.data), len(kept.data)
