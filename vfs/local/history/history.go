@@ -28,8 +28,9 @@ type Folder struct {
 	in   *os.File             // the folder that it lies in; not ours to close
 	sync func(*os.File) error // makes the names in a folder durable, where that is promised
 
-	mu  sync.Mutex
-	all *os.File // nil is that it is not open yet; mu
+	mu   sync.Mutex
+	all  *os.File   // nil is that it is not open yet; mu
+	gone []*os.File // it was removed; open until Close, since others may still use them; mu
 }
 
 // New is the folder of versions in another one, which outlives it.
@@ -39,10 +40,14 @@ func New(in *os.File, sync func(*os.File) error) *Folder { return &Folder{in: in
 func (h *Folder) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.all == nil {
-		return nil
+	var err error
+	for _, f := range h.gone {
+		err = errors.Join(err, f.Close())
 	}
-	return h.all.Close()
+	if h.all != nil {
+		err = errors.Join(err, h.all.Close())
+	}
+	return err
 }
 
 // Make makes the folder, unless it is there.
@@ -57,7 +62,10 @@ func (h *Folder) open(make bool) (fd int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.all != nil {
-		return int(h.all.Fd()), nil
+		if !isRemoved(h.all) {
+			return int(h.all.Fd()), nil
+		}
+		h.gone, h.all = append(h.gone, h.all), nil
 	}
 	if make {
 		err := unix.Mkdirat(int(h.in.Fd()), FolderName, 0o700)
@@ -73,6 +81,13 @@ func (h *Folder) open(make bool) (fd int, err error) {
 		return -1, err
 	}
 	return int(h.all.Fd()), nil
+}
+
+// isRemoved tells of an open folder that it has no name any more: somebody has removed it
+// while this server runs. Nothing can be made in it.
+func isRemoved(folder *os.File) bool {
+	var st unix.Stat_t
+	return unix.Fstat(int(folder.Fd()), &st) == nil && st.Nlink == 0
 }
 
 func openFolder(in int, name string) (*os.File, error) {
@@ -117,6 +132,7 @@ func (h *Folder) add(name string, do func(to int, path string) error) (v Version
 		return v, err
 	}
 	at := time.Now().UTC().Truncate(time.Microsecond)
+	again := false
 	for range maxTries {
 		v = Version{ID: at.Format(idLayout), Name: name, Kept: at}
 		switch err = do(all, v.path()); {
@@ -124,9 +140,11 @@ func (h *Folder) add(name string, do func(to int, path string) error) (v Version
 			at = at.Add(time.Microsecond)
 		case errors.Is(err, unix.ENOENT):
 			made, failed := h.makeFolder(all, name)
-			if failed != nil || !made && exists(all, name) {
+			there := !made && exists(all, name)
+			if failed != nil || there && again {
 				return v, errors.Join(failed, err) // it is the file that is not there
 			}
+			again = there // or another has made the folder just now
 		default:
 			if err == nil {
 				v.info, err = stat(all, v.path())
@@ -145,9 +163,20 @@ func (h *Folder) makeFolder(all int, name string) (made bool, err error) {
 		return false, nil
 	}
 	if err == nil {
-		err = h.sync(h.all)
+		err = h.syncAll()
 	}
 	return err == nil, err
+}
+
+// syncAll makes durable which names have versions.
+func (h *Folder) syncAll() error {
+	h.mu.Lock()
+	all := h.all
+	h.mu.Unlock()
+	if all == nil {
+		return unix.ENOENT // it was removed just now
+	}
+	return h.sync(all)
 }
 
 func exists(all int, name string) bool {

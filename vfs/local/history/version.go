@@ -133,6 +133,9 @@ func (h *Folder) Names() iter.Seq2[string, error] {
 			return
 		}
 		all, err := openFolder(int(h.in.Fd()), FolderName)
+		if errors.Is(err, unix.ENOENT) {
+			return // it was removed just now
+		}
 		if err != nil {
 			yield("", err)
 			return
