@@ -34,13 +34,11 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) (c vfs.Ch
 	if err := d.usage.replacing(d, new, was, rename); err != nil {
 		return vfs.Change{}, err
 	}
-	if err := d.sync(); err != nil {
-		return vfs.Change{}, err
-	}
+	late := d.sync()
 	replaced := c.Replaced
 	c, err = d.changed(f, from, new)
 	c.Replaced = replaced
-	return c, err
+	return c, uncertain("renamed", errors.Join(late, err))
 }
 
 // hold opens a file to look at it before and after a change.
@@ -181,7 +179,7 @@ func (d *Dir) removeIf(name string, meant func(info) bool) error {
 		return err
 	}
 	d.owners.changed()
-	return errors.Join(was.sync(), d.sync())
+	return uncertain("removed", errors.Join(was.sync(), d.sync()))
 }
 
 // SetAttr implements [vfs.Library].

@@ -96,15 +96,15 @@ func (u *upload) Commit(ctx context.Context) (vfs.Change, error) {
 	if err := errors.Join(u.in.dropOlder(u.attempt), u.stage.settleName(), u.close()); err != nil {
 		u.d.o.now().Log.Warn("after a file was published", "name", u.name, "err", err)
 	}
-	return vfs.Change{After: i.public(), Replaced: u.replaced}, uncertain(errors.Join(late, err))
+	return vfs.Change{After: i.public(), Replaced: u.replaced}, uncertain("published", errors.Join(late, err))
 }
 
-// uncertain is the error of a Commit that has renamed and could not sync that.
-func uncertain(err error) error {
+// uncertain is the error of a change that was done to a file and could not be synced.
+func uncertain(done string, err error) error {
 	if err == nil {
 		return nil
 	}
-	const why = "the server's disk failed after the file was published; it is not known whether that lasts"
+	why := "the server's disk failed after the file was " + done + "; it is not known whether that lasts"
 	return &vfs.Error{Kind: vfs.ErrUncertain, Why: why, Err: err}
 }
 

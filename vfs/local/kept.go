@@ -266,6 +266,18 @@ func (d *Dir) dropOldest(need, want amount) (freed amount, err error) {
 	return freed, nil
 }
 
+// droppable is what dropOldest could free.
+func (d *Dir) droppable() (there amount, err error) {
+	if d.o.now().Hold.Counts(time.Now()) {
+		return there, nil
+	}
+	all, err := d.allVersions()
+	for _, v := range all {
+		there = there.plus(costOf(v.Size))
+	}
+	return there, err
+}
+
 // allVersions lists the versions of all names.
 func (d *Dir) allVersions() (all []history.Version, err error) {
 	for name, err := range d.history.Names() {
@@ -384,16 +396,19 @@ func (d *Dir) Restore(_ context.Context, name, id string, replace bool) (c vfs.C
 			return c, err
 		}
 	}
-	if c.Replaced, err = d.restore(v, replace, was); err != nil {
+	restore := func() (err error) { c.Replaced, err = d.restore(v, replace, was); return err }
+	// It takes no more than before; but a count meanwhile would see it twice, or not at all.
+	if err := d.usage.replacing(d, name, was, restore); err != nil {
 		return vfs.Change{}, err
 	}
 	d.owners.changed()
-	late := errors.Join(d.history.Sync(name), d.sync())
+	// The library first: a power cut between the two leaves the version in both, not in none.
+	late := errors.Join(d.sync(), d.history.Sync(name))
 	d.history.Tidy(name)
 	i, _, err := statFile(int(f.Fd()), name)
 	d.versions.note(i)
 	c.After = i.public()
-	return c, uncertain(errors.Join(vfs.SystemError("fsync", late), vfs.SystemError("fstat", err)))
+	return c, uncertain("published", errors.Join(vfs.SystemError("fsync", late), vfs.SystemError("fstat", err)))
 }
 
 // restore renames a version to its name.

@@ -346,3 +346,59 @@ func TestVersionsOfSeveralServers(t *testing.T) {
 		t.Errorf("charged are %+v", held)
 	}
 }
+
+// Who only announces much, a size or a write far behind the end, makes no version go for
+// the disk; nor does what a quota refuses.
+func TestAnnouncedBytesTakeNoVersions(t *testing.T) {
+	o := local.Options{Versions: local.VersionRules{PerName: 100}}
+	d, _ := openDir(t, o)
+	for _, letter := range []string{"a", "b", "c", "d"} {
+		must(t, putText(t, d, "f", strings.Repeat(letter, 40*block)))
+	}
+	kept := func() int {
+		t.Helper()
+		all, err := d.Versions(t.Context(), "f")
+		must(t, err)
+		return len(all)
+	}
+	o.MinFreeSpace, o.AccountQuota = 1<<60, 10*block
+	d.Change(o)
+	try := func(owner string, do func(vfs.Upload) error) error {
+		t.Helper()
+		u, err := d.Create(t.Context(), "new", vfs.CreateOptions{Create: true, Owner: owner})
+		must(t, err)
+		defer u.Abort()
+		return do(u)
+	}
+	resize := func(u vfs.Upload) error { return u.SetAttr(resizeTo(100 * block)) }
+	far := func(u vfs.Upload) error { _, err := u.WriteAt([]byte("x"), 100*block); return err }
+	whole := func(u vfs.Upload) error { _, err := u.WriteAt(make([]byte, 100*block), 0); return err }
+	for what, do := range map[string]func(vfs.Upload) error{"a size": resize, "a far write": far, "a write": whole} {
+		if err := try("ada", do); !errors.Is(err, vfs.ErrNoSpace) || kept() != 3 {
+			t.Errorf("%s past the account's quota: %v; %d versions are kept", what, err, kept())
+		}
+	}
+	if err := try("", resize); err != nil || kept() != 3 {
+		t.Errorf("a size: %v; %d versions are kept", err, kept())
+	}
+	if try("", far); kept() != 2 {
+		t.Errorf("one byte far behind the end: %d versions are kept", kept())
+	}
+}
+
+// An operator may remove all versions while the library is served.
+func TestVersionsFolderIsRemoved(t *testing.T) {
+	d, path := openDir(t, local.Options{Versions: local.VersionRules{PerName: 9}})
+	must(t, putText(t, d, "f", "1"))
+	must(t, putText(t, d, "f", "2"))
+	must(t, os.RemoveAll(filepath.Join(path, ".shelf/versions")))
+	must(t, d.Sweep(t.Context()))
+	if all := history(t, d, path, "f"); len(all) > 0 {
+		t.Errorf("kept are %q", all)
+	}
+	must(t, putText(t, d, "f", "3"))
+	if all := history(t, d, path, "f"); !slices.Equal(all, []string{"2"}) {
+		t.Errorf("kept are %q", all)
+	}
+	must(t, d.Remove(t.Context(), "f"))
+}

@@ -16,16 +16,21 @@ const roomStep = 1 << 20
 // Write implements [spool.Owner]. It refuses an end past a limit or past the room
 // there is: early, so that a client learns it before it has sent everything, and
 // no sparse file passes. Room that a size was given for may be gone by the time
-// that it is written.
+// that it is written. The disk has old versions go for what is written, and not for the
+// gap before it; and for nothing that a quota refuses.
 func (u *upload) Write(off, end int64) error {
 	size := u.content.Size()
 	if err := u.checkSize(end); err != nil {
 		return err
 	}
-	if err := u.reserve(max(end-max(0, off), end-size)); err != nil {
+	written := end - max(0, off)
+	if err := u.couldReserve(max(written, end-size)); err != nil {
 		return err
 	}
 	if err := u.charge(max(end, size)); err != nil {
+		return err
+	}
+	if err := u.reserve(written); err != nil {
 		return err
 	}
 	return u.changes(off)
@@ -38,7 +43,7 @@ func (u *upload) Resize(size int64) error {
 		return err
 	}
 	if size > now {
-		if err := u.hasRoom(size - now); err != nil {
+		if err := u.couldReserve(size - now); err != nil {
 			return err
 		}
 	}
@@ -83,6 +88,23 @@ func (u *upload) reserve(n int64) error {
 	}
 	u.room -= n
 	return nil
+}
+
+// couldReserve looks whether there is room for n bytes, or would be without old versions.
+func (u *upload) couldReserve(n int64) error {
+	if n <= u.room {
+		return nil
+	}
+	room, err := u.d.room()
+	if err == nil && n > room {
+		var old amount
+		old, err = u.d.droppable()
+		room += old.bytes
+	}
+	if err == nil && n > room {
+		return noRoom()
+	}
+	return err
 }
 
 // hasRoom looks whether the disk has room for n bytes.
