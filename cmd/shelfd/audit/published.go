@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -28,6 +30,7 @@ type Published struct {
 
 	mu    sync.Mutex
 	files []*searched // mu
+	line  []byte      // for what is read; mu
 }
 
 // maxSearched is how much of a log is searched, in bytes. What is remembered of that
@@ -59,36 +62,55 @@ const (
 // Last is the last line that fits: of an upload, of a rename to the name, or of what
 // was recovered.
 func (p *Published) Last(ctx context.Context, w Wanted) (Line, error) {
-	all, err := p.open()
-	defer func() {
-		for _, f := range all {
-			f.Close()
-		}
-	}()
+	all, err := p.list()
 	if err != nil {
 		return Line{}, err
 	}
-	left := int64(maxSearched)
-	for _, f := range all {
-		for n := f.pieces() - 1; n >= 0 && left > 0; n-- {
-			l, err := p.look(ctx, f, n, w)
-			if !errors.Is(err, ErrNoLine) {
-				return l, err
-			}
-			left -= pieceSize
+	left, readable := maxSearched/pieceSize, false
+	for _, r := range all {
+		l, err := p.within(ctx, r, &left, w)
+		if !errors.Is(err, ErrNoLine) && !errors.Is(err, errAway) {
+			return l, err
+		}
+		readable = readable || errors.Is(err, ErrNoLine)
+	}
+	if !readable {
+		return Line{}, errUnreadable
+	}
+	return Line{}, ErrNoLine
+}
+
+var (
+	errUnreadable = errors.New("no file of the audit log can be read")
+	errAway       = errors.New("the file is gone, or out of reach")
+)
+
+// within looks at one file, from its end on. It is opened once it is its turn, so that
+// who waits for one holds no more than one file.
+func (p *Published) within(ctx context.Context, r reading, left *int, w Wanted) (Line, error) {
+	defer func() { r.close() }()
+	for n := r.pieces() - 1; n >= 0 && *left > 0; n-- {
+		*left--
+		if l, err := p.look(ctx, &r, n, w); !errors.Is(err, ErrNoLine) {
+			return l, err
 		}
 	}
 	return Line{}, ErrNoLine
 }
 
 // look looks at one piece of a file, in one turn.
-func (p *Published) look(ctx context.Context, f reading, n int, w Wanted) (Line, error) {
+func (p *Published) look(ctx context.Context, f *reading, n int, w Wanted) (Line, error) {
 	turns := vfs.TurnsOf(ctx)
 	end, err := turns.Take(ctx, turns.Name)
 	if err != nil {
 		return Line{}, err
 	}
 	defer end()
+	if f.File == nil {
+		if f.File, err = p.open(*f); err != nil {
+			return Line{}, err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := f.known.piece(n)
@@ -99,13 +121,18 @@ func (p *Published) look(ctx context.Context, f reading, n int, w Wanted) (Line,
 	if w.Account != "" {
 		account = quoted(w.Account)
 	}
-	for _, place := range slices.Backward(at.places(p.hash(quoted(w.Library), quoted(w.Name), account))) {
-		l, err := lineAt(f.File, int64(n)*pieceSize+place)
+	places := at.places(p.hash(quoted(w.Library), quoted(w.Name), account))
+	line := func(i int) (Line, error) { return p.lineAt(f.File, int64(n)*pieceSize+places[i]) }
+	if w.Before > 0 { // there may be many behind it; their numbers grow
+		places = places[:sort.Search(len(places), func(i int) bool { l, err := line(i); return err == nil && l.Seq >= w.Before })]
+	}
+	for i := len(places) - 1; i >= 0 && ctx.Err() == nil; i-- {
+		l, err := line(i)
 		if err == nil && l.gives(w) {
 			return l, nil
 		}
 	}
-	return Line{}, ErrNoLine
+	return Line{}, cmp.Or(ctx.Err(), ErrNoLine)
 }
 
 // gives tells whether a line is one of those that are wanted.
@@ -188,51 +215,84 @@ func textOf(line []byte, field string) []byte {
 	return nil
 }
 
-// reading is a file of the log that is open, and what is known of it.
+// reading is a file of the log, and what is known of it.
 type reading struct {
-	*os.File
-	known *searched
-	size  int64
+	*os.File // nil until it is opened
+	path     string
+	known    *searched
+	size     int64
 }
 
 func (r reading) pieces() int { return int((r.size + pieceSize - 1) / pieceSize) }
 
-// open opens the files of the log, the youngest first. Packed ones are left out.
-func (p *Published) open() (all []reading, err error) {
+func (r reading) close() {
+	if r.File != nil {
+		r.Close()
+	}
+}
+
+// list lists the files of the log, the youngest first, as many as are searched. Packed
+// ones are left out.
+func (p *Published) list() (all []reading, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	add := func(f *os.File, at int) {
-		info, err := f.Stat()
-		if err != nil || slices.ContainsFunc(all, func(r reading) bool { return os.SameFile(r.known.file, info) }) {
-			f.Close()
-			return
+	left := int64(maxSearched)
+	add := func(path string, info os.FileInfo, at int) {
+		if !slices.ContainsFunc(all, func(r reading) bool { return os.SameFile(r.known.file, info) }) {
+			r := reading{path: path, known: p.known(info), size: info.Size()}
+			all, left = slices.Insert(all, at, r), left-int64(r.pieces())*pieceSize
 		}
-		all = slices.Insert(all, at, reading{f, p.known(info), info.Size()})
 	}
-	var refused error
-	before, gone := os.Open(p.path) // it may be renamed after its folder was listed, and then be missed
+	before, gone := os.Stat(p.path) // it may be renamed after its folder was listed, and then be missed
 	for _, path := range p.paths() {
-		f, err := os.Open(path)
-		if err == nil {
-			add(f, len(all))
-		} else if path == p.path && !errors.Is(err, fs.ErrNotExist) {
-			refused = err // others have gone meanwhile, or are out of reach
+		if info, err := os.Stat(path); err == nil && left > 0 {
+			add(path, info, len(all))
 		}
 	}
 	if gone == nil {
-		add(before, min(1, len(all)))
-	}
-	if refused != nil {
-		return all, refused
+		add(p.path, before, min(1, len(all)))
 	}
 	p.files = p.files[:0:0]
 	for _, r := range all {
 		p.files = append(p.files, r.known)
 	}
 	if len(all) == 0 {
-		return nil, errors.New("no file of the audit log can be read")
+		return nil, errUnreadable
 	}
 	return all, nil
+}
+
+// open opens a file that was listed, also if it was renamed since.
+func (p *Published) open(r reading) (*os.File, error) {
+	f, err := openSame(r.path, r.known.file)
+	if err == nil {
+		return f, nil
+	}
+	if r.path == p.path && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errAway) {
+		return nil, err
+	}
+	for _, path := range p.paths() {
+		if f, err := openSame(path, r.known.file); err == nil {
+			return f, nil
+		}
+	}
+	return nil, errAway // or it is out of reach
+}
+
+// openSame opens a path if it is that of a file.
+func openSame(path string, file os.FileInfo) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !os.SameFile(info, file) {
+		return nil, errAway
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !os.SameFile(info, file) {
+		f.Close()
+		return nil, errAway
+	}
+	return f, nil
 }
 
 // paths are those of the files that there are. Where their folder cannot be listed
@@ -257,13 +317,17 @@ func (p *Published) known(info os.FileInfo) *searched {
 	return &searched{file: info, pieces: make(map[int]*piece)}
 }
 
-// lineAt reads the line that begins at a place of a file.
-func lineAt(f *os.File, place int64) (l Line, err error) {
-	b := make([]byte, maxLine)
-	n, err := f.ReadAt(b, place)
-	text, _, whole := bytes.Cut(b[:n], []byte("\n"))
-	if !whole {
-		return l, errors.Join(ErrNoLine, err)
+// lineAt reads the line that begins at a place of a file. mu is held.
+func (p *Published) lineAt(f *os.File, place int64) (l Line, err error) {
+	if p.line == nil {
+		p.line = make([]byte, maxLine)
 	}
-	return l, json.Unmarshal(text, &l)
+	for _, most := range []int{maxLine / 16, maxLine} { // nearly all are short
+		var n int
+		n, err = f.ReadAt(p.line[:most], place)
+		if text, _, whole := bytes.Cut(p.line[:n], []byte("\n")); whole {
+			return l, json.Unmarshal(text, &l)
+		}
+	}
+	return l, errors.Join(ErrNoLine, err)
 }

@@ -188,3 +188,57 @@ func TestPublishedTellsLinesApart(t *testing.T) {
 		t.Errorf("a log that is not there has no line: %v", err)
 	}
 }
+
+// Who waits for a turn holds one file, however many there are.
+func TestPublishedOpensOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	l := open(t, path, audit.Rules{})
+	defer l.Close()
+	for n := range 20 {
+		l.Report(uploaded("ada", fmt.Sprint("file", n)))
+		if err := errors.Join(os.Rename(path, fmt.Sprint(path, ".", n)), l.Reopen()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ours := func() (n int) {
+		all, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		for _, fd := range all {
+			if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, path) {
+				n++
+			}
+		}
+		return n
+	}
+	most, before := 0, ours()
+	ctx := vfs.WithTurns(context.Background(), vfs.Turns{Take: func(context.Context, string) (func(), error) {
+		most = max(most, ours()-before)
+		return func() {}, nil
+	}})
+	if _, err := audit.NewPublished(path).Last(ctx, audit.Wanted{Library: "in", Name: "file0"}); err != nil || most > 1 || ours() != before {
+		t.Errorf("%d files are open at a time (%v)", most, err)
+	}
+}
+
+// What stands behind the line before which one is wanted is not read line by line.
+func TestPublishedBeforeMany(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	l := open(t, path, audit.Rules{})
+	defer l.Close()
+	for range 2000 {
+		l.Report(uploaded("ada", "file"))
+	}
+	p := audit.NewPublished(path)
+	find(t, p, audit.Wanted{Name: "nothing"})
+	var before, after syscalls
+	before.read(t)
+	if got := find(t, p, audit.Wanted{Name: "file", Before: 2}); got != 1 {
+		t.Errorf("line %d", got)
+	}
+	after.read(t)
+	if bytes := after.bytes - before.bytes; bytes > 1<<20 {
+		t.Errorf("%d bytes are read", bytes)
+	}
+}
