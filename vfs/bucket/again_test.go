@@ -106,3 +106,34 @@ func TestAgainOverMarkers(t *testing.T) {
 		}
 	}
 }
+
+// A partial that a node had no room for can be resumed later.
+func TestPartialIsPutBack(t *testing.T) {
+	t.Parallel()
+	o := startGateway(t, false).options(t)
+	o.Partials = bucket.PartialRules{MinSize: 1, PerAccount: 2}
+	u, err := open(t, o).Create(t.Context(), "cut", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
+	if err == nil {
+		_, err = u.WriteAt(text(1, 100<<10), 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, _ := vfs.As[vfs.Keeper](u)
+	if err := k.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	small, err := bucket.OpenSpool(t.TempDir(), 50<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer small.Close()
+	o.Spool = small
+	lib := open(t, o)
+	if _, err := lib.Create(t.Context(), "cut", vfs.CreateOptions{Create: true, Owner: "ada"}); !errors.Is(err, vfs.ErrNoSpace) {
+		t.Errorf("without room: %v", err)
+	}
+	if i, err := lib.Partial(t.Context(), "ada", "cut"); err != nil || i.Size != 100<<10 {
+		t.Errorf("what can be resumed then is %d bytes, %v", i.Size, err)
+	}
+}
