@@ -50,8 +50,8 @@ func serve(ctx context.Context, s config.Settings, stdout, stderr io.Writer) err
 	announce(s, all.listener.Addr(), all.hostKeys.current.Current, stdout)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
+	defer all.recover(watching, stop)() // with the settings that the first reload may change
 	go all.watch(watching, hangups)
-	defer all.recover(watching, stop)()
 	all.admin.answer()
 	all.manager.Ready()
 	return serveUntil(ctx, all, s.Grace.Duration)
