@@ -104,7 +104,7 @@ func (s *server) receipt(t *testing.T, account, name string) kept {
 	return k
 }
 
-// noReceipt asks for one that there is not.
+// noReceipt asks for a receipt, and fails the test if the server gives one.
 func (s *server) noReceipt(t *testing.T, account, name, says string) {
 	t.Helper()
 	out, said, err := s.ssh(account, "receipt '"+name+"'")

@@ -102,7 +102,7 @@ const unseenSize = 64 << 10
 
 // unseen is an upload that starts from nothing and may replace what there is: nobody has
 // to wait at OPEN until it is known what that is. A small one is published on the
-// condition that there is nothing, and only if there is something looks what.
+// condition that nothing has the name. Only if something has it, it looks what that is.
 type unseen struct {
 	is      bool
 	looking chan seen     // nil if nobody looks yet
