@@ -90,16 +90,26 @@ type delivery struct {
 
 // receiver is an HTTP server that is told of events, and looks at each signature.
 type receiver struct {
-	addr    string
-	secret  string
-	public  ed25519.PublicKey
-	naughty func(w http.ResponseWriter, r *http.Request, e delivery) bool // true: it has answered
+	addr   string
+	secret string
+	public ed25519.PublicKey
 
-	mu    sync.Mutex
-	http  *http.Server
-	got   []delivery // those it has said yes to, in their order
-	tries int        // all requests
-	wrong []string   // what was wrong with some
+	mu      sync.Mutex
+	http    *http.Server
+	naughty naughty    // nil: it says yes to all
+	got     []delivery // those it has said yes to, in their order
+	tries   int        // all requests
+	wrong   []string   // what was wrong with some
+}
+
+// naughty answers a request otherwise than with a yes; false is that it has not.
+type naughty func(w http.ResponseWriter, r *http.Request, e delivery) bool
+
+// behave sets how it answers from now on.
+func (r *receiver) behave(how naughty) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.naughty = how
 }
 
 // newReceiver makes one, with files of its secret and key in a folder.
@@ -166,8 +176,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		r.wrong = append(r.wrong, err.Error())
 	}
+	naughty := r.naughty
 	r.mu.Unlock()
-	if r.naughty != nil && r.naughty(w, req, e) {
+	if naughty != nil && naughty(w, req, e) {
 		return
 	}
 	r.mu.Lock()
@@ -290,11 +301,11 @@ func TestDeliver(t *testing.T) {
 	dir := t.TempDir()
 	prepareDelivering(t, dir)
 	good, gone := newReceiver(t, dir, "good"), newReceiver(t, dir, "gone")
-	gone.naughty = func(w http.ResponseWriter, _ *http.Request, _ delivery) bool {
+	gone.behave(func(w http.ResponseWriter, _ *http.Request, _ delivery) bool {
 		w.WriteHeader(http.StatusGone)
 		io.WriteString(w, "\x1b[2J go away")
 		return true
-	}
+	})
 	arrived := filepath.Join(dir, "arrived")
 	s, err := startConfigured(dir, "deliver_listen = \"127.0.0.1:0\"\n"+delivering+good.table("good", "")+gone.table("gone", "concurrency = 1")+
 		fmt.Sprintf("[[deliver]]\nname = \"job\"\ncommand = [\"/bin/sh\", \"-c\", 'cat >> %s; echo \"$SHELF_OP $SHELF_NAME\" >> %[1]s.env']\nevents = [\"put\"]\n", arrived))
@@ -394,7 +405,7 @@ func TestDeliver(t *testing.T) {
 	for _, e := range good.all() {
 		from = min(from, e.Data.Seq)
 	}
-	gone.naughty = nil
+	gone.behave(nil)
 	before := len(good.all())
 	d, err = s.deliver("--once", "--replay", strconv.FormatUint(from, 10), "--only", "good,gone", "--enable", "gone")
 	if err != nil {
@@ -446,8 +457,8 @@ func TestDeliverWhateverHappens(t *testing.T) {
 	w.dir = t.TempDir()
 	prepareDelivering(t, w.dir)
 	chaos, steady := newReceiver(t, w.dir, "chaos"), newReceiver(t, w.dir, "steady")
-	chaos.naughty = w.misbehave
-	steady.naughty = func(http.ResponseWriter, *http.Request, delivery) bool { return false }
+	chaos.behave(w.misbehave)
+	steady.behave(func(http.ResponseWriter, *http.Request, delivery) bool { return false })
 	arrived := filepath.Join(w.dir, "arrived")
 	const fast = "timeout = \"500ms\"\nretry_min = \"10ms\"\nretry_max = \"2s\"\n"
 	w.toml = "audit_max_size = \"100KiB\"\n" + delivering + chaos.table("chaos", fast) + steady.table("steady", fast) +

@@ -113,7 +113,7 @@ func TestDeliverMetricsAreDocumented(t *testing.T) {
 	dir := t.TempDir()
 	prepareDelivering(t, dir)
 	r := newReceiver(t, dir, "good")
-	r.naughty = func(http.ResponseWriter, *http.Request, delivery) bool { return false }
+	r.behave(func(http.ResponseWriter, *http.Request, delivery) bool { return false })
 	s, err := startConfigured(dir, "deliver_listen = \"127.0.0.1:0\"\n"+delivering+r.table("good", ""))
 	if err != nil {
 		t.Fatal(err)
