@@ -192,7 +192,6 @@ func TestNodesKeepTheQuota(t *testing.T) {
 	const block, blocks = 4 << 10, 200
 	g := startGateway(t, false)
 	o := g.options(t)
-	o.Connection.Endpoint = startProxy(t, g).url // which has a DELETE look and remove in one step
 	o.Quota = blocks * block
 	var nodes []*bucket.Bucket
 	for range 3 {

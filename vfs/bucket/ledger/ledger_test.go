@@ -305,6 +305,54 @@ func TestSlicesAreGivenBack(t *testing.T) {
 	})
 }
 
+// A node that is refused has seen what the others have: it tells that from then on.
+func TestRefusedKnowsOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := ledger.Amount{Bytes: 1000}
+		lib := &library{t: t, files: make(map[int]int64)}
+		o := &object{}
+		first, second := lib.node(t.Context(), o, "first", limit), lib.node(t.Context(), o, "second", limit)
+		for _, n := range []*ledger.Ledger{first, second} {
+			if err := n.Hold(t.Context(), ledger.Amount{}, ledger.Amount{Bytes: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := second.Hold(t.Context(), ledger.Amount{}, ledger.Amount{Bytes: 900}); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Hold(t.Context(), ledger.Amount{}, ledger.Amount{Bytes: 900}); !errors.Is(err, vfs.ErrNoSpace) {
+			t.Errorf("more than is left: %v", err)
+		}
+		if held, ok := first.Held(); !ok || held.Bytes < 902 {
+			t.Errorf("it knows of %+v, %v", held, ok)
+		}
+	})
+}
+
+// No text of a page is written twice: a store may know versions by their content alone,
+// and would take a later one for the one that was read.
+func TestPagesDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &object{}
+		lib := &library{t: t, files: make(map[int]int64)}
+		n := lib.node(t.Context(), o, "node", ledger.Amount{Bytes: 1000})
+		seen := make(map[string]bool)
+		for range 3 {
+			one := ledger.Amount{Bytes: 500}
+			if err := n.Hold(t.Context(), ledger.Amount{}, one); err != nil {
+				t.Fatal(err)
+			}
+			text, _, _ := o.Read(t.Context())
+			if seen[string(text)] {
+				t.Errorf("it was written before: %s", text)
+			}
+			seen[string(text)] = true
+			n.Begin(ledger.Amount{}).End(one, ledger.Amount{})
+			time.Sleep(500 * time.Millisecond) // it is given back
+		}
+	})
+}
+
 // A page that is removed while nodes go on is made anew, and what there is counted.
 func TestPageIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,15 +3,20 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"time"
 )
 
 // page is what the nodes have in common: an object with this as JSON.
 type page struct {
+	// ID is drawn for each writing. A store may know a version by an ETag of its content
+	// alone: so no page has the content of an earlier one.
+	ID string
+
 	// Base is what the library held when it was counted, with all that nodes have
 	// folded in since. What it may hold now is Base and, of each node, Cap less Folded.
 	Base  Amount
@@ -78,6 +83,7 @@ func (l *Ledger) update(ctx context.Context, change func(*page) error) error {
 		if err != nil {
 			return err
 		}
+		l.saw(p) // also by who is refused
 		if err := change(p); err != nil {
 			if errors.Is(err, errSame) {
 				l.saw(p)
@@ -85,6 +91,7 @@ func (l *Ledger) update(ctx context.Context, change func(*page) error) error {
 			}
 			return err
 		}
+		p.ID = rand.Text()
 		text, err := json.Marshal(p)
 		if err != nil {
 			return err
@@ -98,7 +105,7 @@ func (l *Ledger) update(ctx context.Context, change func(*page) error) error {
 			return fmt.Errorf("write what the library holds: %w", err)
 		}
 		select {
-		case <-time.After(time.Duration(1+rand.N(4<<min(try, 6))) * time.Millisecond):
+		case <-time.After(time.Duration(1+mathrand.N(4<<min(try, 6))) * time.Millisecond):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
