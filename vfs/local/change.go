@@ -31,7 +31,7 @@ func (d *Dir) Rename(_ context.Context, old, new string, replace bool) (c vfs.Ch
 		return c, err
 	}
 	rename := func() (err error) { c.Replaced, err = d.rename(old, new, replace, was); return err }
-	if err := d.usage.replacing(d, new, was, rename); err != nil {
+	if err := d.quota.Replacing(new, was, rename); err != nil {
 		return vfs.Change{}, err
 	}
 	late := d.sync()
@@ -175,7 +175,7 @@ func (d *Dir) removeIf(name string, meant func(info) bool) error {
 		d.versions.note(i)
 		return was.remove(i)
 	}
-	if err := d.usage.replacing(d, name, was, remove); err != nil {
+	if err := d.quota.Replacing(name, was, remove); err != nil {
 		return err
 	}
 	d.owners.changed()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/quota"
 )
 
 // Sync implements [vfs.Upload]. The beginning of what is synced survives a crash as
@@ -143,7 +144,7 @@ func (u *upload) publish() error {
 	if err != nil {
 		return err
 	}
-	err = u.d.usage.publishing(u.d, u.name, u.held, costOf(u.content.Size()), was, func() (err error) {
+	err = u.d.quota.Publishing(u.name, u.held, quota.CostOf(u.content.Size()), was, func() (err error) {
 		u.replaced, err = u.d.publish(u.stage, u.name, replace, u.only, was)
 		return err
 	})
@@ -151,8 +152,8 @@ func (u *upload) publish() error {
 		return u.in.lose() // it is the stage that has gone
 	}
 	if err == nil {
-		u.held = amount{}
-		u.d.owners.published(u.owner, u.ownHeld, costOf(u.content.Size()))
+		u.held = quota.Amount{}
+		u.d.owners.published(u.owner, u.ownHeld, quota.CostOf(u.content.Size()))
 		u.ownHeld = 0
 	}
 	return err
@@ -181,7 +182,7 @@ func (u *upload) Keep() error {
 	if err != nil || !kept {
 		return errors.Join(err, u.Abort())
 	}
-	u.held = amount{}
+	u.held = quota.Amount{}
 	return u.close()
 }
 
@@ -205,11 +206,11 @@ func (u *upload) close() error {
 
 // giveBack gives back what the upload holds of limits.
 func (u *upload) giveBack() {
-	u.d.usage.hold(u.held, amount{}) // never refused
-	u.held = amount{}
+	u.d.quota.Hold(u.held, quota.Amount{}) // never refused
+	u.held = quota.Amount{}
 	u.d.owners.hold(u.owner, u.ownHeld, 0)
 	u.ownHeld = 0
 	if u.replaces != (fileID{}) {
-		u.d.usage.returnCredit(u.replaces)
+		u.d.quota.ReturnCredit(u.replaces)
 	}
 }

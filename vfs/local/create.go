@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"shelf/vfs"
+	"shelf/vfs/local/quota"
 	"shelf/vfs/spool"
 )
 
@@ -90,7 +91,7 @@ func (u *upload) resume() error {
 	if err != nil {
 		return err
 	}
-	u.stage, u.held, u.content = st, costOf(size), spool.Resume(st.File, u, size)
+	u.stage, u.held, u.content = st, quota.CostOf(size), spool.Resume(st.File, u, size)
 	return nil
 }
 

@@ -13,10 +13,10 @@
 //	stage.go              a file there: an upload waits in it
 //	partial.go attempts.go  what is kept of an upload that was cut; which of two
 //	saved.go              what fsync@openssh.com made survive a crash
-//	room.go usage.go      how much there may be: limits, quota, the disk
-//	ledger.go             what several servers tell each other of that
-//	kept.go expire.go     what was replaced or removed, and who removes what is old
+//	room.go               how much there may be: limits, the disk, the quota (package quota)
 //	owners.go             who has published what, and the quota of an account
+//	kept.go restore.go    what is replaced is kept; how it comes back
+//	retention.go expire.go  how long that is kept; who removes files that are old
 //	dir_linux.go dir_bsd.go  system calls that differ
 package local
 
@@ -38,6 +38,7 @@ import (
 	"shelf/vfs"
 	"shelf/vfs/local/digests"
 	"shelf/vfs/local/history"
+	"shelf/vfs/local/quota"
 )
 
 // Durability is what Commit waits for.
@@ -110,7 +111,7 @@ func (o *options) now() *Options { return o.current.Load() }
 type Dir struct {
 	o      *options
 	dir    syncedFolder // the library
-	usage  *usage
+	quota  *quota.Quota
 	owners *owners
 
 	serving atomic.Pointer[stages] // the stage folder as this instance has it
@@ -137,10 +138,11 @@ func Open(path string, o Options) (*Dir, error) {
 
 // OpenFolder is Open of a directory that is open already. It takes and closes it.
 func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
-	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, usage: new(usage), done: make(chan struct{})}
-	d.usage.count, d.usage.dropOldest, d.owners = d.count, d.dropOldest, newOwners(d.countOwners, d.isShared)
+	d := &Dir{o: new(options), dir: syncedFolder{File: dir}, done: make(chan struct{})}
+	d.quota = quota.New(quota.Library{Count: d.count, DropOldest: d.dropOldest, Size: d.size})
+	d.owners = newOwners(d.countOwners, d.isShared)
 	d.Change(o)
-	s, err := openStages(dir, d.o, d.usage)
+	s, err := openStages(dir, d.o, d.quota)
 	if err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("library %s: %w", path, err)
@@ -148,7 +150,7 @@ func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 	d.serving.Store(s)
 	d.twoSteps = s.twoSteps
 	d.history = history.New(s.top, func(folder *os.File) error { return d.o.now().sync(folder) })
-	d.usage.share(&ledger{s: s})
+	d.quota.Share(servers{s})
 	if o.Versions.PerName > 0 && s.noLinks != nil {
 		return nil, errors.Join(fmt.Errorf("library %s: versions cannot be kept, since this file system makes no links: %w", path, s.noLinks), d.Close())
 	}
@@ -165,7 +167,7 @@ func OpenFolder(dir *os.File, path string, o Options) (*Dir, error) {
 // Change sets other Options, which count from the next call on.
 func (d *Dir) Change(o Options) {
 	d.o.current.Store(o.complete())
-	d.usage.setLimit(amount{o.Quota, o.MaxFiles})
+	d.quota.SetLimit(quota.Amount{Bytes: o.Quota, Files: o.MaxFiles})
 	d.owners.setLimit(o.AccountQuota)
 }
 
@@ -191,7 +193,7 @@ func (d *Dir) Properties() vfs.Properties {
 func (d *Dir) Close() error {
 	d.closing.Do(func() { close(d.done) })
 	d.sweeper.Wait()
-	d.usage.share(nil)
+	d.quota.Share(nil)
 	return errors.Join(d.history.Close(), d.closeStages(), d.dir.Close())
 }
 

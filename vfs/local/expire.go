@@ -46,9 +46,9 @@ func (d *Dir) toRemove(name string) *removal {
 	return &removal{d, name, d.o.now().Versions.PerName > 0}
 }
 
-func (r *removal) keeps() bool { return r.kept }
+func (r *removal) Keeps() bool { return r.kept }
 
-func (r *removal) spare() error {
+func (r *removal) Spare() error {
 	r.kept = false
 	return nil
 }

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"shelf/vfs/local/filelock"
 	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
+	"shelf/vfs/local/filelock"
 	"shelf/vfs/local/history"
+	"shelf/vfs/local/quota"
 )
 
 // StageFolder is the hidden folder at the library's top where uploads wait. It
@@ -29,7 +30,7 @@ import (
 //	.shelf/versions/         what was replaced or removed (package history)
 //	.shelf/<instance>/       stages; saved stages (saved.go); marks (attempts.go)
 //	.shelf/<instance>/owner  locked for as long as the instance lives; what it holds of
-//	                         limits (ledger.go)
+//	                         limits (package quota)
 const StageFolder = ".shelf"
 
 const (
@@ -54,7 +55,7 @@ type stages struct {
 	names    *filelock.Lock
 	owner    *filelock.Lock
 	o        *options
-	usage    *usage
+	quota    *quota.Quota
 	attempts attempts
 	seen     seen          // guarded by lock
 	lost     chan struct{} // gets one, without waiting, when something of this has gone
@@ -65,8 +66,8 @@ type stages struct {
 
 // openStages makes the stage folder of a library if need be, and a folder for this
 // instance in it. It takes over what an older version of the server has left there.
-func openStages(library *os.File, o *options, u *usage) (_ *stages, err error) {
-	s := &stages{library: library, o: o, usage: u, lost: make(chan struct{}, 1)}
+func openStages(library *os.File, o *options, q *quota.Quota) (_ *stages, err error) {
+	s := &stages{library: library, o: o, quota: q, lost: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			s.closeFiles()

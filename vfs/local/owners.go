@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/quota"
 )
 
 // ownerAttr is the extended attribute of a file that names the account that has
@@ -98,25 +99,25 @@ func (d *Dir) publisherOf(name string) (account string, ours bool) {
 }
 
 // owners is what the accounts hold of a library whose accounts have a quota. It is
-// counted as [usage] is: at the first upload, and before one is refused if
+// counted as [quota.Quota] does: at the first upload, and before one is refused if
 // something has changed since, or it was long ago. Where other servers publish, too, a
 // count is good for some seconds: what an account uploads through them meanwhile is not
 // seen.
 type owners struct {
-	count  func() (map[string]amount, error)
+	count  func() (map[string]quota.Amount, error)
 	shared func() bool // whether there are other servers
 
 	mu      sync.Mutex
-	limit   int64             // bytes of one account; 0 is no limit; mu
-	found   map[string]amount // published; mu
-	pledged map[string]int64  // what uploads hold, in bytes; mu
-	counted time.Time         // mu
-	stale   bool              // files have gone, or got another owner, since; mu
-	looked  time.Time         // whether others may have published; mu
-	took    time.Duration     // to count; mu
+	limit   int64                   // bytes of one account; 0 is no limit; mu
+	found   map[string]quota.Amount // published; mu
+	pledged map[string]int64        // what uploads hold, in bytes; mu
+	counted time.Time               // mu
+	stale   bool                    // files have gone, or got another owner, since; mu
+	looked  time.Time               // whether others may have published; mu
+	took    time.Duration           // to count; mu
 }
 
-func newOwners(count func() (map[string]amount, error), shared func() bool) *owners {
+func newOwners(count func() (map[string]quota.Amount, error), shared func() bool) *owners {
 	return &owners{count: count, shared: shared, pledged: make(map[string]int64)}
 }
 
@@ -156,13 +157,13 @@ func (o *owners) hold(owner string, old, want int64) error {
 }
 
 func (o *owners) over(owner string, more int64) bool {
-	return o.found[owner].bytes+o.pledged[owner]+more > o.limit
+	return o.found[owner].Bytes+o.pledged[owner]+more > o.limit
 }
 
 // refresh counts anew where that may let through what would be refused. mu is
 // held.
 func (o *owners) refresh(owner string, more int64) error {
-	if !o.counted.IsZero() && !o.isOld() && (!o.over(owner, more) || !o.stale && time.Since(o.counted) < recount) {
+	if !o.counted.IsZero() && !o.isOld() && (!o.over(owner, more) || !o.stale && time.Since(o.counted) < quota.Recount) {
 		return nil
 	}
 	begun := time.Now()
@@ -193,14 +194,14 @@ func (o *owners) isOld() bool {
 
 // published is told that an upload of an account, of which held was charged, has
 // become a file of this cost.
-func (o *owners) published(owner string, held int64, cost amount) {
+func (o *owners) published(owner string, held int64, cost quota.Amount) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.pledged[owner] -= held; o.pledged[owner] == 0 {
 		delete(o.pledged, owner)
 	}
 	if o.limit > 0 && o.found != nil {
-		o.found[owner] = o.found[owner].plus(cost)
+		o.found[owner] = o.found[owner].Plus(cost)
 	}
 	o.stale = true // it may have replaced another
 }
@@ -213,14 +214,14 @@ func (o *owners) changed() {
 }
 
 // countOwners adds up what each account has published.
-func (d *Dir) countOwners() (map[string]amount, error) {
-	all := make(map[string]amount)
+func (d *Dir) countOwners() (map[string]quota.Amount, error) {
+	all := make(map[string]quota.Amount)
 	for i, err := range d.List(context.Background()) {
 		if err != nil {
 			return nil, err
 		}
 		owner := d.ownerOf(i.Name)
-		all[owner] = all[owner].plus(costOf(i.Size))
+		all[owner] = all[owner].Plus(quota.CostOf(i.Size))
 	}
 	return all, nil
 }
@@ -230,7 +231,7 @@ func (d *Dir) Owners(context.Context) (map[string]vfs.UsageInfo, error) {
 	found, err := d.countOwners()
 	all := make(map[string]vfs.UsageInfo, len(found))
 	for owner, a := range found {
-		all[owner] = vfs.UsageInfo{Bytes: a.bytes, Files: a.files}
+		all[owner] = vfs.UsageInfo(a)
 	}
 	return all, err
 }
@@ -241,7 +242,7 @@ func (u *upload) ownCredit() int64 {
 	if err != nil || u.d.ownerOf(u.name) != u.owner {
 		return 0
 	}
-	return costOf(i.size).bytes
+	return quota.CostOf(i.size).Bytes
 }
 
 // chargeOwner has the account hold what a file of that size costs.
@@ -251,7 +252,7 @@ func (u *upload) chargeOwner(size int64) error {
 			u.ownedBefore = u.ownCredit()
 		}
 	}
-	want := max(0, costOf(size).bytes-u.ownedBefore)
+	want := max(0, quota.CostOf(size).Bytes-u.ownedBefore)
 	if err := u.d.owners.hold(u.owner, u.ownHeld, want); err != nil {
 		return err
 	}

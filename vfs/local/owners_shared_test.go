@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/local/quota"
 )
 
 // What an account has published through another server counts for its quota when the
 // count is some seconds old: it could publish as much through each server.
 func TestAccountQuotaOfTwoServers(t *testing.T) {
 	path := t.TempDir()
-	o := Options{Durability: NoFsync, AccountQuota: 10 * minCost}
+	o := Options{Durability: NoFsync, AccountQuota: 10 * quota.MinCost}
 	var both [2]*Dir
 	for n := range both {
 		d, err := Open(path, o)
@@ -27,7 +28,7 @@ func TestAccountQuotaOfTwoServers(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if err := u.SetAttr(vfs.Attr{HasSize: true, Size: blocks * minCost}); err != nil {
+		if err := u.SetAttr(vfs.Attr{HasSize: true, Size: blocks * quota.MinCost}); err != nil {
 			return errors.Join(err, u.Abort())
 		}
 		_, err = u.Commit(t.Context())

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/quota"
 )
 
 // PartialRules says which beginnings of cut uploads are kept, and how long.
@@ -116,7 +117,7 @@ func (s *stages) takePartial(owner, name string) (*stage, int64, error) {
 		return nil, 0, err
 	}
 	if err := s.syncPartials(); err != nil {
-		return nil, 0, errors.Join(err, st.discard(), s.usage.hold(costOf(size), amount{}))
+		return nil, 0, errors.Join(err, st.discard(), s.quota.Hold(quota.CostOf(size), quota.Amount{}))
 	}
 	return st, size, nil
 }
@@ -141,7 +142,7 @@ func (s *stages) claim(st *stage) (size int64, err error) {
 	if err := unix.Renameat(s.partialFd(), st.of, s.fd(), st.name); err != nil {
 		return 0, vfs.SystemError("take a partial", err)
 	}
-	s.usage.resume(costOf(open.size))
+	s.quota.Resume(quota.CostOf(open.size))
 	return open.size, nil
 }
 
@@ -177,7 +178,7 @@ func (s *stages) removePartial(entry string) (bool, error) {
 	if err := unix.Unlinkat(s.partialFd(), entry, 0); err != nil {
 		return false, vfs.SystemError("drop a partial", err)
 	}
-	s.usage.removed(i.size)
+	s.quota.Removed(i.size)
 	return true, nil
 }
 
@@ -185,7 +186,7 @@ func (s *stages) removePartial(entry string) (bool, error) {
 // synced first: after a crash of the machine too, what a partial has is right.
 // It is kept only if mine is still the attempt that counts. What the upload held of
 // limits is the partial's then.
-func (st *stage) keep(mine attempt, size int64, held amount) (kept bool, err error) {
+func (st *stage) keep(mine attempt, size int64, held quota.Amount) (kept bool, err error) {
 	if err := errors.Join(st.Truncate(size), st.Sync()); err != nil {
 		return false, vfs.SystemError("keep a partial", err)
 	}
@@ -199,7 +200,7 @@ func (st *stage) keep(mine attempt, size int64, held amount) (kept bool, err err
 		if err := s.makePartial(s.folder, st.name, mine.entry); err != nil {
 			return err
 		}
-		s.usage.settle(held, size)
+		s.quota.Settle(held, size)
 		if !disowned && st.saved.Load() == 0 {
 			return nil
 		}
@@ -225,7 +226,7 @@ func (s *stages) makePartial(folder *os.File, stage, entry string) error {
 		return vfs.SystemError("keep a partial", err)
 	}
 	if replaces {
-		s.usage.removed(old.size)
+		s.quota.Removed(old.size)
 	}
 	return nil
 }
@@ -251,7 +252,7 @@ func (s *stages) makeRoom(entry string) error {
 		if err := unix.Unlinkat(s.partialFd(), all[0].name, 0); err != nil {
 			return vfs.SystemError("remove a partial", err)
 		}
-		s.usage.removed(all[0].size)
+		s.quota.Removed(all[0].size)
 		all = all[1:]
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/local/filelock"
+	"shelf/vfs/local/quota"
 )
 
 // What an instance has in the stage folder may be taken from it: by somebody who tidies
@@ -67,7 +68,7 @@ func (d *Dir) renew(was *stages) error {
 	if !was.isInPlace() {
 		return fmt.Errorf("%s was removed or replaced: start the server again", StageFolder)
 	}
-	s, err := openStages(was.library, d.o, d.usage)
+	s, err := openStages(was.library, d.o, d.quota)
 	if err != nil {
 		return fmt.Errorf("begin again in %s: %w", StageFolder, err)
 	}
@@ -75,8 +76,8 @@ func (d *Dir) renew(was *stages) error {
 	was.isLost.Store(true)
 	d.serving.Store(s)
 	d.former = append(d.former, was)
-	(&ledger{s: was}).tell(share{}) // what it held is told by the new one
-	d.usage.share(&ledger{s: s})
+	quota.Leave(servers{was}) // what it held is told by the new one
+	d.quota.Share(servers{s})
 	return nil
 }
 

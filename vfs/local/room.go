@@ -2,11 +2,14 @@ package local
 
 import (
 	"context"
+	"iter"
 	"math"
+	"os"
 
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/quota"
 )
 
 // roomStep is how far ahead of the writes room is looked for, in bytes, so that
@@ -97,9 +100,9 @@ func (u *upload) couldReserve(n int64) error {
 	}
 	room, err := u.d.room()
 	if err == nil && n > room {
-		var old amount
+		var old quota.Amount
 		old, err = u.d.droppable()
-		room += old.bytes
+		room += old.Bytes
 	}
 	if err == nil && n > room {
 		return noRoom()
@@ -125,11 +128,11 @@ func (u *upload) charge(size int64) error {
 	if err := u.chargeOwner(size); err != nil {
 		return err
 	}
-	want := costOf(size).minus(u.credit).orNothing()
+	want := quota.CostOf(size).Minus(u.credit).OrNothing()
 	if want == u.held {
 		return nil
 	}
-	if err := u.d.usage.hold(u.held, want); err != nil {
+	if err := u.d.quota.Hold(u.held, want); err != nil {
 		return err
 	}
 	u.held = want
@@ -138,7 +141,7 @@ func (u *upload) charge(size int64) error {
 
 // takeCredit has the upload be charged less what the file takes that it replaces.
 func (u *upload) takeCredit(i info) {
-	if credit, ok := u.d.usage.credit(i); ok {
+	if credit, ok := u.d.quota.Credit(i.id, i.size); ok {
 		u.credit, u.replaces = credit, i.id
 	}
 }
@@ -159,7 +162,7 @@ func (d *Dir) roomFor(n int64) (int64, error) {
 	if err != nil || n <= room {
 		return room, err
 	}
-	if err := d.usage.makeRoom(amount{bytes: n - room}); err != nil {
+	if err := d.quota.MakeRoom(quota.Amount{Bytes: n - room}); err != nil {
 		return 0, err
 	}
 	return d.room()
@@ -172,20 +175,20 @@ func (d *Dir) Space(context.Context) (vfs.SpaceInfo, error) {
 		return s, err
 	}
 	s.Available -= min(s.Available, blocks(s, d.o.now().MinFreeSpace))
-	if !d.usage.counts() {
+	if !d.quota.Counts() {
 		return s, nil
 	}
-	left, err := d.usage.left()
+	left, err := d.quota.Left()
 	if err != nil {
 		return s, err
 	}
 	if d.o.now().Quota > 0 {
 		s.Blocks = min(s.Blocks, blocks(s, d.o.now().Quota))
-		s.Free = min(s.Free, uint64(left.bytes)/s.BlockSize)
+		s.Free = min(s.Free, uint64(left.Bytes)/s.BlockSize)
 		s.Available = min(s.Available, s.Free)
 	}
 	if d.o.now().MaxFiles > 0 {
-		s.Files, s.FreeFiles = uint64(d.o.now().MaxFiles), min(s.FreeFiles, uint64(left.files))
+		s.Files, s.FreeFiles = uint64(d.o.now().MaxFiles), min(s.FreeFiles, uint64(left.Files))
 	}
 	return s, nil
 }
@@ -209,4 +212,66 @@ func (d *Dir) disk() (vfs.SpaceInfo, error) {
 		Files:     st.Files,
 		FreeFiles: uint64(st.Ffree),
 	}, nil
+}
+
+// Usage implements [vfs.Usage].
+func (d *Dir) Usage(context.Context) (vfs.UsageInfo, error) {
+	pledged, err := d.quota.Pledged()
+	if err != nil {
+		return vfs.UsageInfo{}, err
+	}
+	found, err := d.count() // without a lock: uploads need not wait for it
+	return vfs.UsageInfo(found.Plus(pledged)), err
+}
+
+// Charged implements [vfs.Usage].
+func (d *Dir) Charged() (held vfs.UsageInfo, ok bool) {
+	a, ok := d.quota.Charged()
+	return vfs.UsageInfo(a), ok
+}
+
+// size is that of a file of the library, in bytes.
+func (d *Dir) size(name string) (int64, error) {
+	i, err := d.stat(name)
+	return i.size, err
+}
+
+// count adds up the library's files and partials. Stages of open uploads are
+// charged as they grow.
+func (d *Dir) count() (all quota.Amount, err error) {
+	for i, err := range d.List(context.Background()) {
+		if err != nil {
+			return all, err
+		}
+		all = all.Plus(quota.CostOf(i.Size))
+	}
+	for name, err := range folderNames(d.instance().partialFd()) {
+		if err != nil {
+			return all, vfs.SystemError("count", err)
+		}
+		if i, err := d.instance().statPartial(name); err == nil {
+			all = all.Plus(quota.CostOf(i.size))
+		}
+	}
+	versions, err := d.allVersions()
+	for _, v := range versions {
+		all = all.Plus(quota.CostOf(v.Size))
+	}
+	return all, err
+}
+
+// servers are this instance and the others, as the quota knows them. It implements
+// [quota.Servers].
+type servers struct{ mine *stages }
+
+func (s servers) Lock() (release func(), err error) { return s.mine.holdLock() }
+func (s servers) Share() *os.File                   { return s.mine.owner.File() }
+func (s servers) Others() iter.Seq2[string, error]  { return s.mine.others() }
+
+func (s servers) ShareOf(other string) (*os.File, error) {
+	fd, err := unix.Openat(s.mine.topFd(), other+"/"+ownerName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, unlessGone(err)
+	}
+	return os.NewFile(uintptr(fd), ownerName), nil
 }

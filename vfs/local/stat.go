@@ -47,6 +47,27 @@ func (o *Options) isForeign(i info) bool {
 	return i.links > 1 && i.uid != uint32(os.Geteuid()) && !o.AllowHardLinks
 }
 
+// isForeign tells of a regular file of the library whether it may be one from
+// elsewhere on the disk. A name in the history is none elsewhere.
+func (d *Dir) isForeign(i info) bool {
+	if !d.o.now().isForeign(i) {
+		return false
+	}
+	i.links -= d.secondNames(i)
+	return d.o.now().isForeign(i)
+}
+
+// secondNames is how many names a file of the library has in the history.
+func (d *Dir) secondNames(i info) (n uint64) {
+	versions, err := d.history.Of(i.name)
+	for _, v := range versions {
+		if err == nil && i.id == (fileID{v.Dev, v.Ino}) {
+			n++
+		}
+	}
+	return n
+}
+
 // orNone is what the contract tells of a file, or of none.
 func (i info) orNone() vfs.Info {
 	if i.id == (fileID{}) {

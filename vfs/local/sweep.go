@@ -287,7 +287,7 @@ func (s *stages) expire() error {
 		if err := s.discard(s.partialFd(), name); err != nil {
 			return err
 		}
-		s.usage.removed(i.size)
+		s.quota.Removed(i.size)
 		changed = true
 	}
 	if !changed {

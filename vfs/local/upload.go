@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/quota"
 	"shelf/vfs/spool"
 )
 
@@ -22,12 +23,12 @@ type upload struct {
 	base     *os.File    // the version the upload starts from, or nil
 	only     fileID      // if set, it publishes only over this file
 	mode     fs.FileMode
-	attr     vfs.Attr // mode and times to set at Commit
-	room     int64    // bytes that the disk was found to have room for
-	held     amount   // what it is charged
-	credit   amount   // what it need not be charged, as replaces is counted
-	replaces fileID   // zero is none
-	replaced vfs.Info // what had the name before; zero is nothing
+	attr     vfs.Attr     // mode and times to set at Commit
+	room     int64        // bytes that the disk was found to have room for
+	held     quota.Amount // what it is charged
+	credit   quota.Amount // what it need not be charged, as replaces is counted
+	replaces fileID       // zero is none
+	replaced vfs.Info     // what had the name before; zero is nothing
 	done     bool
 
 	owner       string // the account whose file it will be; "" is nobody
