@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 )
 
 // attempts knows the uploads under way by owner and name, so that at most one
@@ -174,12 +175,12 @@ func (s *stages) beatOthers(mine attempt) error {
 }
 
 func (s *stages) beat(instance string, mine attempt) error {
-	folder, err := openFolder(s.topFd(), instance)
+	folder, err := dirfd.Open(s.topFd(), instance)
 	if err != nil {
 		return unlessGone(err)
 	}
 	defer folder.Close()
-	for name, err := range folderNames(int(folder.Fd())) {
+	for name, err := range dirfd.Names(int(folder.Fd())) {
 		if err != nil {
 			return unlessGone(err)
 		}

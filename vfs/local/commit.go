@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 	"shelf/vfs/local/quota"
 )
 
@@ -112,18 +110,13 @@ func uncertain(done string, err error) error {
 // commitAttr is the Commit of an upload into which nothing was written.
 func (u *upload) commitAttr(ctx context.Context) (vfs.Info, error) {
 	if !u.attr.HasMode && !u.attr.HasTimes {
-		if u.o.Base != nil && isRemoved(u.base) {
+		if u.o.Base != nil && dirfd.IsRemoved(u.base) {
 			return u.d.Stat(ctx, u.name) // the upload that it was a draft of has been refused, or replaced
 		}
 		return (&dirFile{File: u.base, name: u.name}).Stat()
 	}
 	c, err := u.d.SetAttr(ctx, u.name, u.attr)
 	return c.After, err
-}
-
-func isRemoved(f *os.File) bool {
-	var st unix.Stat_t
-	return unix.Fstat(int(f.Fd()), &st) == nil && st.Nlink == 0
 }
 
 func (u *upload) setAttr() error {

@@ -2,7 +2,7 @@
 //
 //	dir.go stat.go        Dir: open, describe
 //	versions.go           no version is like another
-//	list.go folder.go     list; reading a folder's names, and whether it could be a library
+//	list.go               list
 //	change.go link.go     rename, remove, set attributes; renaming without replacing
 //	renames.go            what a listing under way is told of renames
 //	create.go upload.go   an upload: what it starts from, and while it goes on
@@ -10,7 +10,7 @@
 //	foldersync.go         one fsync of the folder for all who wait for it
 //	instance.go sweep.go  the hidden folder, where each server has its own; what dead ones left
 //	renew.go              what somebody has taken away there is made anew
-//	stage.go              a file there: an upload waits in it
+//	stage.go              a file there: an upload waits in it; whether one can be made
 //	partial.go attempts.go  what is kept of an upload that was cut; which of two
 //	saved.go              what fsync@openssh.com made survive a crash
 //	room.go               how much there may be: limits, the disk, the quota (package quota)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 )
 
 // Expired implements [vfs.Expiry]. When a file was published is the time of its last
@@ -16,7 +17,7 @@ import (
 // Its time of birth would be when its upload began, which may be days before.
 func (d *Dir) Expired(ctx context.Context, before time.Time) iter.Seq2[vfs.Info, error] {
 	return func(yield func(vfs.Info, error) bool) {
-		for name, err := range folderNames(d.fd()) {
+		for name, err := range dirfd.Names(d.fd()) {
 			if err = errors.Join(err, ctx.Err()); err != nil {
 				yield(vfs.Info{}, vfs.SystemError("list", err))
 				return

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"shelf/vfs/local/dirfd"
 	"shelf/vfs/local/filelock"
 	"shelf/vfs/local/history"
 	"shelf/vfs/local/quota"
@@ -107,7 +108,7 @@ func openTop(library *os.File, o *options) (*os.File, error) {
 	if err := o.now().sync(library); err != nil {
 		return nil, fmt.Errorf("sync the library: %w", err)
 	}
-	top, err := openFolder(lib, StageFolder)
+	top, err := dirfd.Open(lib, StageFolder)
 	switch {
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EMLINK):
 		return nil, errors.New(StageFolder + " is a link or a file; " + moveAway)
@@ -117,31 +118,23 @@ func openTop(library *os.File, o *options) (*os.File, error) {
 	return top, nil
 }
 
-func openFolder(in int, name string) (*os.File, error) {
-	fd, err := unix.Openat(in, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
 // moveAway is what to do about something else that has the stage folder's name.
 const moveAway = "shelfd keeps uploads under way in a folder of that name: move it away, and start again"
 
 // checkOurs refuses a folder in which there is something that no server has put
 // there: it is somebody's, and would be emptied.
 func (s *stages) checkOurs() error {
-	for e, err := range folderEntries(s.topFd()) {
+	for e, err := range dirfd.Entries(s.topFd()) {
 		if err != nil {
 			return fmt.Errorf("read the stage folder: %w", err)
 		}
 		var st unix.Stat_t
-		err := unix.Fstatat(s.topFd(), e.name, &st, unix.AT_SYMLINK_NOFOLLOW)
+		err := unix.Fstatat(s.topFd(), e.Name, &st, unix.AT_SYMLINK_NOFOLLOW)
 		if errors.Is(err, unix.ENOENT) {
 			continue // another instance has ended
 		}
-		if err != nil || !isOurs(e.name, uint32(st.Mode)&unix.S_IFMT) {
-			return fmt.Errorf("%s holds %q, which is no upload; %s", StageFolder, e.name, moveAway)
+		if err != nil || !isOurs(e.Name, uint32(st.Mode)&unix.S_IFMT) {
+			return fmt.Errorf("%s holds %q, which is no upload; %s", StageFolder, e.Name, moveAway)
 		}
 	}
 	return nil
@@ -212,7 +205,7 @@ func (s *stages) openPartials() (err error) {
 	if err := unix.Mkdirat(s.topFd(), partialFolder, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("make the folder of partials: %w", err)
 	}
-	s.partials, err = openFolder(s.topFd(), partialFolder)
+	s.partials, err = dirfd.Open(s.topFd(), partialFolder)
 	return err
 }
 
@@ -225,7 +218,7 @@ func (s *stages) openOwn() (err error) {
 	if err := unix.Mkdirat(s.topFd(), name, 0o700); err != nil {
 		return fmt.Errorf("make the folder of this instance: %w", err)
 	}
-	if s.folder, err = openFolder(s.topFd(), name); err != nil {
+	if s.folder, err = dirfd.Open(s.topFd(), name); err != nil {
 		return err
 	}
 	if s.owner, err = filelock.Open(s.fd(), ownerName); err != nil {
@@ -283,7 +276,7 @@ func (s *stages) close() error {
 }
 
 func (s *stages) leave() error {
-	for name, err := range folderNames(s.fd()) {
+	for name, err := range dirfd.Names(s.fd()) {
 		if err != nil || name != ownerName && !isBeaten(name) {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 )
 
 // List implements [vfs.Library]. It reads the folder as it goes, so that a million
@@ -63,7 +64,7 @@ const (
 
 // run reads the folder, and again until nothing is missed that is still there.
 func (l *lister) run() error {
-	if _, err := l.read(func(entry) bool { return true }); err != nil {
+	if _, err := l.read(func(dirfd.Entry) bool { return true }); err != nil {
 		return err
 	}
 	for range maxRereads {
@@ -73,7 +74,7 @@ func (l *lister) run() error {
 		if len(l.missed) == 0 {
 			return nil
 		}
-		found, err := l.read(func(e entry) bool { return l.missed[e.inode] && !l.renamed.has(e.name) })
+		found, err := l.read(func(e dirfd.Entry) bool { return l.missed[e.Inode] && !l.renamed.has(e.Name) })
 		if err != nil || found == 0 {
 			return err
 		}
@@ -82,8 +83,8 @@ func (l *lister) run() error {
 }
 
 // read reads the folder once and looks at what is wanted of it.
-func (l *lister) read(wanted func(entry) bool) (n int, err error) {
-	for e, err := range folderEntriesAfter(l.d.fd(), l.renamed.catchUp) {
+func (l *lister) read(wanted func(dirfd.Entry) bool) (n int, err error) {
+	for e, err := range dirfd.EntriesAfter(l.d.fd(), l.renamed.catchUp) {
 		if err = errors.Join(err, l.ctx.Err()); err != nil {
 			return n, err
 		}
@@ -99,22 +100,22 @@ func (l *lister) read(wanted func(entry) bool) (n int, err error) {
 }
 
 // look yields a file. What cannot be described does not exist for clients.
-func (l *lister) look(e entry) error {
-	i, regular, err := l.d.look(e.name)
+func (l *lister) look(e dirfd.Entry) error {
+	i, regular, err := l.d.look(e.Name)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		if l.missed == nil {
 			l.missed = make(map[uint64]bool)
 		}
 		if len(l.missed) < maxMissed {
-			l.missed[e.inode] = true
+			l.missed[e.Inode] = true
 		}
 		return nil
 	case err != nil, !regular:
 		return nil
 	}
-	delete(l.missed, e.inode)
-	l.renamed.saw(e.name)
+	delete(l.missed, e.Inode)
+	l.renamed.saw(e.Name)
 	if !l.yield(i.public(), nil) {
 		return errStopped
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 	"shelf/vfs/local/quota"
 )
 
@@ -63,7 +64,7 @@ func (d *Dir) Recent(ctx context.Context, since time.Time) iter.Seq2[vfs.Publish
 			yield(vfs.Published{}, &vfs.Error{Kind: vfs.ErrUnsupported, Why: "another server publishes here, too"})
 			return
 		}
-		for name, err := range folderNames(d.fd()) {
+		for name, err := range dirfd.Names(d.fd()) {
 			if err = errors.Join(err, ctx.Err()); err != nil {
 				yield(vfs.Published{}, vfs.SystemError("list", err))
 				return

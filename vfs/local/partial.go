@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 	"shelf/vfs/local/quota"
 )
 
@@ -55,7 +56,7 @@ func digest(s string) string {
 
 // Partials implements [vfs.Usage].
 func (d *Dir) Partials(context.Context) (n int, err error) {
-	for name, err := range folderNames(d.instance().partialFd()) {
+	for name, err := range dirfd.Names(d.instance().partialFd()) {
 		if err != nil {
 			return n, vfs.SystemError("list the partials", err)
 		}
@@ -236,7 +237,7 @@ func (s *stages) makePartial(folder *os.File, stage, entry string) error {
 func (s *stages) makeRoom(entry string) error {
 	owner := entry[:strings.LastIndexByte(entry, '-')+1]
 	var all []info
-	for name, err := range folderNames(s.partialFd()) {
+	for name, err := range dirfd.Names(s.partialFd()) {
 		if err != nil {
 			return vfs.SystemError("list the partials", err)
 		}

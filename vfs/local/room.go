@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 	"shelf/vfs/local/quota"
 )
 
@@ -245,7 +246,7 @@ func (d *Dir) count() (all quota.Amount, err error) {
 		}
 		all = all.Plus(quota.CostOf(i.Size))
 	}
-	for name, err := range folderNames(d.instance().partialFd()) {
+	for name, err := range dirfd.Names(d.instance().partialFd()) {
 		if err != nil {
 			return all, vfs.SystemError("count", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs"
+	"shelf/vfs/local/dirfd"
 )
 
 // What a client has asked to be synced (fsync@openssh.com) survives a crash as
@@ -148,7 +149,7 @@ func (s *stages) recoverOne(folder *os.File, n savedName) error {
 // them.
 func publishedNames(library int) (map[string]bool, error) {
 	all := make(map[string]bool)
-	for name, err := range folderNames(library) {
+	for name, err := range dirfd.Names(library) {
 		if err != nil {
 			return nil, err
 		}

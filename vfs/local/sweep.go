@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"shelf/vfs/local/dirfd"
 	"shelf/vfs/local/filelock"
 	"strings"
 	"time"
@@ -67,7 +68,7 @@ func (d *Dir) sweepVersionsUntilDone() {
 // others yields the folders of the other instances, living and dead.
 func (s *stages) others() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for name, err := range folderNames(s.topFd()) {
+		for name, err := range dirfd.Names(s.topFd()) {
 			if err == nil && (!isRandom(name) || name == s.folder.Name()) {
 				continue
 			}
@@ -179,7 +180,7 @@ func (s *stages) takeDead() (dead []deadInstance, err error) {
 
 // takeOne is false if the owner lives, or the folder has gone.
 func (s *stages) takeOne(name string) (one deadInstance, ok bool, err error) {
-	one.folder, err = openFolder(s.topFd(), name)
+	one.folder, err = dirfd.Open(s.topFd(), name)
 	if err != nil {
 		return one, false, unlessGone(err)
 	}
@@ -208,7 +209,7 @@ func unlessGone(err error) error {
 // held. A stage with a second name is that file, too: only the name goes.
 func (s *stages) recoverAll(folder *os.File) error {
 	var saved []savedName
-	for name, err := range folderNames(int(folder.Fd())) {
+	for name, err := range dirfd.Names(int(folder.Fd())) {
 		if err != nil {
 			return err
 		}
@@ -229,7 +230,7 @@ func (s *stages) recoverAll(folder *os.File) error {
 // files may take long to go.
 func (s *stages) discardAll(one deadInstance) error {
 	fd := int(one.folder.Fd())
-	for name, err := range folderNames(fd) {
+	for name, err := range dirfd.Names(fd) {
 		if err != nil {
 			return err
 		}
@@ -255,7 +256,7 @@ func (s *stages) discard(folder int, name string) error {
 // removeFolder removes an instance's folder, which has nothing but marks and a lock.
 // Another may do the same.
 func removeFolder(top int, folder *os.File) error {
-	for name, err := range folderNames(int(folder.Fd())) {
+	for name, err := range dirfd.Names(int(folder.Fd())) {
 		if err != nil {
 			return err
 		}
@@ -276,7 +277,7 @@ func (s *stages) expire() error {
 	}
 	defer release()
 	changed := false
-	for name, err := range folderNames(s.partialFd()) {
+	for name, err := range dirfd.Names(s.partialFd()) {
 		if err != nil {
 			return err
 		}
@@ -307,19 +308,19 @@ func isOldStage(name string) bool {
 // held.
 func (s *stages) takeOver() error {
 	var kept, saved []string
-	for e, err := range folderEntries(s.topFd()) {
+	for e, err := range dirfd.Entries(s.topFd()) {
 		if err != nil {
 			return err
 		}
-		_, regular, err := statAt(s.topFd(), e.name)
+		_, regular, err := statAt(s.topFd(), e.Name)
 		switch {
-		case err != nil || !regular || !isOldStage(e.name):
-		case isPartial(e.name):
-			kept = append(kept, e.name)
-		case strings.HasPrefix(e.name, savedPrefix):
-			saved = append(saved, e.name)
+		case err != nil || !regular || !isOldStage(e.Name):
+		case isPartial(e.Name):
+			kept = append(kept, e.Name)
+		case strings.HasPrefix(e.Name, savedPrefix):
+			saved = append(saved, e.Name)
 		default:
-			err = s.discard(s.topFd(), e.name)
+			err = s.discard(s.topFd(), e.Name)
 		}
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"shelf/vfs/local/dirfd"
 )
 
 // digestFile is where digests outlive the server: a line each, added at the
@@ -58,7 +58,7 @@ func (d *digestFile) load(add func(digestKey, string)) error {
 
 func (d *digestFile) append(key digestKey, sum string) error {
 	line := formatDigest(key, sum) + "\n"
-	if d.f != nil && isRemoved(d.f) {
+	if d.f != nil && dirfd.IsRemoved(d.f) {
 		d.f.Close() // another server has written the file anew
 		d.f = nil
 	}
@@ -72,12 +72,6 @@ func (d *digestFile) append(key digestKey, sum string) error {
 	d.lines++
 	_, err := d.f.WriteString(line)
 	return err
-}
-
-// isRemoved tells whether an open file has no name any more.
-func isRemoved(f *os.File) bool {
-	var st unix.Stat_t
-	return unix.Fstat(int(f.Fd()), &st) == nil && st.Nlink == 0
 }
 
 // rewrite replaces the file by one with these digests alone.

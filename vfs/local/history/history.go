@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"shelf/vfs/local/dirfd"
 )
 
 // FolderName is the folder of all versions, in the one that a library has for itself.
@@ -62,7 +64,7 @@ func (h *Folder) open(make bool) (fd int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.all != nil {
-		if !isRemoved(h.all) {
+		if !dirfd.IsRemoved(h.all) { // somebody may remove it while this server runs
 			return int(h.all.Fd()), nil
 		}
 		h.gone, h.all = append(h.gone, h.all), nil
@@ -76,26 +78,11 @@ func (h *Folder) open(make bool) (fd int, err error) {
 			return -1, err
 		}
 	}
-	h.all, err = openFolder(int(h.in.Fd()), FolderName)
+	h.all, err = dirfd.Open(int(h.in.Fd()), FolderName)
 	if err != nil {
 		return -1, err
 	}
 	return int(h.all.Fd()), nil
-}
-
-// isRemoved tells of an open folder that it has no name any more: somebody has removed it
-// while this server runs. Nothing can be made in it.
-func isRemoved(folder *os.File) bool {
-	var st unix.Stat_t
-	return unix.Fstat(int(folder.Fd()), &st) == nil && st.Nlink == 0
-}
-
-func openFolder(in int, name string) (*os.File, error) {
-	fd, err := unix.Openat(in, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
 }
 
 // maxTries is how often a folder is made that others remove because it is empty, and
@@ -190,7 +177,7 @@ func (h *Folder) Sync(name string) error {
 	if err != nil {
 		return err
 	}
-	folder, err := openFolder(all, name)
+	folder, err := dirfd.Open(all, name)
 	if errors.Is(err, unix.ENOENT) {
 		return nil // it was empty, and has gone
 	}

@@ -2,7 +2,6 @@ package history
 
 import (
 	"errors"
-	"io"
 	"iter"
 	"os"
 	"slices"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"shelf/vfs/local/dirfd"
 )
 
 // Version is one that is kept.
@@ -94,7 +95,7 @@ func (h *Folder) Of(name string) (versions []Version, err error) {
 	if err != nil {
 		return nil, unlessAbsent(err)
 	}
-	folder, err := openFolder(all, name)
+	folder, err := dirfd.Open(all, name)
 	if err != nil {
 		return nil, unlessAbsent(err)
 	}
@@ -119,41 +120,19 @@ func unlessAbsent(err error) error {
 	return err
 }
 
-// batch is how many names are read at a time.
-const batch = 256
-
 // Names yields the names that have versions, or had some.
 func (h *Folder) Names() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		_, err := h.open(false)
+		all, err := h.open(false)
 		if err != nil {
 			if unlessAbsent(err) != nil {
 				yield("", err)
 			}
 			return
 		}
-		all, err := openFolder(int(h.in.Fd()), FolderName)
-		if errors.Is(err, unix.ENOENT) {
-			return // it was removed just now
-		}
-		if err != nil {
-			yield("", err)
-			return
-		}
-		defer all.Close()
-		for {
-			names, err := all.Readdirnames(batch)
-			for _, name := range names {
-				if !yield(name, nil) {
-					return
-				}
-			}
-			if err == io.EOF {
-				return
-			}
-			if err != nil {
-				yield("", err)
-				return
+		for name, err := range dirfd.Names(all) {
+			if errors.Is(err, unix.ENOENT) || !yield(name, err) {
+				return // or it was removed just now
 			}
 		}
 	}
