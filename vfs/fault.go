@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,4 +43,19 @@ func SystemError(op string, err error) error {
 		return cause
 	}
 	return &Error{Kind: ErrIO, Why: "the server's disk failed", Err: cause}
+}
+
+// WithoutPath is an error of the system without paths of the host and addresses of
+// sockets, for what operators read over the web.
+func WithoutPath(err error) error {
+	if socket := (*net.OpError)(nil); errors.As(err, &socket) {
+		return fmt.Errorf("%s: %w", socket.Op, socket.Err)
+	}
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return fmt.Errorf("%s: %w", file.Op, file.Err)
+	}
+	if files := (*os.LinkError)(nil); errors.As(err, &files) {
+		return fmt.Errorf("%s: %w", files.Op, files.Err)
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -153,15 +152,12 @@ func checksOf(ctx context.Context, all []*watched) []admin.Check {
 	return list
 }
 
-// reasonOf is what may be told of an error over the web address: no path of the host.
+// reasonOf is what may be told of an error over the web address.
 func reasonOf(err error) string {
 	if known := (*vfs.Error)(nil); errors.As(err, &known) {
 		return known.Reason()
 	}
-	if about := (*fs.PathError)(nil); errors.As(err, &about) {
-		return about.Op + ": " + about.Err.Error()
-	}
-	return err.Error()
+	return vfs.WithoutPath(err).Error()
 }
 
 // Usage implements [admin.Server].

@@ -13,9 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -122,7 +120,7 @@ func (g *Gate) ask(ctx context.Context, scanner Scanner, about File, s vfs.Stage
 	}
 	file, err := s.Open()
 	if err != nil {
-		return Verdict{}, WithoutPath(err)
+		return Verdict{}, vfs.WithoutPath(err)
 	}
 	defer file.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, g.o.Timeout, fmt.Errorf("no answer within %s", g.o.Timeout))
@@ -131,7 +129,7 @@ func (g *Gate) ask(ctx context.Context, scanner Scanner, about File, s vfs.Stage
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return v, WithoutPath(err)
+	return v, vfs.WithoutPath(err)
 }
 
 // rule is what follows from an answer.
@@ -178,22 +176,10 @@ func (g *Gate) Failing() string {
 func (g *Gate) Ping(ctx context.Context) (all error) {
 	for _, scanner := range g.o.Scanners {
 		if _, err := scanner.Ping(ctx); err != nil {
-			all = errors.Join(all, WithoutPath(err))
+			all = errors.Join(all, vfs.WithoutPath(err))
 		}
 	}
 	return all
-}
-
-// WithoutPath is an error of the system without paths of the host and addresses of
-// sockets: operators read it over the web.
-func WithoutPath(err error) error {
-	if socket := (*net.OpError)(nil); errors.As(err, &socket) {
-		return fmt.Errorf("%s: %w", socket.Op, socket.Err)
-	}
-	if file := (*fs.PathError)(nil); errors.As(err, &file) {
-		return fmt.Errorf("%s: %w", file.Op, file.Err)
-	}
-	return err
 }
 
 // maxReason is how much of a scanner's reason a client reads, in bytes.

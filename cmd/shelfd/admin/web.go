@@ -66,8 +66,10 @@ func named(header string, hosts []string) bool {
 	return slices.ContainsFunc(hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
-// ListenWeb opens the web address. If follows, another server has it that this one
-// takes over from, and both have it until that one gives it up. Else it must be free.
+// ListenWeb opens the web address, with SO_REUSEPORT: during an upgrade the old server
+// and the new one have the same address. For the new one follows is true. If it is
+// false nobody else may have the address. That is tried first, without SO_REUSEPORT,
+// with which two servers of one user could listen there and not notice.
 func ListenWeb(address string, follows bool) (net.Listener, error) {
 	if !follows {
 		l, err := net.Listen("tcp", address)

@@ -239,19 +239,8 @@ const complaints = time.Minute
 // fails counts a failure and complains of it. mu is held.
 func (l *Log) fails(err error) {
 	l.count.Failures++
-	l.count.Failing, l.count.LastFailure, l.count.LastError = l.lost > 0 || l.syncError != nil, time.Now(), reasonOf(err)
+	l.count.Failing, l.count.LastFailure, l.count.LastError = l.lost > 0 || l.syncError != nil, time.Now(), vfs.WithoutPath(err).Error()
 	l.complain(err)
-}
-
-// reasonOf is the reason without the path: operators read it over the web.
-func reasonOf(err error) string {
-	if file := (*fs.PathError)(nil); errors.As(err, &file) {
-		return file.Op + ": " + file.Err.Error()
-	}
-	if files := (*os.LinkError)(nil); errors.As(err, &files) {
-		return files.Op + ": " + files.Err.Error()
-	}
-	return err.Error()
 }
 
 // complain tells the server's log, but not of each line. mu is held.

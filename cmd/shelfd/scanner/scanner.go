@@ -168,7 +168,7 @@ func (w *worker) answer(ctx context.Context, q request, file *os.File) {
 		a.Verdict, a.Said, err = w.ask(ctx, q, file)
 	}()
 	if err != nil {
-		a.Error = vfs.ClipTo(gate.WithoutPath(err).Error(), maxText)
+		a.Error = vfs.ClipTo(vfs.WithoutPath(err).Error(), maxText)
 	}
 	a.Verdict.Reason, a.Said = vfs.ClipTo(a.Verdict.Reason, maxText), vfs.ClipTo(a.Said, maxText)
 	if text, err := json.Marshal(a); err == nil {
