@@ -8,7 +8,9 @@
 //	status.go    the command shelfd deliver status
 //	receivers.go receivers, made of the settings
 //	filter.go    which events a receiver wants
-//	worker.go    one receiver: reads, sends, tries again
+//	worker.go    one receiver: the loop, and its journal
+//	read.go      it reads on in the logs, as far as there is room
+//	try.go       it sends, and tries again
 //	queue.go     what waits, and in which order it may go
 //	backoff.go   when the next try is
 //	journal.go   what survives a crash
