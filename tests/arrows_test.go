@@ -16,10 +16,11 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/gatekeeper", "cmd/shelfd/gates", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/quarantine", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/scanner", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/gatekeeper", "cmd/shelfd/gates", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/logging", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/quarantine", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/scanner", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/admin":       {},
 	"cmd/shelfd/arguments":   {},
 	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "cmd/shelfd/config", "sshd", "vfs", "keys", "keys/sshsig"},
+	"cmd/shelfd/logging":     {"cmd/shelfd/audit", "cmd/shelfd/config", "sshd", "vfs"},
 	"cmd/shelfd/metrics":     {"cmd/shelfd/admin", "sshd", "vfs"},
 	"cmd/shelfd/migrate":     {"cmd/shelfd/arguments", "cmd/shelfd/config", "cmd/shelfd/library", "vfs", "keys"},
 	"cmd/shelfd/notify":      {},
@@ -40,7 +41,7 @@ var arrows = map[string][]string{
 	"cmd/shelfd/config":      {}, // what can be set, and not what it means to the others
 
 	// A process of its own.
-	"cmd/shelfd/deliver":         {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/deliver/tail", "cmd/shelfd/deliver/webhook", "cmd/shelfd/notify", "vfs"},
+	"cmd/shelfd/deliver":         {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/deliver/tail", "cmd/shelfd/deliver/webhook", "cmd/shelfd/logging", "cmd/shelfd/notify", "vfs"},
 	"cmd/shelfd/deliver/tail":    {"cmd/shelfd/audit"},
 	"cmd/shelfd/deliver/webhook": {},
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/logging"
 )
 
 // announce writes the line that says how to connect. Its commands work when they
@@ -39,7 +40,7 @@ func announce(s config.Settings, at net.Addr, hostKeys []ssh.Signer, out io.Writ
 	slices.Sort(paths)
 	key, stock, shelf := identify(hostKeys, s.FIPS), command("sftp", "-P"), command(clientBeside(os.Args[0]), "-p")
 	if s.LogFormat.JSON {
-		newLog(out, s.LogFormat, slog.LevelInfo).Info("serving", "listen", at.String(), "libraries", paths, "host_key", key, "connect", stock)
+		logging.New(out, s.LogFormat, slog.LevelInfo).Info("serving", "listen", at.String(), "libraries", paths, "host_key", key, "connect", stock)
 		return
 	}
 	fmt.Fprintf(out, "Serving %s on %s (%s). Connect with: %s  or: %s\n", strings.Join(paths, ", "), at, key, stock, shelf)

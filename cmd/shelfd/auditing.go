@@ -10,6 +10,7 @@ import (
 
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/logging"
 	"shelf/cmd/shelfd/receipt"
 	"shelf/cmd/shelfd/recovery"
 	"shelf/sshd"
@@ -148,6 +149,6 @@ func (a *auditing) report(e sshd.Event) error {
 	if a.file != nil {
 		return a.file.Report(e)
 	}
-	logEvent(a.log, e)
+	logging.Event(a.log, e)
 	return nil
 }

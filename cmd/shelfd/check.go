@@ -14,6 +14,7 @@ import (
 	"shelf/cmd/shelfd/deliver"
 	"shelf/cmd/shelfd/gates"
 	"shelf/cmd/shelfd/library"
+	"shelf/cmd/shelfd/logging"
 	"shelf/vfs"
 )
 
@@ -40,7 +41,7 @@ func checkCommand() *cobra.Command {
 // check finds every mistake that can be found without serving. If it finds none,
 // the last line says so.
 func check(s config.Settings, stdout, stderr io.Writer) error {
-	all := newServer(s, newLog(stderr, s.LogFormat, s.LogLevel.Level), stderr)
+	all := newServer(s, logging.New(stderr, s.LogFormat, s.LogLevel.Level), stderr)
 	err := errors.Join(all.check(), deliver.Check(s, stderr))
 	entrances := all.accounts.entrances
 	noteExpired(entrances, time.Now(), stderr)

@@ -26,13 +26,14 @@
 //	libraries.go    what is served; package library opens it
 //	serves.go       which libraries an account has
 //	hostkeys.go     the keys that clients know the server by
-//	auditing.go     the record of events, with package audit; log.go: the log, and events in it
+//	auditing.go     the record of events, with packages audit and logging
 //	listener.go     where clients connect
 //	connections.go  serving them; services.go: what each account gets, with package gates
 //	sandbox.go      what the process gives up before it serves, with package confine
 //	tuning.go       memory and processors, with package tuning
 //	admin.go        the admin socket, metrics, health and the page
-//	operator.go     what operators see, and how they steer; watched.go: of libraries
+//	operator.go     what operators see; watched.go: of libraries
+//	steering.go     what operators do: end connections, drain, reload, release what was refused
 //	supervision.go  what the service manager is told
 //	announce.go     the line that says how to connect
 //
@@ -62,6 +63,7 @@ import (
 	"shelf/cmd/shelfd/deliver"
 	"shelf/cmd/shelfd/gatekeeper"
 	"shelf/cmd/shelfd/install"
+	"shelf/cmd/shelfd/logging"
 	"shelf/cmd/shelfd/migrate"
 	"shelf/cmd/shelfd/operate"
 	"shelf/cmd/shelfd/scanner"
@@ -100,6 +102,25 @@ func run(ctx context.Context, args []string) (status int) {
 	return exitFailure
 }
 
+// logged is an error that the log has told.
+type logged struct{ error }
+
+func (e logged) Unwrap() error { return e.error }
+
+// lastWords has the log tell why the server ends, where each line of it is JSON.
+func lastWords(err error, format config.LogFormat, stderr io.Writer) error {
+	if err == nil || !format.JSON {
+		return err
+	}
+	log := logging.New(stderr, format, slog.LevelError)
+	if p := (*problem)(nil); errors.As(err, &p) && p.Error() == err.Error() { // and nothing else
+		log.Error(p.what, "where", strings.TrimSuffix(p.where, ": "), "reason", p.err, "remedy", strings.Join(strings.Fields(p.remedy), " "))
+	} else {
+		log.Error("shelfd ends", "reason", err)
+	}
+	return logged{err}
+}
+
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "shelfd",
@@ -123,12 +144,7 @@ func rootCommand() *cobra.Command {
 
 // delivery is this program, for package deliver.
 func delivery() deliver.Program {
-	return deliver.Program{
-		Agent: "shelfd/" + cmp.Or(about().Version, "unknown"),
-		Log: func(w io.Writer, s config.Settings) *slog.Logger {
-			return newLog(w, s.LogFormat, s.LogLevel.Level)
-		},
-	}
+	return deliver.Program{Agent: "shelfd/" + cmp.Or(about().Version, "unknown")}
 }
 
 // flagError adds to the error of an unknown flag the nearest that exists.

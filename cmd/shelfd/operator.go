@@ -3,25 +3,19 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"shelf/cmd/shelfd/admin"
-	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
-	"shelf/cmd/shelfd/quarantine"
 	"shelf/sshd"
 	"shelf/vfs"
 )
@@ -41,27 +35,6 @@ type view struct {
 	libraries []*watched
 	accounts  []string // what is wrong with some
 	certs     []admin.Certificate
-}
-
-// drained ends a server that is to end after its transfers.
-type drained struct {
-	once sync.Once
-	c    chan struct{} // closed when it is told
-}
-
-// drain tells it, and whether that is news.
-func (d *drained) drain() (first bool) {
-	d.once.Do(func() { close(d.c); first = true })
-	return first
-}
-
-func (d *drained) draining() bool {
-	select {
-	case <-d.c:
-		return true
-	default:
-		return false
-	}
 }
 
 // look makes a view of the parts, which have opened or reloaded.
@@ -245,172 +218,4 @@ func writable(folder string) error {
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(filepath.Clean(f.Name())))
-}
-
-// Kick implements [admin.Server].
-func (o *operated) Kick(by admin.Operator, who, reason string) ([]admin.Connection, error) {
-	reason = cmp.Or(vfs.Escape(vfs.Clip(reason)), "an operator has ended it")
-	var ended []admin.Connection
-	is := func(c sshd.ConnInfo) bool { return c.ID == who }
-	if !slices.ContainsFunc(o.connections.ssh.Connections(), is) {
-		is = func(c sshd.ConnInfo) bool { return c.Account == who }
-	}
-	o.connections.ssh.End(sshd.Ending{Op: sshd.OpKicked, Reason: reason}, func(c sshd.ConnInfo) bool {
-		if is(c) {
-			ended = append(ended, connectionOf(c, time.Now()))
-		}
-		return is(c)
-	})
-	var err error
-	if len(ended) == 0 {
-		err = fmt.Errorf("there is no connection %q, and none of an account of that name", who)
-		e := audit.ByOperator(audit.OpKick, string(by), err)
-		e.Account, e.Note = vfs.Clip(who), reason
-		o.record(e)
-	}
-	for _, c := range ended {
-		e := audit.ByOperator(audit.OpKick, string(by), nil)
-		e.Conn, e.Account, e.Source, e.Note = c.ID, c.Account, c.Source, reason
-		o.record(e)
-	}
-	return ended, err
-}
-
-// Bans implements [admin.Server].
-func (o *operated) Bans() []admin.Ban { return bansOf(o.connections.ssh.Penalized()) }
-
-func bansOf(all []sshd.Penalized) (bans []admin.Ban) {
-	for _, p := range all {
-		bans = append(bans, admin.Ban{Source: sourceName(p.Source), Until: p.Until})
-	}
-	return bans
-}
-
-// sourceName is an address, or a network of several.
-func sourceName(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
-}
-
-// Unban implements [admin.Server].
-func (o *operated) Unban(by admin.Operator, source string) ([]admin.Ban, error) {
-	var network config.Network
-	err := network.UnmarshalText([]byte(source))
-	if err != nil {
-		err = fmt.Errorf("%q is no address and no network, such as 192.0.2.7 or 192.0.2.0/24", source)
-	}
-	e := audit.ByOperator(audit.OpUnban, string(by), err)
-	e.Source = vfs.Clip(source)
-	defer o.record(e)
-	if err != nil {
-		return nil, err
-	}
-	return bansOf(o.connections.ssh.Forgive(config.Prefixes([]config.Network{network})[0])), nil
-}
-
-// Drain implements [admin.Server].
-func (o *operated) Drain(by admin.Operator) {
-	if o.drain() {
-		o.log.Info("draining: no new connections, and the server ends after its transfers", "operator", string(by))
-		o.record(audit.ByOperator(audit.OpDrain, string(by), nil))
-	}
-}
-
-// Reload implements [admin.Server].
-func (o *operated) Reload(by admin.Operator) error { return o.hangUp(string(by)) }
-
-// record writes an act of an operator, as an event.
-func (o *operated) record(e sshd.Event) {
-	o.admin.page.Event(e)
-	o.audit.report(e)
-}
-
-// Quarantine implements [admin.Server].
-func (o *operated) Quarantine() ([]admin.Quarantined, error) {
-	kept := o.gates.set.Quarantine()
-	if kept == nil {
-		return nil, nil
-	}
-	items, err := kept.List()
-	all := make([]admin.Quarantined, 0, len(items))
-	for _, i := range items {
-		all = append(all, admin.Quarantined(i))
-	}
-	return all, err
-}
-
-// Release implements [admin.Server].
-func (o *operated) Release(ctx context.Context, by admin.Operator, id string, replace bool) (admin.Quarantined, error) {
-	kept := o.gates.set.Quarantine()
-	if kept == nil {
-		return admin.Quarantined{}, quarantine.ErrUnknown
-	}
-	i, file, err := kept.Open(id)
-	if err != nil {
-		return admin.Quarantined{}, err
-	}
-	defer file.Close()
-	change, durable, err := o.publish(ctx, i, file, replace)
-	e := audit.ByOperator(audit.OpPut, string(by), err)
-	e.Account, e.Library, e.Name, e.Gate, e.Note, e.Durable = i.Account, i.Library, i.Name, vfs.GateReleased, i.ID, durable
-	if err == nil {
-		sum, _ := hex.DecodeString(i.SHA256)
-		e.File = &vfs.Content{Size: change.After.Size, SHA256: sum, Version: change.After.Version}
-		if e.New = change.Replaced == (vfs.Info{}); !e.New {
-			e.Replaced = &vfs.Content{Size: change.Replaced.Size, Version: change.Replaced.Version}
-		}
-	}
-	o.record(e)
-	if err == nil {
-		_, err = kept.Drop(id)
-	}
-	return admin.Quarantined(i), err
-}
-
-// publish puts what was refused into its library, in the name of its account. No gate
-// is asked.
-func (o *operated) publish(ctx context.Context, i quarantine.Item, from io.Reader, replace bool) (c vfs.Change, durable bool, err error) {
-	source, err := o.libraries.set.Source(i.Library, i.Account)
-	if err != nil {
-		return c, false, err
-	}
-	l, leave, err := source.Open(ctx)
-	if err != nil {
-		return c, false, err
-	}
-	defer leave()
-	if hold := o.libraries.set.Hold(i.Library); hold.Counts(time.Now()) && replace {
-		if _, err := l.Stat(ctx, i.Name); !errors.Is(err, fs.ErrNotExist) {
-			return c, false, hold.Refusal()
-		}
-		replace = false // nothing that is there is replaced, not by an operator either
-	}
-	u, err := l.Create(ctx, i.Name, vfs.CreateOptions{Create: true, Truncate: true, Exclusive: !replace, Owner: i.Account})
-	if err != nil {
-		return c, false, err
-	}
-	if _, err := io.Copy(io.NewOffsetWriter(u, 0), from); err != nil {
-		u.Abort()
-		return c, false, err
-	}
-	c, err = u.Commit(ctx)
-	return c, l.Properties().Durable, err
-}
-
-// Discard implements [admin.Server].
-func (o *operated) Discard(by admin.Operator, id string) (admin.Quarantined, error) {
-	kept := o.gates.set.Quarantine()
-	if kept == nil {
-		return admin.Quarantined{}, quarantine.ErrUnknown
-	}
-	i, err := kept.Drop(id)
-	if errors.Is(err, quarantine.ErrUnknown) {
-		return admin.Quarantined{}, err
-	}
-	e := audit.ByOperator(audit.OpDiscard, string(by), err)
-	e.Account, e.Library, e.Name, e.Note = i.Account, i.Library, i.Name, i.ID
-	o.record(e)
-	return admin.Quarantined(i), err
 }

@@ -15,6 +15,7 @@ import (
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/logging"
 )
 
 func serveCommand() *cobra.Command {
@@ -40,7 +41,7 @@ func serveCommand() *cobra.Command {
 func serve(ctx context.Context, s config.Settings, stdout, stderr io.Writer) error {
 	hangups, ignore := catchHangups()
 	defer ignore()
-	all := newServer(s, newLog(stderr, s.LogFormat, s.LogLevel.Level), stderr)
+	all := newServer(s, logging.New(stderr, s.LogFormat, s.LogLevel.Level), stderr)
 	if err := all.open(); err != nil {
 		return err
 	}

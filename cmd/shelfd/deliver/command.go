@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -19,13 +18,13 @@ import (
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/logging"
 	"shelf/cmd/shelfd/notify"
 )
 
 // Program is what the commands need of the program that they are a part of.
 type Program struct {
 	Agent string // its name and version, for receivers
-	Log   func(io.Writer, config.Settings) *slog.Logger
 }
 
 // asked is what the command line says.
@@ -134,7 +133,7 @@ func (p Program) deliver(c *cobra.Command, a asked) error {
 	defer manager.Close()
 	now := &reloaded{Settings: s}
 	for first := true; ; first = false {
-		next, err := p.round(c.Context(), now, a, hangups, manager, p.Log(c.ErrOrStderr(), now.Settings), first)
+		next, err := p.round(c.Context(), now, a, hangups, manager, logging.New(c.ErrOrStderr(), now.Settings.LogFormat, now.Settings.LogLevel.Level), first)
 		if err != nil || next == nil {
 			return err
 		}

@@ -1,11 +1,11 @@
-package main
+// Package logging is the log of the programs: lines that no stranger can forge, and
+// events in it.
+package logging
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
-	"strings"
 
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
@@ -13,35 +13,16 @@ import (
 	"shelf/vfs"
 )
 
-// newLog makes the log. Much of what is logged comes from strangers. They must
+// New makes the log. Much of what is logged comes from strangers. They must
 // not be able to forge a line, nor to send control characters to the terminal of
 // who reads it. slog alone does not prevent that: as text it lets DEL through, as
 // JSON all control characters outside ASCII.
-func newLog(w io.Writer, format config.LogFormat, level slog.Leveler) *slog.Logger {
+func New(w io.Writer, format config.LogFormat, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: printable}
 	if format.JSON {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
-}
-
-// logged is an error that the log has told.
-type logged struct{ error }
-
-func (e logged) Unwrap() error { return e.error }
-
-// lastWords has the log tell why the server ends, where each line of it is JSON.
-func lastWords(err error, format config.LogFormat, stderr io.Writer) error {
-	if err == nil || !format.JSON {
-		return err
-	}
-	log := newLog(stderr, format, slog.LevelError)
-	if p := (*problem)(nil); errors.As(err, &p) && p.Error() == err.Error() { // and nothing else
-		log.Error(p.what, "where", strings.TrimSuffix(p.where, ": "), "reason", p.err, "remedy", strings.Join(strings.Fields(p.remedy), " "))
-	} else {
-		log.Error("shelfd ends", "reason", err)
-	}
-	return logged{err}
 }
 
 // printable escapes the control characters of an attribute as a Go literal does.
@@ -59,8 +40,8 @@ func printable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// logEvent writes an event to the log. One with an error is a warning.
-func logEvent(log *slog.Logger, e sshd.Event) {
+// Event writes an event to the log. One with an error is a warning.
+func Event(log *slog.Logger, e sshd.Event) {
 	level := slog.LevelInfo
 	if e.Err != nil {
 		level = slog.LevelWarn
