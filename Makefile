@@ -3,7 +3,7 @@
 #
 # All else is for those who work on Shelf; CONTRIBUTING.md says more.
 
-.PHONY: build run test check vulncheck bench fuzz seaweedfs torture dist clean
+.PHONY: build run test check licences vulncheck bench fuzz seaweedfs torture dist clean
 
 PORT     ?= 2222
 FUZZTIME ?= 10s
@@ -52,7 +52,12 @@ check:
 	GOOS=windows go build -o /dev/null ./cmd/shelf
 	go mod tidy -diff
 	go mod verify
+	@$(MAKE) --no-print-directory licences
 	@$(MAKE) --no-print-directory vulncheck
+
+# Has each module in the programs a licence that we take, as docs/dependencies.md says?
+licences:
+	go test -count=1 -run '^TestDependenciesAreDocumented$$' ./tests
 
 # Do the programs call anything with a known weakness? The database is a Go module,
 # too. One in Go's own library is shown, and fails nothing: it takes another Go.
