@@ -17,7 +17,7 @@ import (
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
 	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/gatekeeper", "cmd/shelfd/gates", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/logging", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/quarantine", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/scanner", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
-	"cmd/shelfd/admin":       {},
+	"cmd/shelfd/admin":       {"cmd/shelfd/socket"},
 	"cmd/shelfd/arguments":   {},
 	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "cmd/shelfd/config", "sshd", "vfs", "keys", "keys/sshsig"},
 	"cmd/shelfd/logging":     {"cmd/shelfd/audit", "cmd/shelfd/config", "sshd", "vfs"},
@@ -26,12 +26,13 @@ var arrows = map[string][]string{
 	"cmd/shelfd/notify":      {},
 	"cmd/shelfd/operate":     {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/config", "vfs"},
 	"cmd/shelfd/page":        {"cmd/shelfd/admin", "sshd", "vfs"},
+	"cmd/shelfd/socket":      {},
 	"cmd/shelfd/supervise":   {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/config"},
 	"cmd/shelfd/receipt":     {"cmd/shelfd/audit", "keys/sshsig", "vfs/access", "vfs"},
 	"cmd/shelfd/recovery":    {"cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/library", "vfs"},
 	"cmd/shelfd/credentials": {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},
 	"cmd/shelfd/library":     {"cmd/shelfd/config", "vfs/bucket", "vfs/local", "vfs/local/digests", "vfs", "keys"},
-	"cmd/shelfd/gatekeeper":  {"cmd/shelfd/arguments", "vfs/gate", "vfs"},
+	"cmd/shelfd/gatekeeper":  {"cmd/shelfd/arguments", "cmd/shelfd/socket", "vfs/gate", "vfs"},
 	"cmd/shelfd/gates":       {"cmd/shelfd/config", "cmd/shelfd/quarantine", "cmd/shelfd/scanner", "sshd/budget", "vfs/gate", "vfs"},
 	"cmd/shelfd/quarantine":  {},
 	"cmd/shelfd/scanner":     {"cmd/shelfd/confine", "vfs/gate", "vfs"},

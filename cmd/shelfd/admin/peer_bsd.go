@@ -2,29 +2,14 @@
 
 package admin
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerOf is the user at the other end (LOCAL_PEERCRED of unix(4)).
-func peerOf(c *net.UnixConn) (uid int, err error) {
+// uidOf is the user at the other end of a unix socket (LOCAL_PEERCRED of unix(4)).
+func uidOf(fd int) (uid int, err error) {
 	const solLocal = 0
-	raw, err := c.SyscallConn()
+	cred, err := unix.GetsockoptXucred(fd, solLocal, unix.LOCAL_PEERCRED)
 	if err != nil {
 		return -1, err
 	}
-	uid = -1
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		var cred *unix.Xucred
-		if cred, failed = unix.GetsockoptXucred(int(fd), solLocal, unix.LOCAL_PEERCRED); failed == nil {
-			uid = int(cred.Uid)
-		}
-	})
-	if err == nil {
-		err = failed
-	}
-	return uid, err
+	return int(cred.Uid), nil
 }

@@ -1,27 +1,12 @@
 package admin
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerOf is the user at the other end (SO_PEERCRED of unix(7)).
-func peerOf(c *net.UnixConn) (uid int, err error) {
-	raw, err := c.SyscallConn()
+// uidOf is the user at the other end of a unix socket (SO_PEERCRED of unix(7)).
+func uidOf(fd int) (uid int, err error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
 		return -1, err
 	}
-	uid = -1
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		var cred *unix.Ucred
-		if cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); failed == nil {
-			uid = int(cred.Uid)
-		}
-	})
-	if err == nil {
-		err = failed
-	}
-	return uid, err
+	return int(cred.Uid), nil
 }

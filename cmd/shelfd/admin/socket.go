@@ -2,118 +2,46 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"os/user"
-	"path/filepath"
-	"runtime"
 	"strconv"
-	"sync"
-	"time"
+
+	"shelf/cmd/shelfd/socket"
 )
 
 // Socket is the listener that an operator's commands connect to. It serves nobody
 // but the server's own user and root, whatever the mode of its file.
 type Socket struct {
-	*net.UnixListener
+	*socket.Socket
 	Follows bool // another server answered here before
 
-	path  string
-	file  fs.FileInfo    // of the path, when it was ours
 	names map[int]string // of those users, by uid
 	log   *slog.Logger
-	close sync.Once
-	err   error
 }
 
 // Listen makes the socket, with a file that only the server's user can open. If
 // another server answers at the path, its operators come here from now on, and the
 // log tells it: so a new server takes over from an old one.
 func Listen(path string, log *slog.Logger) (*Socket, error) {
-	follows, err := mayReplace(path, log)
+	follows, err := socket.Answers(path)
 	if err != nil {
 		return nil, err
 	}
-	// It gets its name when nobody else can open it any more.
-	draft := path + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	if follows {
+		log.Warn("another server answered at the admin socket; from now on this one does", "socket", path)
 	}
-	at, done, err := reachable(draft)
+	l, err := socket.Listen(path, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	l, err := net.ListenUnix("unix", at)
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(draft, 0o600), os.Rename(draft, path)); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	file, err := os.Lstat(path)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return &Socket{UnixListener: l, Follows: follows, path: path, file: file, names: namesOf(0, os.Geteuid()), log: log}, nil
-}
-
-// mayReplace refuses to take away what is no socket, and tells whether a server answers
-// there.
-func mayReplace(path string, log *slog.Logger) (follows bool, err error) {
-	switch info, err := os.Lstat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	case info.Mode().Type() != fs.ModeSocket:
-		return false, fmt.Errorf("%s is there, and is no socket", path)
-	}
-	c, err := Dial(context.Background(), path)
-	if err != nil {
-		return false, nil
-	}
-	c.Close()
-	log.Warn("another server answered at the admin socket; from now on this one does", "socket", path)
-	return true, nil
+	return &Socket{Socket: l, Follows: follows, names: namesOf(0, os.Geteuid()), log: log}, nil
 }
 
 // Dial connects to the socket.
-func Dial(ctx context.Context, path string) (net.Conn, error) {
-	at, done, err := reachable(path)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	d := net.Dialer{Timeout: 5 * time.Second}
-	return d.DialContext(ctx, "unix", at.Name)
-}
-
-// maxSocketPath is how long the path of a socket may be for the system, in bytes,
-// on any that we know.
-const maxSocketPath = 103
-
-// reachable is an address for a path that may be too long for one. On Linux it then
-// goes by the folder's descriptor, until done is called.
-func reachable(path string) (at *net.UnixAddr, done func(), err error) {
-	if len(path) <= maxSocketPath {
-		return &net.UnixAddr{Net: "unix", Name: path}, func() {}, nil
-	}
-	if runtime.GOOS != "linux" {
-		return nil, nil, fmt.Errorf("the path %s is too long for a socket; name a shorter one with admin_socket", path)
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil, nil, err
-	}
-	name := fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), filepath.Base(path))
-	return &net.UnixAddr{Net: "unix", Name: name}, func() { folder.Close() }, nil
-}
+func Dial(ctx context.Context, path string) (net.Conn, error) { return socket.Dial(ctx, path) }
 
 // namesOf looks up what users are called, while that can be read.
 func namesOf(uids ...int) map[int]string {
@@ -150,21 +78,17 @@ func (s *Socket) operator(uid int) Operator {
 	return Operator(fmt.Sprintf("uid %d", uid))
 }
 
-// IsTaken tells whether another server has taken the socket over.
-func (s *Socket) IsTaken() bool {
-	file, err := os.Lstat(s.path)
-	return err == nil && !os.SameFile(file, s.file)
-}
-
-// Close takes the socket away, unless another server has taken it over.
-func (s *Socket) Close() error {
-	s.close.Do(func() {
-		if file, err := os.Lstat(s.path); err == nil && os.SameFile(file, s.file) {
-			os.Remove(s.path) // the sandbox may forbid it; the next server replaces it then
-		}
-		s.err = s.UnixListener.Close()
-	})
-	return s.err
+// peerOf is the user at the other end.
+func peerOf(c *net.UnixConn) (uid int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { uid, failed = uidOf(int(fd)) }); err != nil {
+		return -1, err
+	}
+	return uid, failed
 }
 
 // peer is a connection of an operator.

@@ -4,7 +4,6 @@
 //
 //	gatekeeper.go  the command
 //	command.go     running one command for one file
-//	socket.go      the socket that it listens on
 package gatekeeper
 
 import (
@@ -23,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shelf/cmd/shelfd/arguments"
+	"shelf/cmd/shelfd/socket"
 	"shelf/vfs"
 	"shelf/vfs/gate"
 )
@@ -83,14 +83,26 @@ func run(ctx context.Context, o options, args []string, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	l, done, err := listen(strings.TrimPrefix(o.listen, "unix:"), fs.FileMode(mode))
+	l, err := listen(strings.TrimPrefix(o.listen, "unix:"), fs.FileMode(mode))
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer l.Close()
 	log.Info("answering", "socket", o.listen, "command", strings.Join(args, " "))
 	k := &keeper{program: program, args: args, timeout: o.timeout, slots: make(chan struct{}, o.scans), log: log}
-	return gate.Serve(ctx, l, k.judge, log)
+	return gate.Serve(ctx, l.UnixListener, k.judge, log)
+}
+
+// listen makes the socket, in the place of one that nobody answers on.
+func listen(path string, mode fs.FileMode) (*socket.Socket, error) {
+	answers, err := socket.Answers(path)
+	if err == nil && answers {
+		err = fmt.Errorf("another program answers on %s; stop it, or name another socket", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return socket.Listen(path, mode)
 }
 
 // keeper judges files by a command.
