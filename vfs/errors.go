@@ -79,3 +79,6 @@ func FileTooLarge(limit int64) error {
 
 // NotExist is the answer for all that is not a file of the library.
 func NotExist() error { return &Error{Kind: fs.ErrNotExist, Why: "no such file"} }
+
+// Exists is the answer where a file has the name that another should get.
+func Exists() error { return &Error{Kind: fs.ErrExist, Why: "a file of that name exists"} }

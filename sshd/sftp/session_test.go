@@ -204,7 +204,7 @@ func TestSession(t *testing.T) {
 	c.end()
 	want := []string{
 		"put a  5 <nil>", "get a  5 <nil>", "get sub/../a  5 <nil>", "rename a b 0 <nil>", "put a  1 <nil>",
-		`rename a b 0 "b": file already exists`, "rename a b 0 <nil>", "get b  1 <nil>", "setstat b  0 <nil>",
+		`rename a b 0 "b": a file of that name exists`, "rename a b 0 <nil>", "get b  1 <nil>", "setstat b  0 <nil>",
 		"remove b  0 <nil>", "list   0 <nil>",
 	}
 	want[2] = "get a  5 <nil>" // pkg/sftp has cleaned the path

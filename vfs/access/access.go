@@ -228,7 +228,6 @@ func (s *Session) IsFolder(p string) bool {
 }
 
 // exists is the answer for a name that is taken.
-func exists() error { return &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"} }
 
 // denied is the refusal of an account that lacks a permission.
 func denied(why string) error { return &vfs.Error{Kind: fs.ErrPermission, Why: why} }

@@ -16,10 +16,7 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 	op := s.begin(toRename, old)
 	op.event.Target = s.target(op.event.Library, new)
 	defer op.finish(&err)
-	if err := s.mayBeRecorded(); err != nil {
-		return err
-	}
-	from, err := s.file(old)
+	from, err := s.fileToChange(old)
 	if err != nil {
 		return err
 	}
@@ -90,7 +87,7 @@ func (s *Session) move(op *operation, from, to place, replace bool) error {
 	case w != nil && from == to:
 		return nil
 	case from != to && s.uploading(to) != nil && !replace:
-		return exists()
+		return vfs.Exists()
 	case w != nil:
 		return s.renamePending(w, to, replace)
 	}
@@ -115,10 +112,7 @@ func (s *Session) Remove(path string) (err error) {
 	s.carryOut()
 	op := s.begin(toRemove, path)
 	defer op.finish(&err)
-	if err := s.mayBeRecorded(); err != nil {
-		return err
-	}
-	at, err := s.file(path)
+	at, err := s.fileToChange(path)
 	if err != nil {
 		return err
 	}
@@ -226,10 +220,7 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	op := s.begin(toSetAttr, path)
 	op.event.Set = a
 	defer op.finish(&err)
-	if err := s.mayBeRecorded(); err != nil {
-		return err
-	}
-	at, err := s.file(path)
+	at, err := s.fileToChange(path)
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (s *Session) base(at place, o *vfs.CreateOptions) (err error) {
 	case w == nil:
 		return nil
 	case o.Exclusive:
-		return exists()
+		return vfs.Exists()
 	case o.Truncate:
 		o.Create = true // without CREAT, too: to this session it exists
 		return nil

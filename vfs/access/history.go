@@ -52,10 +52,7 @@ func (s *Session) Restore(path, id string) (c vfs.Change, err error) {
 	op := s.begin(toRestore, path)
 	op.event.Restored = id
 	defer op.finish(&err)
-	if err := s.mayBeRecorded(); err != nil {
-		return c, err
-	}
-	at, err := s.file(path)
+	at, err := s.fileToChange(path)
 	if err != nil {
 		return c, err
 	}

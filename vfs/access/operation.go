@@ -87,6 +87,15 @@ func (s *Session) mayBeRecorded() error {
 	return nil
 }
 
+// fileToChange resolves the path of a file that is about to be changed, unless that
+// cannot be recorded.
+func (s *Session) fileToChange(path string) (place, error) {
+	if err := s.mayBeRecorded(); err != nil {
+		return place{}, err
+	}
+	return s.file(path)
+}
+
 // told is what a client reads of an error of the library. What is not a plain
 // refusal is the server's fault, and goes to the log.
 func (s *Session) told(op, name string, err error) error {

@@ -143,7 +143,7 @@ func (d *Dir) checkTarget(name string, replace bool) (i info, err error) {
 		return info{}, &vfs.Error{Kind: vfs.ErrName, Why: "the name is taken by something that is not a file of the library"}
 	}
 	if !replace {
-		return info{}, &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+		return info{}, vfs.Exists()
 	}
 	return i, nil
 }

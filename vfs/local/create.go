@@ -26,7 +26,7 @@ func (d *Dir) Create(_ context.Context, name string, o vfs.CreateOptions) (vfs.U
 	switch {
 	case err == nil && (o.Create && o.Exclusive || o.NoReplace):
 		base.Close()
-		return nil, &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"}
+		return nil, vfs.Exists()
 	case err == nil:
 		return orNil(d.replace(name, base, i, o))
 	case !errors.Is(err, fs.ErrNotExist):

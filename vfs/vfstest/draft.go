@@ -27,7 +27,7 @@ type upload struct {
 // startOver makes a published version the base.
 func (u *upload) startOver(v *version) error {
 	if u.o.Create && u.o.Exclusive || u.o.NoReplace {
-		return exists()
+		return vfs.Exists()
 	}
 	if !u.o.Truncate {
 		u.v.data, u.v.mtime, u.same, u.based = slices.Clone(v.data), v.mtime, true, true
@@ -131,7 +131,7 @@ func (u *upload) Rename(new string, replace bool) error {
 		return err
 	}
 	if _, err := u.m.get(u.ctx, new); err == nil && !replace {
-		return exists()
+		return vfs.Exists()
 	}
 	u.name, u.o.NoReplace, u.o.Exclusive = new, !replace, false
 	return u.err

@@ -47,11 +47,11 @@ func (m *Memory) Restore(ctx context.Context, name, id string, replace bool) (c 
 	defer m.mu.Unlock()
 	n, err := strconv.Atoi(id)
 	if all := m.history[name]; err != nil || n < 1 || n > len(all) || all[n-1].v == nil {
-		return c, notExist()
+		return c, vfs.NotExist()
 	}
 	is := m.files[name]
 	if is != nil && !replace {
-		return c, exists()
+		return c, vfs.Exists()
 	}
 	back := m.history[name][n-1].v
 	m.history[name][n-1].v = nil

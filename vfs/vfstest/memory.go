@@ -63,9 +63,6 @@ func (v *version) info(name string) vfs.Info {
 	}
 }
 
-func notExist() error { return vfs.NotExist() }
-func exists() error   { return &vfs.Error{Kind: fs.ErrExist} }
-
 func (m *Memory) get(ctx context.Context, name string) (*version, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -75,7 +72,7 @@ func (m *Memory) get(ctx context.Context, name string) (*version, error) {
 	if v, ok := m.files[name]; ok {
 		return v, nil
 	}
-	return nil, notExist()
+	return nil, vfs.NotExist()
 }
 
 // List implements [vfs.Library].
@@ -127,9 +124,9 @@ func (m *Memory) Rename(ctx context.Context, old, new string, replace bool) (c v
 	v := m.files[old]
 	switch {
 	case v == nil:
-		return c, notExist()
+		return c, vfs.NotExist()
 	case old != new && m.files[new] != nil && !replace:
-		return c, exists()
+		return c, vfs.Exists()
 	}
 	c = vfs.Change{Before: v.info(old), After: v.info(new)}
 	if was := m.files[new]; was != nil && was != v {
@@ -147,7 +144,7 @@ func (m *Memory) publish(name string, v *version, replace bool) (was vfs.Info, e
 	defer m.mu.Unlock()
 	old := m.files[name]
 	if old != nil && !replace {
-		return was, exists()
+		return was, vfs.Exists()
 	}
 	m.files[name] = v
 	if old != nil {
@@ -167,7 +164,7 @@ func (m *Memory) Remove(ctx context.Context, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.files[name] == nil {
-		return notExist()
+		return vfs.NotExist()
 	}
 	m.keep(name, m.files[name])
 	delete(m.files, name)
@@ -210,7 +207,7 @@ func (m *Memory) Partial(ctx context.Context, owner, name string) (vfs.Info, err
 	if v, ok := m.partials[partial{owner, name}]; ok {
 		return v.info(name), nil
 	}
-	return vfs.Info{}, notExist()
+	return vfs.Info{}, vfs.NotExist()
 }
 
 // takePartial is the partial, which is gone then.
@@ -253,7 +250,7 @@ func (m *Memory) Create(ctx context.Context, name string, o vfs.CreateOptions) (
 		return u, nil
 	}
 	if !o.Create {
-		return nil, notExist()
+		return nil, vfs.NotExist()
 	}
 	return u, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -26,23 +27,33 @@ func newDigester(l *conn) *digester {
 	return d
 }
 
+// turn waits for the token, and has it until end is called. The wait and what follows may
+// take as long as the server may be silent, and as long as its disk takes.
+func (d *digester) turn(ctx context.Context, disk time.Duration) (_ context.Context, end func(), err error) {
+	stop := func() {}
+	if d.conn.timeout > 0 {
+		ctx, stop = context.WithTimeout(ctx, d.conn.timeout+disk)
+	}
+	select {
+	case <-d.one:
+	case <-ctx.Done():
+		stop()
+		return nil, nil, ctx.Err()
+	}
+	return ctx, func() { d.one <- struct{}{}; stop() }, nil
+}
+
 // errNoDigest means that the server makes no digests.
 var errNoDigest = errors.New("the server has no sha256sum")
 
 // Sum asks the server for the SHA-256 of a file of size bytes.
 func (c *Client) Sum(ctx context.Context, path string, size int64) (string, error) {
 	d := c.digests
-	if d.conn.timeout > 0 {
-		var stop func()
-		ctx, stop = context.WithTimeout(ctx, d.conn.timeout+diskTime(size))
-		defer stop()
+	ctx, end, err := d.turn(ctx, diskTime(size))
+	if err != nil {
+		return "", err
 	}
-	select {
-	case <-d.one:
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
-	defer func() { d.one <- struct{}{} }()
+	defer end()
 	if !d.probe(ctx) {
 		return "", errNoDigest
 	}

@@ -8,17 +8,11 @@ import (
 // Receipt asks the server for the receipt of a file, and for the signature of that.
 func (c *Client) Receipt(ctx context.Context, path string) (text, signature []byte, err error) {
 	d := c.digests
-	if d.conn.timeout > 0 {
-		var stop func()
-		ctx, stop = context.WithTimeout(ctx, d.conn.timeout)
-		defer stop()
+	ctx, end, err := d.turn(ctx, 0)
+	if err != nil {
+		return nil, nil, err
 	}
-	select {
-	case <-d.one:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	}
-	defer func() { d.one <- struct{}{} }()
+	defer end()
 	for _, one := range []struct {
 		flag string
 		to   *[]byte

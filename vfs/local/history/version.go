@@ -33,12 +33,7 @@ type info struct {
 // idLayout is how ids are written: by their order the oldest comes first.
 const idLayout = "20060102T150405.000000Z"
 
-// IsID tells whether a text could be the id of a version. Then it is no path.
-func IsID(id string) bool {
-	_, ok := parseID(id)
-	return ok
-}
-
+// parseID is false for what could not be the id of a version.
 func parseID(id string) (time.Time, bool) {
 	at, err := time.Parse(idLayout, id)
 	return at, err == nil && at.Format(idLayout) == id
