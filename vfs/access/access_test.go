@@ -20,7 +20,7 @@ func open(t *testing.T, p vfs.Permissions) (*access.Session, *vfstest.Faulty, *[
 	t.Helper()
 	lib := vfstest.NewFaulty(vfstest.NewMemory())
 	for _, name := range []string{"a.txt", "b.txt", "c[1].bin"} {
-		publish(t, lib, name, strings.Repeat("x", 10))
+		vfstest.Put(t, lib, name, strings.Repeat("x", 10))
 	}
 	events := new([]vfs.Event)
 	o := access.Options{Library: lib, Account: "ada", Permissions: p, MaxFileSize: 100}
@@ -207,25 +207,10 @@ func everything() vfs.Permissions {
 
 func second[T any](_ T, err error) error { return err }
 
-// publish puts a file into a library.
-func publish(t testing.TB, l vfs.Library, name, text string) {
-	t.Helper()
-	u, err := l.Create(t.Context(), name, vfs.CreateOptions{Create: true, Truncate: true})
-	if err == nil {
-		_, err = u.WriteAt([]byte(text), 0)
-	}
-	if err == nil {
-		_, err = u.Commit(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // What cannot be recorded is neither done nor, if it was done, acknowledged.
 func TestUnrecorded(t *testing.T) {
 	lib := vfstest.NewMemory()
-	publish(t, lib, "a", "x")
+	vfstest.Put(t, lib, "a", "x")
 	full := errors.New("full")
 	var ready, report error
 	s := access.New(context.Background(), access.Options{

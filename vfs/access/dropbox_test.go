@@ -73,7 +73,7 @@ func TestSetAttrShowsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, lib, "f", "secret")
+	vfstest.Put(t, lib, "f", "secret")
 	if err := s.SetAttr("f", vfs.Attr{HasMode: true, Mode: 0o640}); err != nil {
 		t.Fatal(err)
 	}

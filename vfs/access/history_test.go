@@ -29,8 +29,8 @@ func TestRestore(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lib := vfstest.NewHistory()
-			publish(t, lib, "f", "first")
-			publish(t, lib, "f", "second")
+			vfstest.Put(t, lib, "f", "first")
+			vfstest.Put(t, lib, "f", "second")
 			if c.gone {
 				if err := lib.Remove(t.Context(), "f"); err != nil {
 					t.Fatal(err)

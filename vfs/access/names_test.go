@@ -7,6 +7,7 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/access"
+	"shelf/vfs/vfstest"
 )
 
 func TestNames(t *testing.T) {
@@ -53,7 +54,7 @@ func TestNames(t *testing.T) {
 // TestNamesHoldForEachWay takes each way on which a file gets a name.
 func TestNamesHoldForEachWay(t *testing.T) {
 	r := newTemporaries(t)
-	publish(t, r.lib, "there.exe", "old")
+	vfstest.Put(t, r.lib, "there.exe", "old")
 	s := r.gated(nil, access.Names{Refused: []string{"*.exe"}}, access.Names{Allowed: []string{"?*"}})
 	for _, name := range []string{"new.exe", "there.exe", "NEW.EXE", "new.exe.part"} {
 		if err := replace(s, name, "x"); !errors.Is(err, vfs.ErrName) {

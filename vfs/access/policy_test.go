@@ -269,9 +269,9 @@ type stood struct {
 func stand(t *testing.T, p vfs.Permissions, at standing) (s stood, events *[]vfs.Event, possible bool) {
 	t.Helper()
 	lib := vfstest.NewMemory()
-	publish(t, lib, "taken", "taken")
+	vfstest.Put(t, lib, "taken", "taken")
 	if at == foreign || at == over {
-		publish(t, lib, "f", "foreign")
+		vfstest.Put(t, lib, "f", "foreign")
 	}
 	if at == partial {
 		keepPartial(t, lib, "f")
@@ -383,7 +383,7 @@ func look(t *testing.T, lib vfs.Library, name string) vfs.Info {
 // way of a client's temporary names; and it ends by its date.
 func TestHoldOverTime(t *testing.T) {
 	lib := vfstest.NewMemory()
-	publish(t, lib, "f", "first")
+	vfstest.Put(t, lib, "f", "first")
 	all := vfs.Permissions{List: true, Read: true, Write: true, Overwrite: true, Rename: true, Delete: true}
 	o := access.Options{Library: lib, Account: "ada", Permissions: all, Temporaries: access.NewTemporaries()}
 	s := access.New(t.Context(), o)
@@ -432,7 +432,7 @@ func TestHoldOverTime(t *testing.T) {
 // it is published; a hold that comes then is asked all the same.
 func TestHoldAfterRenameOfUpload(t *testing.T) {
 	lib := vfstest.NewMemory()
-	publish(t, lib, "f", "first")
+	vfstest.Put(t, lib, "f", "first")
 	o := access.Options{Library: lib, Account: "ada", Permissions: everything(), Hold: vfs.Hold{Always: true}}
 	s := access.New(t.Context(), o)
 	set := func(h vfs.Hold) { o.Hold = h; s.Change(o) }

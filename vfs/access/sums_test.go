@@ -144,7 +144,7 @@ func TestSumsFollowAFile(t *testing.T) {
 // A client that opens a file to ask for its digest has read nothing of it.
 func TestDigestIsNoGet(t *testing.T) {
 	s, lib, events := open(t, everything())
-	publish(t, lib, "f", "text")
+	vfstest.Put(t, lib, "f", "text")
 	r, err := s.Open("f")
 	if err != nil {
 		t.Fatal(err)

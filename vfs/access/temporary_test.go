@@ -24,7 +24,7 @@ type temporaries struct {
 
 func newTemporaries(t *testing.T) *temporaries {
 	r := &temporaries{t: t, lib: vfstest.NewFaulty(vfstest.NewMemory()), held: access.NewTemporaries()}
-	publish(t, r.lib, "a", "old")
+	vfstest.Put(t, r.lib, "a", "old")
 	return r
 }
 
@@ -139,7 +139,7 @@ func TestRemovePutOff(t *testing.T) {
 		"rename": func(s *access.Session) error { return s.Rename("b", "c", false) },
 	} {
 		r := newTemporaries(t)
-		publish(t, r.lib, "b", "b")
+		vfstest.Put(t, r.lib, "b", "b")
 		s := r.session(t.Context(), "ada", everything())
 		r.must(put(s, gio, "new"), s.Remove("a"), on(s))
 		if _, err := r.lib.Stat(t.Context(), "a"); !errors.Is(err, fs.ErrNotExist) {
@@ -161,7 +161,7 @@ func TestAnnouncedIsAnother(t *testing.T) {
 	r := newTemporaries(t)
 	s := r.session(t.Context(), "ada", editor())
 	r.must(put(s, gio, "new"), s.Remove("a"))
-	publish(t, r.lib, "a", "another's")
+	vfstest.Put(t, r.lib, "a", "another's")
 	if err := s.Rename(gio, "a", false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("what was not announced was replaced: %v", err)
 	}

@@ -13,7 +13,7 @@ import (
 // end, under the name that it will have.
 func TestTransfers(t *testing.T) {
 	lib := vfstest.NewMemory()
-	publish(t, lib, "there", "12345")
+	vfstest.Put(t, lib, "there", "12345")
 	var traffic access.Traffic
 	watched := access.Transfers{Total: &traffic}
 	s := access.New(context.Background(), access.Options{Library: lib, Permissions: everything(), Transfers: &watched})

@@ -138,7 +138,7 @@ func TestOwn(t *testing.T) {
 	if err != nil || !s.Exists("also mine") || s.Exists("a.txt") {
 		t.Fatalf("%v, mine %v, another's %v", err, s.Exists("also mine"), s.Exists("a.txt"))
 	}
-	publish(t, lib, "also mine", "theirs")
+	vfstest.Put(t, lib, "also mine", "theirs")
 	if s.Exists("also mine") {
 		t.Error("what another has put there is taken for this session's")
 	}
@@ -151,7 +151,7 @@ func TestOwn(t *testing.T) {
 func TestEndedSession(t *testing.T) {
 	ctx, end := context.WithCancel(context.Background())
 	lib := vfstest.NewMemory()
-	publish(t, lib, "f", "text")
+	vfstest.Put(t, lib, "f", "text")
 	s := access.New(ctx, access.Options{Library: lib, Permissions: everything()})
 	w, err := s.Create("new", access.Replace(0))
 	if err != nil {

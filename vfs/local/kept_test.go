@@ -15,20 +15,12 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/local"
+	"shelf/vfs/vfstest"
 )
 
 // putText publishes a file with this content.
 func putText(t testing.TB, d *local.Dir, name, text string) error {
-	t.Helper()
-	u, err := d.Create(t.Context(), name, vfs.CreateOptions{Create: true, Truncate: true})
-	if err != nil {
-		return err
-	}
-	if _, err := u.WriteAt([]byte(text), 0); err != nil {
-		return errors.Join(err, u.Abort())
-	}
-	_, err = u.Commit(t.Context())
-	return err
+	return vfstest.TryPut(t.Context(), d, name, []byte(text), vfs.CreateOptions{})
 }
 
 func must(t testing.TB, err error) {

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"shelf/vfs"
+	"shelf/vfs/vfstest"
 )
 
 // openTwoSteps is a library on a file system without RENAME_NOREPLACE.
@@ -32,20 +31,6 @@ func anotherTwoSteps(t *testing.T, path string) *Dir {
 	return d
 }
 
-func publishFile(t *testing.T, d *Dir, name, text string) {
-	t.Helper()
-	u, err := d.Create(context.Background(), name, vfs.CreateOptions{Create: true, Truncate: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := u.WriteAt([]byte(text), 0); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := u.Commit(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Without RENAME_NOREPLACE a rename is link and unlink. A posix-rename the other
 // way between the two did nothing and was answered OK, and then the name that
 // it had made was unlinked.
@@ -54,7 +39,7 @@ func TestTwoStepRenameAgainstRenameBack(t *testing.T) {
 	others := []*Dir{d, anotherTwoSteps(t, path)} // this instance, and another
 	for i := range 2000 {
 		other := others[i%2]
-		publishFile(t, d, "c", fmt.Sprint(i))
+		vfstest.Put(t, d, "c", fmt.Sprint(i))
 		var both sync.WaitGroup
 		var back error
 		both.Go(func() { d.Rename(t.Context(), "c", "a", false) })
@@ -84,11 +69,11 @@ func TestTwoStepRenameAgainstPublish(t *testing.T) {
 	others := []*Dir{d, anotherTwoSteps(t, path)} // this instance, and another
 	for i := range 2000 {
 		other := others[i%2]
-		publishFile(t, d, "c", "old")
+		vfstest.Put(t, d, "c", "old")
 		var both sync.WaitGroup
 		var moved error
 		both.Go(func() { _, moved = d.Rename(t.Context(), "c", "a", false) })
-		both.Go(func() { publishFile(t, other, "c", fmt.Sprint(i)) })
+		both.Go(func() { vfstest.Put(t, other, "c", fmt.Sprint(i)) })
 		both.Wait()
 		at := "c"
 		if _, err := os.Stat(filepath.Join(path, "c")); errors.Is(err, fs.ErrNotExist) {
@@ -105,8 +90,8 @@ func TestTwoStepRenameAgainstPublish(t *testing.T) {
 // It never replaces, and a rename that fails leaves both files as they were.
 func TestTwoStepRenameKeepsWhatIsThere(t *testing.T) {
 	d, path := openTwoSteps(t)
-	publishFile(t, d, "a", "a")
-	publishFile(t, d, "b", "b")
+	vfstest.Put(t, d, "a", "a")
+	vfstest.Put(t, d, "b", "b")
 	if _, err := d.Rename(t.Context(), "a", "b", false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("renamed over a file: %v", err)
 	}
@@ -124,7 +109,7 @@ func TestTwoStepRenameKeepsWhatIsThere(t *testing.T) {
 // from one to the other then ends with one name, as its client was told.
 func TestRenameOfTwoNamesOfOneFile(t *testing.T) {
 	d, path := openTwoSteps(t)
-	publishFile(t, d, "a", "a")
+	vfstest.Put(t, d, "a", "a")
 	if err := os.Link(filepath.Join(path, "a"), filepath.Join(path, "b")); err != nil {
 		t.Fatal(err)
 	}

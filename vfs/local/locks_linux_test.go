@@ -38,7 +38,7 @@ func TestChangesWaitForTheLock(t *testing.T) {
 		}},
 		"list": {"names", keepAll, func(_ string, d *local.Dir, _ vfs.Upload) error { return listAll(d) }},
 		"begin": {"lock", keepAll, func(_ string, d *local.Dir, _ vfs.Upload) error {
-			return mustPut(t, d, "b", 1, vfs.CreateOptions{Owner: "ada"})
+			return putSize(t, d, "b", 1, vfs.CreateOptions{Owner: "ada"})
 		}},
 		"keep":                  {"lock", keepAll, func(_ string, _ *local.Dir, under vfs.Upload) error { return keep(under) }},
 		"take a partial":        {"lock", keepAll, takeKept},

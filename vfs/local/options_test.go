@@ -12,20 +12,11 @@ import (
 
 	"shelf/vfs"
 	"shelf/vfs/local"
+	"shelf/vfs/vfstest"
 )
 
-func mustPut(t *testing.T, d *local.Dir, name string, size int, o vfs.CreateOptions) error {
-	t.Helper()
-	o.Create, o.Truncate = true, true
-	up, err := d.Create(context.Background(), name, o)
-	if err != nil {
-		return err
-	}
-	if _, err := up.WriteAt(make([]byte, size), 0); err != nil {
-		return errors.Join(err, up.Abort())
-	}
-	_, err = up.Commit(context.Background())
-	return err
+func putSize(t *testing.T, d *local.Dir, name string, size int, o vfs.CreateOptions) error {
+	return vfstest.TryPut(t.Context(), d, name, make([]byte, size), o)
 }
 
 // A quota that is set while the library is open counts what is there, with what an
@@ -33,7 +24,7 @@ func mustPut(t *testing.T, d *local.Dir, name string, size int, o vfs.CreateOpti
 func TestQuotaIsSetLater(t *testing.T) {
 	const block = 4 << 10
 	d, _ := openDir(t, local.Options{})
-	if err := mustPut(t, d, "there", 4*block, vfs.CreateOptions{}); err != nil {
+	if err := putSize(t, d, "there", 4*block, vfs.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	up, err := d.Create(context.Background(), "way", vfs.CreateOptions{Create: true})
@@ -44,10 +35,10 @@ func TestQuotaIsSetLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Change(local.Options{Quota: 10 * block})
-	if err := mustPut(t, d, "more", 3*block, vfs.CreateOptions{}); !errors.Is(err, vfs.ErrNoSpace) {
+	if err := putSize(t, d, "more", 3*block, vfs.CreateOptions{}); !errors.Is(err, vfs.ErrNoSpace) {
 		t.Errorf("a file past the quota: %v", err)
 	}
-	if err := mustPut(t, d, "fits", 2*block, vfs.CreateOptions{}); err != nil {
+	if err := putSize(t, d, "fits", 2*block, vfs.CreateOptions{}); err != nil {
 		t.Errorf("a file that fits: %v", err)
 	}
 	if _, err := up.Commit(context.Background()); err != nil {
@@ -57,7 +48,7 @@ func TestQuotaIsSetLater(t *testing.T) {
 		t.Errorf("charged are %v, %v", held, ok)
 	}
 	d.Change(local.Options{})
-	if err := mustPut(t, d, "more", 3*block, vfs.CreateOptions{}); err != nil {
+	if err := putSize(t, d, "more", 3*block, vfs.CreateOptions{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -65,12 +56,12 @@ func TestQuotaIsSetLater(t *testing.T) {
 // With a mode for all files, clients choose none.
 func TestFileMode(t *testing.T) {
 	d, path := openDir(t, local.Options{})
-	if err := mustPut(t, d, "old", 1, vfs.CreateOptions{Mode: 0o644}); err != nil {
+	if err := putSize(t, d, "old", 1, vfs.CreateOptions{Mode: 0o644}); err != nil {
 		t.Fatal(err)
 	}
 	d.Change(local.Options{FileMode: 0o640})
 	for _, name := range []string{"old", "new"} {
-		if err := mustPut(t, d, name, 1, vfs.CreateOptions{Mode: 0o4777}); err != nil {
+		if err := putSize(t, d, name, 1, vfs.CreateOptions{Mode: 0o4777}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := d.SetAttr(context.Background(), name, vfs.Attr{HasMode: true, Mode: 0o666}); err != nil {
@@ -98,7 +89,7 @@ func TestFilesHaveTheGroupOfTheirFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if err := mustPut(t, d, "file", 1, vfs.CreateOptions{}); err != nil {
+	if err := putSize(t, d, "file", 1, vfs.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	var st unix.Stat_t

@@ -36,7 +36,7 @@ func TestAccountQuota(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	done(mustPut(t, d, "a", 6*block, of("ada")))
+	done(putSize(t, d, "a", 6*block, of("ada")))
 	owners, err := d.Owners(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -44,10 +44,10 @@ func TestAccountQuota(t *testing.T) {
 	if _, ok := owners["ada"]; !ok {
 		t.Skip("this file system has no extended attributes")
 	}
-	refused("past the quota", mustPut(t, d, "b", 5*block, of("ada")))
-	done(mustPut(t, d, "b", 9*block, of("bob")))
-	done(mustPut(t, d, "a", 10*block, of("ada"))) // in the place of its own
-	refused("past the quota", mustPut(t, d, "c", 1, of("ada")))
+	refused("past the quota", putSize(t, d, "b", 5*block, of("ada")))
+	done(putSize(t, d, "b", 9*block, of("bob")))
+	done(putSize(t, d, "a", 10*block, of("ada"))) // in the place of its own
+	refused("past the quota", putSize(t, d, "c", 1, of("ada")))
 	if _, err := d.Rename(t.Context(), "a", "renamed", false); err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +57,15 @@ func TestAccountQuota(t *testing.T) {
 	}
 	refused("another size past the quota", resize(11*block))
 	done(resize(5 * block))
-	refused("past the quota after another size", mustPut(t, d, "c", 6*block, of("ada")))
+	refused("past the quota after another size", putSize(t, d, "c", 6*block, of("ada")))
 	done(resize(10 * block))
 	d.Close()
 	d = open()
-	refused("after a restart", mustPut(t, d, "c", 1, of("ada")))
+	refused("after a restart", putSize(t, d, "c", 1, of("ada")))
 	done(d.Remove(t.Context(), "renamed"))
-	done(mustPut(t, d, "c", 10*block, of("ada")))
-	done(mustPut(t, d, "c", 1*block, of("bob"))) // bob's from now on
-	done(mustPut(t, d, "d", 10*block, of("ada")))
+	done(putSize(t, d, "c", 10*block, of("ada")))
+	done(putSize(t, d, "c", 1*block, of("bob"))) // bob's from now on
+	done(putSize(t, d, "d", 10*block, of("ada")))
 	done(os.WriteFile(filepath.Join(path, "planted"), make([]byte, 20*block), 0o600))
 	owners, err = d.Owners(t.Context())
 	if err != nil || owners["ada"] != (vfs.UsageInfo{Bytes: 10 * block, Files: 1}) ||
@@ -78,7 +78,7 @@ func TestAccountQuota(t *testing.T) {
 // another name.
 func TestAccountQuotaWithoutPartial(t *testing.T) {
 	d, _ := openDir(t, local.Options{AccountQuota: 10 * block})
-	if err := mustPut(t, d, "g", block, vfs.CreateOptions{Owner: "bob"}); err != nil {
+	if err := putSize(t, d, "g", block, vfs.CreateOptions{Owner: "bob"}); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := d.Owners(t.Context()); err != nil || all["bob"].Files == 0 {

@@ -47,7 +47,7 @@ func TestLostFolder(t *testing.T) {
 				t.Errorf("what was under way ends with %v, and of its file there is %v", err, missing)
 			}
 			for _, one := range []*local.Dir{d, other} {
-				eventually(t, "the server goes on", func() bool { return mustPut(t, one, "again", 10, vfs.CreateOptions{Owner: "ada"}) == nil })
+				eventually(t, "the server goes on", func() bool { return putSize(t, one, "again", 10, vfs.CreateOptions{Owner: "ada"}) == nil })
 				if _, err := one.Stat(t.Context(), "there"); err != nil {
 					t.Error(err)
 				}
@@ -71,7 +71,7 @@ func TestLostStageFolder(t *testing.T) {
 	d := openOne(t, path, local.Options{Log: slog.New(slog.NewTextHandler(said, nil))})
 	put(t, d, "there", 10, create, commit)
 	removeAll(t, path+"/.shelf")
-	if err := mustPut(t, d, "new", 10, vfs.CreateOptions{}); !errors.Is(err, vfs.ErrUnavailable) {
+	if err := putSize(t, d, "new", 10, vfs.CreateOptions{}); !errors.Is(err, vfs.ErrUnavailable) {
 		t.Error(err)
 	}
 	eventually(t, "the log says so", func() bool { return strings.Contains(said.String(), "start the server again") })
@@ -96,15 +96,15 @@ func TestLostFolderAndQuota(t *testing.T) {
 		t.Fatal(err)
 	}
 	removeAll(t, folder)
-	eventually(t, "the server goes on", func() bool { return mustPut(t, d, "one", block, vfs.CreateOptions{}) == nil })
+	eventually(t, "the server goes on", func() bool { return putSize(t, d, "one", block, vfs.CreateOptions{}) == nil })
 	for _, one := range []*local.Dir{d, other} {
-		if err := mustPut(t, one, "past", 4*block, vfs.CreateOptions{}); !errors.Is(err, vfs.ErrNoSpace) {
+		if err := putSize(t, one, "past", 4*block, vfs.CreateOptions{}); !errors.Is(err, vfs.ErrNoSpace) {
 			t.Errorf("past the quota: %v", err)
 		}
 	}
 	under.Abort()
 	for _, one := range []*local.Dir{d, other} {
-		if err := mustPut(t, one, "past", 9*block, vfs.CreateOptions{}); err != nil {
+		if err := putSize(t, one, "past", 9*block, vfs.CreateOptions{}); err != nil {
 			t.Error("after what was under way has ended:", err)
 		}
 	}

@@ -12,6 +12,7 @@
 //	history.go  a part: old versions, and those of Memory
 //	quota.go    TestQuota, for stores with limits
 //	memory.go   Memory, a library that is simple enough to be believed; draft.go: its uploads
+//	put.go      what tests begin with: a file that is published, or lies on the disk
 //	faulty.go   Faulty, a decorator that fails when it is told to
 package vfstest
 

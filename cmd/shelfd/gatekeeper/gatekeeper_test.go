@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"shelf/vfs/gate"
+	"shelf/vfs/vfstest"
 )
 
 // keep is a keeper that runs a shell script.
@@ -25,16 +26,7 @@ func keep(t *testing.T, script string, timeout time.Duration) *keeper {
 
 func file(t *testing.T, text string) *os.File {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
+	return vfstest.OpenFile(t, filepath.Join(t.TempDir(), "file"), text)
 }
 
 func TestCommands(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"shelf/cmd/shelfd/config"
 	"shelf/vfs"
+	"shelf/vfs/vfstest"
 )
 
 // configured is settings with libraries at paths in a folder.
@@ -49,15 +50,7 @@ func (s *Set) mustOpen(t *testing.T, name, account string) (vfs.Library, func())
 }
 
 func put(l vfs.Library, name string, size int) error {
-	up, err := l.Create(context.Background(), name, vfs.CreateOptions{Create: true, Truncate: true})
-	if err != nil {
-		return err
-	}
-	if _, err := up.WriteAt(make([]byte, size), 0); err != nil {
-		return errors.Join(err, up.Abort())
-	}
-	_, err = up.Commit(context.Background())
-	return err
+	return vfstest.TryPut(context.Background(), l, name, make([]byte, size), vfs.CreateOptions{})
 }
 
 // Each account has a folder of its own, which is made when it is first needed, is

@@ -41,20 +41,6 @@ func (m *moving) run(t *testing.T) [outcomes]int64 {
 	return m.report.files
 }
 
-func put(t *testing.T, l vfs.Library, name, text string) {
-	t.Helper()
-	u, err := l.Create(t.Context(), name, vfs.CreateOptions{Create: true, Truncate: true})
-	if err == nil {
-		_, err = u.WriteAt([]byte(text), 0)
-	}
-	if err == nil {
-		_, err = u.Commit(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func get(t *testing.T, l vfs.Library, name string) string {
 	t.Helper()
 	f, err := l.Open(t.Context(), name)
@@ -72,7 +58,7 @@ func get(t *testing.T, l vfs.Library, name string) string {
 // A library that gives back something else than it got is found out.
 func TestVerifies(t *testing.T) {
 	from, to := vfstest.NewMemory(), vfstest.NewMemory()
-	put(t, from, "f", "text")
+	vfstest.Put(t, from, "f", "text")
 	m := newMoving(t, from, altering{to})
 	if got := m.run(t); got[failed] != 1 || got[copied] != 0 {
 		t.Errorf("%v\n%s", got, &m.faults)
@@ -123,7 +109,7 @@ func TestFaults(t *testing.T) {
 		{vfstest.Commit, "to", &vfs.Error{Kind: vfs.ErrUncertain}, true},
 	} {
 		from, to := vfstest.NewFaulty(vfstest.NewMemory()), vfstest.NewFaulty(vfstest.NewMemory())
-		put(t, from, "f", "text")
+		vfstest.Put(t, from, "f", "text")
 		map[string]*vfstest.Faulty{"from": from, "to": to}[c.of].Fail(c.call, 1, c.err)
 		m := newMoving(t, from, to)
 		got := m.run(t)
@@ -142,11 +128,11 @@ func TestFaults(t *testing.T) {
 // A file that is replaced while it is copied is copied again.
 func TestChangesMeanwhile(t *testing.T) {
 	from, to := vfstest.NewMemory(), vfstest.NewMemory()
-	put(t, from, "f", "old")
+	vfstest.Put(t, from, "f", "old")
 	changes := 0
 	m := newMoving(t, opening{from, func() {
 		if changes++; changes == 1 {
-			put(t, from, "f", "new")
+			vfstest.Put(t, from, "f", "new")
 		}
 	}}, to)
 	if got := m.run(t); got[copied] != 1 || get(t, to, "f") != "new" {
@@ -157,11 +143,11 @@ func TestChangesMeanwhile(t *testing.T) {
 // What a client puts into TO while a newer file is sent there is not replaced.
 func TestTakenMeanwhile(t *testing.T) {
 	from, to := vfstest.NewMemory(), vfstest.NewMemory()
-	put(t, from, "f", "old")
+	vfstest.Put(t, from, "f", "old")
 	m := newMoving(t, from, to)
 	m.run(t)
-	put(t, from, "f", strings.Repeat("newer", piece))
-	m.from = reading{from, func() { put(t, to, "f", "a client's") }}
+	vfstest.Put(t, from, "f", strings.Repeat("newer", piece))
+	m.from = reading{from, func() { vfstest.Put(t, to, "f", "a client's") }}
 	if got := m.run(t); got[failed] != 1 || get(t, to, "f") != "a client's" {
 		t.Errorf("%v, %.20q\n%s", got, get(t, to, "f"), &m.faults)
 	}
@@ -174,7 +160,7 @@ func TestTakenMeanwhile(t *testing.T) {
 // A file that was published, but perhaps not with its mode and time, gets these.
 func TestUncertainAttributes(t *testing.T) {
 	from, to := vfstest.NewMemory(), vfstest.NewMemory()
-	put(t, from, "f", "text")
+	vfstest.Put(t, from, "f", "text")
 	if _, err := from.SetAttr(t.Context(), "f", vfs.Attr{HasMode: true, Mode: 0o600, HasTimes: true, Mtime: time.Unix(1e9, 0)}); err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +208,7 @@ func (o opening) Open(ctx context.Context, name string) (vfs.File, error) {
 func TestStopped(t *testing.T) {
 	from, to := vfstest.NewMemory(), vfstest.NewMemory()
 	text := strings.Repeat("0123456789abcdef", 5<<16)
-	put(t, from, "f", text)
+	vfstest.Put(t, from, "f", text)
 	ctx, stop := context.WithCancel(t.Context())
 	m := newMoving(t, reading{from, stop}, to)
 	if err := m.all(ctx); err == nil || !strings.Contains(err.Error(), "run it again") {
@@ -236,7 +222,7 @@ func TestStopped(t *testing.T) {
 		t.Errorf("%v, %s", got, &m.out)
 	}
 	// What is left of another file is not gone on with.
-	put(t, from, "g", text)
+	vfstest.Put(t, from, "g", text)
 	u, err := to.Create(t.Context(), "g", vfs.CreateOptions{Create: true, Owner: ".migrate"})
 	if err != nil {
 		t.Fatal(err)

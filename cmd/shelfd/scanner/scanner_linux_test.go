@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"shelf/vfs/gate"
+	"shelf/vfs/vfstest"
 )
 
 // fake is a scanner that a test drives.
@@ -63,16 +64,7 @@ func (p *Process) only() gate.Scanner { return p.Scanner(p.addresses[0]) }
 
 func file(t *testing.T, text string) *os.File {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
+	return vfstest.OpenFile(t, filepath.Join(t.TempDir(), "file"), text)
 }
 
 func TestAnswersGoToWhoAsked(t *testing.T) {

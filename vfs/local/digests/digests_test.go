@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"shelf/vfs"
+	"shelf/vfs/vfstest"
 )
 
 // digests is a memory of digests under test, whose clock is far ahead: every
@@ -30,19 +31,6 @@ func digests(t *testing.T, path string) (*Cache, *bytes.Buffer) {
 		}
 	})
 	return d, log
-}
-
-func openFile(t *testing.T, path, text string) *os.File {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
 }
 
 // is asks for the MD5 of f and compares it with that of text.
@@ -64,7 +52,7 @@ func (d *Cache) lie() {
 func TestDigestsAreComputedOnce(t *testing.T) {
 	dir := t.TempDir()
 	d, log := digests(t, filepath.Join(dir, "digests"))
-	f := openFile(t, filepath.Join(dir, "f"), "hello")
+	f := vfstest.OpenFile(t, filepath.Join(dir, "f"), "hello")
 	d.is(t, f, "hello")
 	d.lie()
 	if got, _ := d.Of(t.Context(), f, crypto.MD5); string(got) != strings.Repeat("L", 16) {
@@ -96,7 +84,7 @@ func TestDigestsOfChangedFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	d, _ := digests(t, filepath.Join(dir, "digests"))
-	f := openFile(t, path, "hello")
+	f := vfstest.OpenFile(t, path, "hello")
 	before, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +100,7 @@ func TestDigestsOfChangedFiles(t *testing.T) {
 	d.is(t, f, "HELLO")
 	// A file in its place is another, too.
 	awaitTick(t, dir)
-	g := openFile(t, path+".new", "Hello")
+	g := vfstest.OpenFile(t, path+".new", "Hello")
 	if err := errors.Join(os.Chtimes(path+".new", before.ModTime(), before.ModTime()), os.Rename(path+".new", path)); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +112,7 @@ func TestDigestsOfChangedFiles(t *testing.T) {
 func awaitTick(t *testing.T, dir string) {
 	t.Helper()
 	ctime := func() int64 {
-		key, err := keyOf(openFile(t, filepath.Join(dir, "clock"), "tick"), crypto.MD5)
+		key, err := keyOf(vfstest.OpenFile(t, filepath.Join(dir, "clock"), "tick"), crypto.MD5)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +128,7 @@ func awaitTick(t *testing.T, dir string) {
 func TestDigestsOfNewFiles(t *testing.T) {
 	dir := t.TempDir()
 	d, _ := digests(t, filepath.Join(dir, "digests"))
-	f := openFile(t, filepath.Join(dir, "f"), "hello")
+	f := vfstest.OpenFile(t, filepath.Join(dir, "f"), "hello")
 	key, err := keyOf(f, crypto.MD5)
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +150,7 @@ func TestDigestsOfNewFiles(t *testing.T) {
 // Nothing that is wrong with the file gives a wrong digest, or none.
 func TestDigestsFileIsBroken(t *testing.T) {
 	dir := t.TempDir()
-	f := openFile(t, filepath.Join(dir, "f"), "hello")
+	f := vfstest.OpenFile(t, filepath.Join(dir, "f"), "hello")
 	saved := filepath.Join(dir, "saved")
 	d, _ := digests(t, saved)
 	d.is(t, f, "hello")
@@ -234,7 +222,7 @@ func TestDigestsForManyAtOnce(t *testing.T) {
 	text := strings.Repeat("hello", 200_000)
 	var files []*os.File
 	for _, name := range []string{"a", "b", "c", "d"} {
-		files = append(files, openFile(t, filepath.Join(dir, name), text))
+		files = append(files, vfstest.OpenFile(t, filepath.Join(dir, name), text))
 	}
 	var all sync.WaitGroup
 	for i := range 32 {
@@ -261,7 +249,7 @@ func TestDigestsWhileAFileIsRead(t *testing.T) {
 		<-turn
 		return func() {}, nil
 	}})
-	f := openFile(t, filepath.Join(dir, "f"), "hello")
+	f := vfstest.OpenFile(t, filepath.Join(dir, "f"), "hello")
 	key, err := keyOf(f, crypto.MD5)
 	if err != nil {
 		t.Fatal(err)
@@ -298,7 +286,7 @@ func TestDigestsWhileAFileIsRead(t *testing.T) {
 func TestDigestsEndWithTheClient(t *testing.T) {
 	dir := t.TempDir()
 	d, _ := digests(t, filepath.Join(dir, "digests"))
-	f := openFile(t, filepath.Join(dir, "f"), "hello")
+	f := vfstest.OpenFile(t, filepath.Join(dir, "f"), "hello")
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	if _, err := d.Of(gone, f, crypto.MD5); !errors.Is(err, vfs.ErrCut) {
