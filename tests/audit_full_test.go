@@ -38,14 +38,12 @@ func auditDiskFills(t *testing.T, policy string) {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	})
-	s, err := startConfigured(dir, fmt.Sprintf(`
+	s := serveIn(t, dir, fmt.Sprintf(`
 		audit_log = "log/audit"
 		audit_on_failure = %q
 		library = "library"
 		[accounts.ada]
 		authorized_keys_file = "id.pub"`, policy))
-	must(t, err)
-	stopAtEnd(t, s)
 
 	up := uploaders{done: make(chan struct{}), acknowledged: make(map[string]bool)}
 	end := sync.OnceFunc(func() { close(up.done) })

@@ -72,16 +72,10 @@ func serveRSA(t *testing.T) *server {
 	must(t, makeKey(filepath.Join(dir, "id")))
 	succeed(t, exec.Command("ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-m", "PEM", "-N", "", "-f", filepath.Join(dir, "id_rsa")))
 	must(t, os.WriteFile(filepath.Join(dir, "keys"), slurp(t, filepath.Join(dir, "id.pub"), filepath.Join(dir, "id_rsa.pub")), 0o644))
-	s, err := startConfigured(dir, `
+	s := serveIn(t, dir, `
 		library = "library"
 		[accounts.ada]
 		authorized_keys_file = "keys"`)
-	must(t, err)
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	return s
 }
 

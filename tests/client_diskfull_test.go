@@ -19,17 +19,11 @@ func TestDiskFullIsRecorded(t *testing.T) {
 	dir := t.TempDir()
 	library, large := filepath.Join(dir, "library"), filepath.Join(dir, "large")
 	mountSmall(t, library)
-	s, err := startConfigured(dir, `
+	s := serveIn(t, dir, `
 		library = "library"
 		audit_log = "audit"
 		[accounts.ada]
 		authorized_keys_file = "id.pub"`)
-	must(t, err)
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	writeRandom(t, large, 12<<20)
 	_, port, err := net.SplitHostPort(s.addr)
 	must(t, err)

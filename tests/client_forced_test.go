@@ -19,16 +19,10 @@ func TestForcedSFTP(t *testing.T) {
 		id := filepath.Join(dir, "id")
 		must(t, makeKey(id), makeKey(filepath.Join(dir, "ca")))
 		succeed(t, exec.Command("ssh-keygen", "-q", "-s", filepath.Join(dir, "ca"), "-I", "ada", "-n", user, "-O", "force-command=internal-sftp", id+".pub"))
-		s, err := startConfigured(dir, `
+		s := serveIn(t, dir, `
 			library = "library"
 			trusted_user_ca_keys = "ca.pub"
 			[accounts.ada]`)
-		must(t, err)
-		t.Cleanup(func() {
-			if err := s.stop(); err != nil {
-				t.Error(err)
-			}
-		})
 		s.servesOnlySFTP(t)
 	})
 	for _, line := range []string{`command="internal-sftp"`, `restrict,command="internal-sftp"`, `command="internal-sftp",from="127.0.0.1"`} {
@@ -36,16 +30,10 @@ func TestForcedSFTP(t *testing.T) {
 			dir := t.TempDir()
 			id := filepath.Join(dir, "id")
 			must(t, makeKey(id), os.WriteFile(filepath.Join(dir, "keys"), []byte(line+" "+string(slurp(t, id+".pub"))), 0o644))
-			s, err := startConfigured(dir, `
+			s := serveIn(t, dir, `
 				library = "library"
 				[accounts.ada]
 				authorized_keys_file = "keys"`)
-			must(t, err)
-			t.Cleanup(func() {
-				if err := s.stop(); err != nil {
-					t.Error(err)
-				}
-			})
 			s.servesOnlySFTP(t)
 		})
 	}

@@ -36,12 +36,7 @@ func serveExchange(t *testing.T) (s *server, in, out string) {
 	if err := os.WriteFile(filepath.Join(out, "report"), []byte("report"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, err := startConfigured(dir, exchange)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
-	return s, in, out
+	return serveIn(t, dir, exchange), in, out
 }
 
 // TestClientsShare walks through the clients over two libraries: each puts the file

@@ -307,12 +307,8 @@ func TestDeliver(t *testing.T) {
 		return true
 	})
 	arrived := filepath.Join(dir, "arrived")
-	s, err := startConfigured(dir, "deliver_listen = \"127.0.0.1:0\"\n"+delivering+good.table("good", "")+gone.table("gone", "concurrency = 1")+
+	s := serveIn(t, dir, "deliver_listen = \"127.0.0.1:0\"\n"+delivering+good.table("good", "")+gone.table("gone", "concurrency = 1")+
 		fmt.Sprintf("[[deliver]]\nname = \"job\"\ncommand = [\"/bin/sh\", \"-c\", 'cat >> %s; echo \"$SHELF_OP $SHELF_NAME\" >> %[1]s.env']\nevents = [\"put\"]\n", arrived))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
 	c := s.dial(t)
 	if err := c.upload("before", []byte("before")); err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func TestAuditKeepsToItsSchema(t *testing.T) {
 	if err := errors.Join(makeKey(authority), os.Mkdir(filepath.Join(dir, "log"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	s, err := startConfigured(dir, `
+	s := serveIn(t, dir, `
 audit_log = "log/audit"
 audit_max_size = "16KiB"
 trusted_user_ca_keys = "ca.pub"
@@ -65,10 +65,6 @@ path = "library"
 library = "in"
 permissions = ["admin"]
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
 	if c, err := s.connectAs("nobody"); err == nil {
 		c.close()
 		t.Error("nobody is let in")

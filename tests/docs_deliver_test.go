@@ -114,11 +114,7 @@ func TestDeliverMetricsAreDocumented(t *testing.T) {
 	prepareDelivering(t, dir)
 	r := newReceiver(t, dir, "good")
 	r.behave(func(http.ResponseWriter, *http.Request, delivery) bool { return false })
-	s, err := startConfigured(dir, "deliver_listen = \"127.0.0.1:0\"\n"+delivering+r.table("good", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
+	s := serveIn(t, dir, "deliver_listen = \"127.0.0.1:0\"\n"+delivering+r.table("good", ""))
 	d, err := s.deliver()
 	if err != nil {
 		t.Fatal(err)

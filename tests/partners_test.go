@@ -43,11 +43,7 @@ func servePartners(t *testing.T, names ...string) *server {
 	for _, name := range names {
 		dropKey(t, dir, name)
 	}
-	s, err := startConfigured(dir, partners)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
+	s := serveIn(t, dir, partners)
 	return s
 }
 
@@ -216,9 +212,7 @@ revoked_keys = "revoked"
 [accounts.bob]
 authorized_keys_file = "id.pub"
 `
-	s, err := startConfigured(dir, settings)
-	must(t, err)
-	stopAtEnd(t, s)
+	s := serveIn(t, dir, settings)
 
 	soon := time.Now().Add(8 * time.Second)
 	expires := s.dialCertified(t, authority, uint64(soon.Unix()))
@@ -273,7 +267,7 @@ func TestLibraryOutOfOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "good"), 0o755), os.Mkdir(filepath.Join(dir, "disk"), 0o755))
-	s, err := startConfigured(dir, `
+	s := serveIn(t, dir, `
 [libraries.good]
 path = "good"
 [libraries.bad]
@@ -288,10 +282,6 @@ authorized_keys_file = "id.pub"
 authorized_keys_file = "nowhere"
 library = "good"
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
 	said := s.stderr.String()
 	for _, want := range []string{"library=bad", "account=bob", "account=cem"} {
 		if !strings.Contains(said, want) {

@@ -50,12 +50,7 @@ func startReceipts(t *testing.T, dir, toml string) *server {
 	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s, err := startConfigured(dir, toml)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.cmd.Process.Kill() })
-	return s
+	return mustStart(t, dir, toml)
 }
 
 // ssh runs a command line as an account.

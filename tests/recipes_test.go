@@ -129,11 +129,7 @@ func TestRecipeS3(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := recipe(t, "## On to S3", "toml", 0, "/usr/local/bin/to-s3", program, `"inbox"`, `"in"`)
-	s, err := startConfigured(dir, delivering+table+"retry_min = \"100ms\"\nretry_max = \"1s\"\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
+	s := serveIn(t, dir, delivering+table+"retry_min = \"100ms\"\nretry_max = \"1s\"\n")
 	d, err := s.deliver()
 	if err != nil {
 		t.Fatal(err)
@@ -304,11 +300,7 @@ func TestRecipeRsyslog(t *testing.T) {
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := startConfigured(dir, "audit_max_size = \"4KiB\"\n"+delivering)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
+	s := serveIn(t, dir, "audit_max_size = \"4KiB\"\n"+delivering)
 	said := background(t, exec.Command("/usr/sbin/rsyslogd", "-n", "-f", file, "-i", filepath.Join(dir, "pid")))
 	c := s.dial(t)
 	log := filepath.Join(dir, "log", "audit")

@@ -22,12 +22,7 @@ authorized_keys_file = "id.pub"
 
 func serveConfigured(t *testing.T, toml string) *server {
 	t.Helper()
-	s, err := startConfigured(t.TempDir(), toml)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopAtEnd(t, s)
-	return s
+	return serveIn(t, t.TempDir(), toml)
 }
 
 // servePermitting is a server whose account has these permissions.

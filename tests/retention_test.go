@@ -36,11 +36,7 @@ permissions = ["editor", "delete"]
 func serveVersions(t *testing.T, dir, toml string) *server {
 	t.Helper()
 	need(t, "ssh")
-	s, err := startConfigured(dir, toml)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return mustStart(t, dir, toml)
 }
 
 // mustSSH runs a command line as ada.

@@ -138,6 +138,26 @@ func startConfigured(dir, toml string) (*server, error) {
 	return s, s.start([]string{"--config", file})
 }
 
+// mustStart is startConfigured for a test that needs the server, and stops or kills it
+// itself. One that fails before leaves none behind.
+func mustStart(t testing.TB, dir, toml string) *server {
+	t.Helper()
+	s, err := startConfigured(dir, toml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.cmd.Process.Kill() })
+	return s
+}
+
+// serveIn is mustStart of a server that is stopped when the test ends.
+func serveIn(t testing.TB, dir, toml string) *server {
+	t.Helper()
+	s := mustStart(t, dir, toml)
+	stopAtEnd(t, s)
+	return s
+}
+
 // another starts one more server with the configuration of this one, as n of them, for
 // the same libraries and with the same state.
 func (s *server) another(n int) (*server, error) {
