@@ -5,11 +5,12 @@ import (
 	"errors"
 	"io"
 	"net"
-	"shelf/sshd/budget"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"shelf/sshd/budget"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"

@@ -135,16 +135,11 @@ func rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(serveCommand(), checkCommand(),
-		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), delivery().Command(), install.Init(), install.Add(), migrate.Command(), explainCommand(), manCommand(), versionCommand())
+		credentials.Passwd(), credentials.TOTP(), credentials.Hostkey(), credentials.Keygen(), audit.Command(), deliver.Command("shelfd/"+cmp.Or(about().Version, "unknown")), install.Init(), install.Add(), migrate.Command(), explainCommand(), manCommand(), versionCommand())
 	root.AddCommand(operate.Commands()...)
 	root.AddCommand(supervise.Commands()...)
 	root.AddCommand(gatekeeper.Command(), scanner.Command())
 	return root
-}
-
-// delivery is this program, for package deliver.
-func delivery() deliver.Program {
-	return deliver.Program{Agent: "shelfd/" + cmp.Or(about().Version, "unknown")}
 }
 
 // flagError adds to the error of an unknown flag the nearest that exists.

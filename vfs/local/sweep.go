@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"shelf/vfs/local/dirfd"
-	"shelf/vfs/local/filelock"
 	"strings"
 	"time"
+
+	"shelf/vfs/local/dirfd"
+	"shelf/vfs/local/filelock"
 
 	"golang.org/x/sys/unix"
 )

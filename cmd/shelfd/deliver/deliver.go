@@ -5,6 +5,7 @@
 //
 //	deliver.go   Deliver: all receivers, until told to end
 //	command.go   the command shelfd deliver
+//	round.go     it delivers until other settings count, and reads them at SIGHUP
 //	status.go    the command shelfd deliver status
 //	receivers.go receivers, made of the settings
 //	filter.go    which events a receiver wants
