@@ -54,6 +54,19 @@ func (a *Accounts) Judge(id Identity, from net.Addr) (lost *Lost, until time.Tim
 	return nil, until
 }
 
+// Stands is nil as long as an account is there and has not come to its end, for what is
+// done later in its name.
+func (a *Accounts) Stands(name string) *Lost {
+	who, now := a.find(name), a.now()
+	switch {
+	case !who.exists:
+		return &Lost{Removed, errors.New("this account does not exist any more")}
+	case !who.Expires.IsZero() && !now.Before(who.Expires):
+		return &Lost{Expired, expired("this account", who.Expires)}
+	}
+	return nil
+}
+
 // judgeKey finds the reasons why a key or certificate may be used, or why it may
 // not be used any more.
 func (a *Accounts) judgeKey(who subject, key ssh.PublicKey, from net.Addr, now time.Time) ([]grant, error) {

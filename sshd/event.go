@@ -67,7 +67,7 @@ type Event struct {
 	Omitted  int // of a logout: what was left out, for there was too much of it
 
 	Operator string // who has done it, if no client has: see package audit
-	Note     string // the reason that the operator gave, or why the server ends a connection
+	Note     string // the reason that the operator gave, why the server ends a connection, or the id of what is held
 	Program  string // version of the server, when it starts
 }
 
@@ -148,11 +148,37 @@ func (c *conn) reportFile(v vfs.Event) error {
 	if v.Unserved && !c.oneMore() {
 		return nil
 	}
-	e := c.event(v.Op, v.Start, v.Err)
+	return c.report(c.event(v.Op, v.Start, v.Err).about(v))
+}
+
+// about has the event tell of a file.
+func (e Event) about(v vfs.Event) Event {
 	e.Name, e.Target, e.Bytes, e.Duration = v.Name, v.Target, v.Bytes, v.Duration
 	e.Library, e.File, e.Replaced, e.Gate, e.New, e.Restored, e.Durable = v.Library, v.File, v.Replaced, v.Gate, v.New, v.Restored, v.Durable
-	e.Set = v.Set
-	return c.report(e)
+	e.Set, e.Note = v.Set, v.Held
+	return e
+}
+
+// Later is an event of an upload whose connection may have ended by now.
+func Later(account string, from vfs.Origin, v vfs.Event) Event {
+	e := Event{
+		Time: v.Start, Op: v.Op, Err: v.Err, Account: account,
+		Conn: from.Conn, Source: from.Source, ClientVersion: from.Client, Method: from.Method, KeyFingerprint: from.Key,
+	}
+	if c := from.Cert; c != nil {
+		e.Certificate = &keys.Certificate{KeyID: c.KeyID, Serial: c.Serial, CA: c.CA}
+	}
+	return e.about(v).clipped()
+}
+
+// origin is this connection, for what is told of its uploads later.
+func (c *conn) origin() vfs.Origin {
+	e := c.event("", c.started, nil).clipped()
+	o := vfs.Origin{Conn: e.Conn, Source: e.Source, Client: e.ClientVersion, Method: e.Method, Key: e.KeyFingerprint}
+	if cert := e.Certificate; cert != nil {
+		o.Cert = &vfs.Signed{KeyID: cert.KeyID, Serial: cert.Serial, CA: cert.CA}
+	}
+	return o
 }
 
 // maxUnserved is how many events a connection has of requests for what there is

@@ -210,7 +210,7 @@ func (c *conn) options() access.Options {
 	o := c.served().Options
 	o.Turns = c.pass.gate.digests.Take
 	o.Account, o.Report, o.Ready, o.Log = c.identity.Account, c.reportFile, c.config.Ready, c.log
-	o.Sums, o.Receipts = c.config.Sums, c.config.Receipts
+	o.Sums, o.Receipts, o.Origin = c.config.Sums, c.config.Receipts, c.origin()
 	o.Transfers, o.Panics = &c.transfers, c.panics
 	return o
 }

@@ -16,7 +16,7 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/gatekeeper", "cmd/shelfd/gates", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/logging", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/quarantine", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/scanner", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/gatekeeper", "cmd/shelfd/gates", "cmd/shelfd/held", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/logging", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/quarantine", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/scanner", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
 	"cmd/shelfd/admin":       {"cmd/shelfd/socket"},
 	"cmd/shelfd/arguments":   {},
 	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "cmd/shelfd/config", "sshd", "vfs", "keys", "keys/sshsig"},
@@ -33,8 +33,9 @@ var arrows = map[string][]string{
 	"cmd/shelfd/credentials": {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},
 	"cmd/shelfd/library":     {"cmd/shelfd/config", "vfs/bucket", "vfs/local", "vfs/local/digests", "vfs", "keys"},
 	"cmd/shelfd/gatekeeper":  {"cmd/shelfd/arguments", "cmd/shelfd/socket", "vfs/gate", "vfs"},
-	"cmd/shelfd/gates":       {"cmd/shelfd/config", "cmd/shelfd/quarantine", "cmd/shelfd/scanner", "sshd/budget", "vfs/gate", "vfs"},
-	"cmd/shelfd/quarantine":  {},
+	"cmd/shelfd/gates":       {"cmd/shelfd/config", "cmd/shelfd/held", "cmd/shelfd/quarantine", "cmd/shelfd/scanner", "sshd/budget", "vfs/access", "vfs/gate", "vfs"},
+	"cmd/shelfd/held":        {"cmd/shelfd/quarantine", "sshd", "vfs/access", "vfs"},
+	"cmd/shelfd/quarantine":  {"vfs"},
 	"cmd/shelfd/scanner":     {"cmd/shelfd/confine", "vfs/gate", "vfs"},
 	"cmd/shelfd/tuning":      {},
 	"cmd/shelfd/install":     {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},

@@ -93,7 +93,7 @@ permissions = ["admin"]
 	schema, _, ops := schemaOf(t)
 	missing := map[string]bool{"replaced": true, "new": true, "cert": true, "sha256": true, "operator": true, "omitted": true, "set": true}
 	// What takes an operator or a fault is tested where that is.
-	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "discard", "lost", "recovered", "expire"} {
+	for _, op := range []string{"revoked", "expired", "removed", "kicked", "kick", "unban", "drain", "discard", "lost", "recovered", "expire", "hold"} {
 		delete(ops, op)
 	}
 	for line := range strings.Lines(text) {

@@ -26,7 +26,7 @@ func TestMetricsAreExported(t *testing.T) {
 	}
 	s.certifyHostKey(t)
 	toml := "quota = \"1GiB\"\nmax_files = 100\nmetrics_accounts = 5\n" + strings.Replace(operated, "library = \"library\"\n", "", 1) +
-		"[libraries.library]\npath = \"library\"\n[libraries.library.gate]\nsocket = \"unix:" + keeperOf(t, "true") + "\"\n"
+		"[libraries.library]\npath = \"library\"\n[libraries.library.gate]\nsocket = \"unix:" + keeperOf(t, "true") + "\"\nmode = \"hold\"\n"
 	if s, err = startConfigured(dir, toml); err != nil {
 		t.Fatal(err)
 	}

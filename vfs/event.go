@@ -13,7 +13,7 @@ import (
 // An Event is one thing that an account did or was refused, reported when it has
 // ended.
 type Event struct {
-	Op       string        // "list", "get", "put", "digest", "receipt", "rename", "remove", "setstat", "versions", "restore" or "expire"
+	Op       string        // "list", "get", "put", "hold", "digest", "receipt", "rename", "remove", "setstat", "versions", "restore" or "expire"
 	Library  string        // in which library; "" is not known
 	Name     string        // as the client sent it, unescaped; "" for list
 	Target   string        // the new name of a rename
@@ -26,6 +26,7 @@ type Event struct {
 	Replaced *Content // what had the name before; nil is nothing, or not known
 	New      bool     // nothing had the name before
 	Gate     string   // what became of it at the gate, one of these words; "" is that none was asked
+	Held     string   // the id under which the gate keeps an upload until its verdict, or has kept it
 	Set      Attr     // what a setstat was to set
 	Restored string   // which old version was asked for, as the client sent it
 	Unserved bool     // there is no such thing in a library, such as a folder
@@ -46,6 +47,7 @@ const (
 	GateUnchecked = "unchecked" // let in though nobody has judged it, or not all of it
 	GateReleased  = "released"  // let in by an operator, after it was refused
 	GateFailed    = "failed"    // not let in, since nobody could judge it
+	GateHeld      = "held"      // kept until it is judged, and seen by nobody
 )
 
 // The results of operations, as [ResultOf] tells them.

@@ -13,6 +13,7 @@
 //	permissions.go  what an account may do; package access is who asks
 //	hold.go         what keeps all that is in a library
 //	event.go        what is reported of what was done
+//	origin.go       which connection an upload came over
 //	fault.go        what the operating system says, as the contract puts it; errors without paths
 //
 // Package vfstest has one test suite for every store.

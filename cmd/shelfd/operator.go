@@ -95,6 +95,9 @@ func problemsOf(s admin.Status) []string {
 		if l.Gate != nil && l.Gate.Problem != "" {
 			all = append(all, fmt.Sprintf("the gate of library %s gives no verdict: %s", l.Name, l.Gate.Problem))
 		}
+		if l.Gate != nil && l.Gate.Failing > 0 {
+			all = append(all, fmt.Sprintf("library %s: %d files that wait for their verdict could not be judged or published, and are tried again: see shelfd quarantine list", l.Name, l.Gate.Failing))
+		}
 	}
 	if s.Reload != nil && s.Reload.Error != "" {
 		// What is wrong may show a line of the configuration, and this goes to the page.

@@ -50,6 +50,7 @@ type server struct {
 	listener    listener
 	gates       gating
 	connections connections
+	holding     holding
 	admin       *administration
 
 	reloading  sync.Mutex // held while the settings are read again
@@ -70,7 +71,8 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 	all.libraries = libraries{log: log, timed: all.admin.timed}
 	all.audit.log, all.audit.keys = log, &all.hostKeys
 	all.listener.notes = notes
-	all.gates = gating{log: log, observe: all.admin.metrics.Judged}
+	all.holding.server = all
+	all.gates = gating{log: log, observe: all.admin.metrics.Judged, ends: all.holding.publisher()}
 	all.connections = connections{server: all, descriptors: descriptors()}
 	// A new part is a new line here.
 	all.parts = []part{
@@ -82,6 +84,7 @@ func newServer(s config.Settings, log *slog.Logger, notes io.Writer) *server {
 		&all.listener, // late: from here on clients can connect
 		&all.gates,    // after it: a child process must not get sockets of systemd
 		&all.connections,
+		&all.holding,
 		all.admin,
 		&supervision{server: all}, // connects to the service manager
 		&sandbox{log},             // after all that opens files

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/gates"
+	"shelf/cmd/shelfd/held"
 	"shelf/cmd/shelfd/library"
 	"shelf/keys"
 	"shelf/sshd"
@@ -21,6 +25,7 @@ import (
 type gating struct {
 	log     *slog.Logger
 	observe func(library, word string, took time.Duration)
+	ends    *held.Publisher
 	set     *gates.Set
 }
 
@@ -28,7 +33,7 @@ type gating struct {
 func (g *gating) check(config.Settings) error { return nil }
 
 func (g *gating) open(s config.Settings) (err error) {
-	g.set, err = gates.Open(s, g.log, g.observe)
+	g.set, err = gates.Open(s, g.log, g.observe, g.ends)
 	return err
 }
 
@@ -40,6 +45,75 @@ func (g *gating) reload(_, next config.Settings) (func() error, error) {
 }
 
 func (g *gating) close() { g.set.Close() }
+
+// holding is the part that has judged and published what gates hold.
+type holding struct {
+	server *server
+	now    atomic.Pointer[served]
+	stop   func()
+}
+
+// served is who is there and what they are served, by the settings in effect.
+type served struct {
+	accounts *keys.Accounts
+	services *services
+}
+
+func (h *holding) check(config.Settings) error { return nil }
+
+func (h *holding) open(s config.Settings) error {
+	h.look(s)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	q := h.server.gates.set.Queue()
+	if q != nil {
+		q.Adopt() // before the first client asks for what it has uploaded
+	}
+	go func() {
+		defer close(ended)
+		if q != nil {
+			q.Run(ctx)
+		}
+	}()
+	h.stop = func() { cancel(); <-ended }
+	return nil
+}
+
+// reload is listed after the parts that it looks at, so that they have committed first.
+func (h *holding) reload(_, next config.Settings) (func() error, error) {
+	return func() error { h.look(next); return nil }, nil
+}
+
+func (h *holding) close() { h.stop() }
+
+func (h *holding) look(s config.Settings) {
+	p := h.server
+	h.now.Store(&served{p.accounts.current, newServices(s, p.libraries.set, p.gates.set, &p.connections.rates)})
+}
+
+// publisher publishes in the name of accounts.
+func (h *holding) publisher() *held.Publisher {
+	p := h.server
+	return &held.Publisher{
+		Shares: h.shares, Report: p.report, Log: p.log,
+		Ready: func() error { return p.audit.file.Ready() },
+		Sums:  func() *access.Sums { return p.audit.sums },
+	}
+}
+
+// shares are what an account is served now.
+func (h *holding) shares(account string) (map[string]access.Share, error) {
+	now := h.now.Load()
+	if lost := now.accounts.Stands(account); lost != nil {
+		kind := fs.ErrPermission
+		if _, ok := now.services.accounts[account]; ok && lost.Loss == keys.Removed {
+			kind = vfs.ErrUnavailable // it has a mistake, which its operator will correct
+		}
+		return nil, &vfs.Error{Kind: kind, Why: lost.Err.Error()}
+	}
+	service, err := now.services.service(keys.Identity{Account: account})
+	return service.Shares, err
+}
 
 // services says what each account is served.
 type services struct {
@@ -97,11 +171,20 @@ func (s *services) gate(library string) access.Gate {
 }
 
 // maxFileSize is the largest file that an account may make in a library, in bytes; 0
-// is no limit. What the gate would refuse for its size need not be sent first.
+// is no limit. What the gate would refuse for its size need not be sent first, nor what
+// it has no room to hold.
 func maxFileSize(a config.Account, l config.Library) int64 {
 	most := config.First(a.MaxFileSize, l.MaxFileSize).Bytes
-	if g := l.Gate; g.IsSet() && g.AboveMax.Word == config.GateRefuse && g.MaxSize.Bytes > 0 && (most == 0 || g.MaxSize.Bytes < most) {
-		most = g.MaxSize.Bytes
+	atMost := func(n int64) {
+		if most == 0 || n < most {
+			most = n
+		}
+	}
+	if g := l.Gate; g.IsSet() && g.AboveMax.Word == config.GateRefuse && g.MaxSize.Bytes > 0 {
+		atMost(g.MaxSize.Bytes)
+	}
+	if l.Gate.Holds() {
+		atMost(gates.LargestHeld(l.Gate))
 	}
 	return most
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/held"
 	"shelf/cmd/shelfd/quarantine"
 	"shelf/sshd"
 	"shelf/vfs"
@@ -131,9 +133,41 @@ func (o *operated) Quarantine() ([]admin.Quarantined, error) {
 	items, err := kept.List()
 	all := make([]admin.Quarantined, 0, len(items))
 	for _, i := range items {
-		all = append(all, admin.Quarantined(i))
+		all = append(all, o.quarantined(i))
 	}
 	return all, err
+}
+
+// quarantined is an item, and how it goes with one that waits.
+func (o *operated) quarantined(i quarantine.Item) admin.Quarantined {
+	q := admin.Quarantined{ID: i.ID, State: admin.StateRefused, Time: i.Time, Library: i.Library, Account: i.Account, Name: i.Name, Size: i.Size, SHA256: i.SHA256, Reason: i.Reason}
+	if i.Held != nil {
+		q.State = admin.StateHeld
+		if now, ok := o.gates.set.Queue().State(i.ID); ok {
+			q.Reason, q.Tries = now.Why, now.Tries
+		}
+	}
+	return q
+}
+
+// claim takes an item from who judges it, if it waits. end tells whether it is gone.
+func (o *operated) claim(ctx context.Context, kept *quarantine.Folder, id string) (i quarantine.Item, file *os.File, end func(gone bool), err error) {
+	end = func(bool) {}
+	if i, file, err = kept.Open(id); err != nil || i.Held == nil {
+		return i, file, end, err
+	}
+	now, finish, err := o.gates.set.Queue().Claim(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.New("another server judges it, which is about to end; try again when it has")
+		if kept.Owned(i) {
+			err = quarantine.ErrUnknown // it was just judged
+		}
+	}
+	if err != nil {
+		file.Close()
+		return i, nil, end, err
+	}
+	return now, file, finish, nil
 }
 
 // Release implements [admin.Server].
@@ -142,11 +176,13 @@ func (o *operated) Release(ctx context.Context, by admin.Operator, id string, re
 	if kept == nil {
 		return admin.Quarantined{}, quarantine.ErrUnknown
 	}
-	i, file, err := kept.Open(id)
+	i, file, end, err := o.claim(ctx, kept, id)
 	if err != nil {
 		return admin.Quarantined{}, err
 	}
 	defer file.Close()
+	shown, gone := o.quarantined(i), false
+	defer func() { end(gone) }()
 	change, durable, err := o.publish(ctx, i, file, replace)
 	e := audit.ByOperator(audit.OpPut, string(by), err)
 	e.Account, e.Library, e.Name, e.Gate, e.Note, e.Durable = i.Account, i.Library, i.Name, vfs.GateReleased, i.ID, durable
@@ -160,8 +196,9 @@ func (o *operated) Release(ctx context.Context, by admin.Operator, id string, re
 	o.record(e)
 	if err == nil {
 		_, err = kept.Drop(id)
+		gone = err == nil
 	}
-	return admin.Quarantined(i), err
+	return shown, err
 }
 
 // publish puts what was refused into its library, in the name of its account. No gate
@@ -182,11 +219,19 @@ func (o *operated) publish(ctx context.Context, i quarantine.Item, from io.Reade
 		}
 		replace = false // nothing that is there is replaced, not by an operator either
 	}
-	u, err := l.Create(ctx, i.Name, vfs.CreateOptions{Create: true, Truncate: true, Exclusive: !replace, Owner: i.Account})
+	options := vfs.CreateOptions{Create: true, Truncate: true, Exclusive: !replace, Owner: i.Account}
+	if i.Held != nil {
+		options.Mode = i.Held.Mode
+	}
+	u, err := l.Create(ctx, i.Name, options)
 	if err != nil {
 		return c, false, err
 	}
-	if _, err := io.Copy(io.NewOffsetWriter(u, 0), from); err != nil {
+	_, err = io.Copy(io.NewOffsetWriter(u, 0), from)
+	if err == nil && i.Held != nil {
+		err = u.SetAttr(held.AttrOf(i.Held))
+	}
+	if err != nil {
 		u.Abort()
 		return c, false, err
 	}
@@ -195,17 +240,24 @@ func (o *operated) publish(ctx context.Context, i quarantine.Item, from io.Reade
 }
 
 // Discard implements [admin.Server].
-func (o *operated) Discard(by admin.Operator, id string) (admin.Quarantined, error) {
+func (o *operated) Discard(ctx context.Context, by admin.Operator, id string) (admin.Quarantined, error) {
 	kept := o.gates.set.Quarantine()
 	if kept == nil {
 		return admin.Quarantined{}, quarantine.ErrUnknown
 	}
-	i, err := kept.Drop(id)
+	i, file, end, err := o.claim(ctx, kept, id)
+	if err != nil {
+		return admin.Quarantined{}, err
+	}
+	defer file.Close()
+	shown := o.quarantined(i)
+	_, err = kept.Drop(id)
+	end(err == nil)
 	if errors.Is(err, quarantine.ErrUnknown) {
 		return admin.Quarantined{}, err
 	}
 	e := audit.ByOperator(audit.OpDiscard, string(by), err)
 	e.Account, e.Library, e.Name, e.Note = i.Account, i.Library, i.Name, i.ID
 	o.record(e)
-	return admin.Quarantined(i), err
+	return shown, err
 }

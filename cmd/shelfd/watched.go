@@ -9,6 +9,7 @@ import (
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/gates"
+	"shelf/cmd/shelfd/held"
 	"shelf/cmd/shelfd/library"
 	"shelf/sshd"
 	"shelf/vfs"
@@ -23,6 +24,7 @@ type watched struct {
 	owners   func(context.Context) (map[string]vfs.UsageInfo, error)
 
 	judged func(context.Context) error // what is wrong with its gate
+	queue  *held.Queue                 // what that holds; nil is nothing
 
 	gate  admin.Patient[struct{}]
 	room  admin.Patient[room]
@@ -47,6 +49,7 @@ func watch(s config.Settings, set *library.Set, judges *gates.Set) (all []*watch
 		w.now = func() (vfs.Library, error) { return set.Now(name) }
 		w.owners = func(ctx context.Context) (map[string]vfs.UsageInfo, error) { return set.Owners(ctx, name) }
 		w.judged = func(ctx context.Context) error { return judges.Problem(ctx, name) }
+		w.queue = judges.Queue()
 		w.room.Fresh, w.gate.Fresh = roomFresh, roomFresh
 		all = append(all, w)
 	}
@@ -112,10 +115,18 @@ func (w *watched) gateNow() *admin.Gate {
 		defer cancel()
 		return struct{}{}, w.judged(ctx)
 	})
+	g := &admin.Gate{}
 	if err != nil {
-		return &admin.Gate{Problem: vfs.Escape(vfs.Clip(err.Error()))}
+		g.Problem = vfs.Escape(vfs.Clip(err.Error()))
 	}
-	return &admin.Gate{}
+	if w.queue == nil {
+		return g
+	}
+	total := w.queue.Total(w.name)
+	if g.Failing = total.Failing; total.Files > 0 || w.settings.Gate.Holds() {
+		g.Held = &admin.Held{Bytes: total.Bytes, Files: total.Files}
+	}
+	return g
 }
 
 // look asks the disk.

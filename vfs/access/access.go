@@ -65,6 +65,8 @@ type Options struct {
 
 	Receipts Receipts // nil gives none
 
+	Origin vfs.Origin // the connection, for events that come after its end
+
 	Transfers *Transfers    // knows what is read and written; nil is that nobody asks
 	Panics    *atomic.Int64 // counts panics; nil is that nobody asks
 
@@ -97,6 +99,7 @@ type Session struct {
 	ctx       context.Context // what the library is called with
 	asking    context.Context // what digests are made with
 	account   string
+	origin    vfs.Origin
 	start     string
 	shares    atomic.Pointer[shares]
 	reached   []*share // those whose library the session has open; mu
@@ -124,7 +127,7 @@ type Session struct {
 // New makes a Session; ctx is what the Library is called with.
 func New(ctx context.Context, o Options) *Session {
 	s := &Session{
-		ctx: ctx, account: o.Account, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums, receipts: o.Receipts,
+		ctx: ctx, account: o.Account, origin: o.Origin, report: o.Report, ready: o.Ready, log: o.Log, temporaries: o.Temporaries, transfers: o.Transfers, panics: o.Panics, sums: o.Sums, receipts: o.Receipts,
 		pending: make(map[place][]*Writer), published: make(map[place]vfs.Version), replacing: make(map[place]vfs.Version),
 		matched: make(map[string]bool),
 	}

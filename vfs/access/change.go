@@ -25,7 +25,7 @@ func (s *Session) Rename(old, new string, replace bool) (err error) {
 		s.beforeRename(to)
 		held := s.isPrivate(from)
 		err = aboutHold(to, s.move(op, from, to, replace))
-		op.quiet = held && err == nil // its put tells
+		op.quiet = (held || op.quiet) && err == nil // its put tells
 	}
 	return aboutNew(op.event.Target, err)
 }
@@ -83,16 +83,31 @@ func (s *Session) move(op *operation, from, to place, replace bool) error {
 	}
 	replace = (s.replaces(to) || replace) && to.in.allow(toReplace)
 	w := s.uploading(from)
+	waits := w == nil && s.isWaiting(from)
 	switch {
-	case w != nil && from == to:
+	case (w != nil || waits) && from == to:
 		return nil
-	case from != to && s.uploading(to) != nil && !replace:
+	case from != to && (s.uploading(to) != nil || s.isWaiting(to)) && !replace:
 		return vfs.Exists()
 	case w != nil:
 		return s.renamePending(w, to, replace)
 	}
+	if waits {
+		err := s.renameWaiting(from, to, replace)
+		if err == nil {
+			op.quiet = true // its put tells
+			s.drop(to)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		// It is published meanwhile.
+	}
 	c, err := from.in.Rename(s.ctx, from.name, to.name, replace)
 	if err != nil {
+		return err
+	}
+	if _, err := s.dropWaiting(to); err != nil {
 		return err
 	}
 	s.sums.moved(c)
@@ -136,8 +151,16 @@ func (s *Session) remove(op *operation, at place) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	waited, failed := s.dropWaiting(at)
+	if failed != nil {
+		return failed
+	}
 	if s.uploading(at) != nil {
 		s.drop(at)
+		return nil
+	}
+	if waited {
+		op.quiet = op.quiet || err != nil // its put tells
 		return nil
 	}
 	if err != nil {
@@ -233,6 +256,11 @@ func (s *Session) SetAttr(path string, a vfs.Attr) (err error) {
 	}
 	if err := s.may(toSetAttr, at); err != nil {
 		return err
+	}
+	if w == nil {
+		if waits, err := s.setWaiting(at, a); waits {
+			return err
+		}
 	}
 	err = s.setPublished(op, at, a)
 	switch {

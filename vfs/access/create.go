@@ -40,7 +40,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	if err := s.mayCreate(at, f); err != nil {
 		return nil, err
 	}
-	if err := s.mayHide(at); err != nil {
+	if err := errors.Join(s.mayHide(at), s.overWaiting(at, f)); err != nil {
 		return nil, err
 	}
 	o := s.createOptions(at, f)
@@ -65,7 +65,7 @@ func (s *Session) Create(path string, f Flags) (_ *Writer, err error) {
 	}
 	w := &Writer{op: op, at: at, up: up, replaces: !o.NoReplace, based: i.Size > 0, ctx: ctx, stay: stay, readable: f.Read, append: f.Append, end: i.Size, wrote: f.Truncate}
 	w.fresh = !f.Truncate && !o.Exclusive && (mayRead || !f.Read) && !s.hidden(at.name)
-	w.judged = judged
+	w.judged, w.exclusive, w.mode = judged, o.Exclusive, f.Mode
 	w.sum = s.sums.begin()
 	w.transfer = s.transfers.begin(true, op.path, unknown)
 	s.push(w)

@@ -2,7 +2,9 @@ package access
 
 import (
 	"crypto"
+	"errors"
 	"io"
+	"io/fs"
 
 	"shelf/vfs"
 )
@@ -39,9 +41,26 @@ func (s *Session) openFor(a action, path string) (f vfs.File, in *share, err err
 	if w := s.uploading(at); w != nil {
 		f, err = w.up.Open()
 	} else {
-		f, err = at.in.Open(s.ctx, at.name)
+		f, err = s.openPublishedFor(a, at)
 	}
 	return f, at.in, err
+}
+
+// openPublishedFor opens what is published. The digest is that of what the account has
+// uploaded, if that waits: clients compare it with what they have sent.
+func (s *Session) openPublishedFor(a action, at place) (vfs.File, error) {
+	waits := s.isWaiting(at)
+	if a == toDigest && waits {
+		f, err := at.in.holder().OpenHeld(s.account, at.name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	f, err := at.in.Open(s.ctx, at.name)
+	if errors.Is(err, fs.ErrNotExist) && waits {
+		err = notJudged()
+	}
+	return f, err
 }
 
 // Digest is the digest of a file's content, which a client gets no more of.

@@ -199,7 +199,7 @@ func (s *Session) renameUpload(w *Writer, to place, replace bool) error {
 func (w *Writer) renameUpload(name string, replace bool) error {
 	err := w.up.Rename(name, replace)
 	if err == nil {
-		w.replaces = replace
+		w.replaces, w.exclusive = replace, false
 	}
 	return err
 }

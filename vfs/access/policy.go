@@ -66,10 +66,10 @@ type excuse uint8
 
 const (
 	own         excuse = 1 << iota // a file that this session has published
-	pending                        // a name that this session uploads under
+	pending                        // a name that this session uploads under, or whose upload by the account waits
 	unpublished                    // the same, with nothing published under it
 	resumable                      // a partial, with nothing published under its name
-	private                        // a temporary name that nobody else sees
+	private                        // a temporary name that nobody else sees, or what waits for its verdict
 	uploaded                       // what the account has uploaded, now or before; see Receipt
 )
 
@@ -159,9 +159,9 @@ func (s *Session) may(a action, at place) error {
 		return nil
 	case excuses == 0:
 		return at.in.refuse(a)
-	case excuses&pending != 0 && s.uploading(at) != nil:
+	case excuses&pending != 0 && (s.uploading(at) != nil || s.isWaiting(at)):
 		return nil
-	case excuses&private != 0 && s.isPrivate(at):
+	case excuses&private != 0 && (s.isPrivate(at) || s.isWaiting(at)):
 		return nil
 	}
 	i, err := at.in.Stat(s.ctx, at.name)
@@ -170,7 +170,7 @@ func (s *Session) may(a action, at place) error {
 		return at.in.refuseUnless(excuses&own != 0 && s.isOwn(at, i), a)
 	case !errors.Is(err, fs.ErrNotExist) || policy[a].missing && at.in.allow(toStat):
 		return err
-	case s.uploading(at) != nil:
+	case s.uploading(at) != nil || s.isWaiting(at):
 		return at.in.refuseUnless(excuses&unpublished != 0, a)
 	}
 	_, err = s.partial(at)

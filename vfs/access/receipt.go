@@ -53,6 +53,9 @@ func (s *Session) Receipt(path string) (r Receipt, err error) {
 	if f != nil {
 		defer f.Close()
 	}
+	if s.isWaiting(at) {
+		return r, noReceipt("the last upload of that name waits for the verdict of a check; try again later")
+	}
 	if f != nil && at.in.allow(toReceive) {
 		return s.receiptOfFile(at, f)
 	}

@@ -40,6 +40,9 @@ func (s *Session) stat(at place) (vfs.Info, error) {
 		i.Name = at.name // the library may know it by another
 		return i, err
 	}
+	if i, ok := s.waiting(at); ok {
+		return i, nil
+	}
 	i, err := at.in.Stat(s.ctx, at.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

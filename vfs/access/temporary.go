@@ -69,6 +69,12 @@ func temporary(name string) (u use, meant string, ok bool) {
 	return 0, "", false
 }
 
+// IsTemporary tells whether a name is one that a client renames when it has closed it.
+func IsTemporary(name string) bool {
+	use, _, ok := temporary(name)
+	return ok && use != locks
+}
+
 // ends tells whether a name starts and ends as the pattern does. That is soon told of
 // nearly all names, which are looked at several times in each upload.
 func (p pattern) ends(name string) bool {

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"io"
+	"io/fs"
 
 	"shelf/vfs"
 )
@@ -12,24 +13,26 @@ import (
 // Writer is an upload under way. One of Commit, Cut and Abandon ends it; after
 // that they fail.
 type Writer struct {
-	op       *operation
-	at       place
-	up       vfs.Upload
-	ctx      context.Context // of up
-	stay     func() bool     // see contextFor
-	state    state
-	readable bool
-	replaces bool     // Commit would replace a file
-	based    bool     // it started from what only who may read files can read
-	append   bool     // every write goes to the end
-	end      int64    // where that is
-	wrote    bool     // there is something to publish
-	fresh    bool     // it would publish nothing but what the name stands for; see pending.go
-	attr     vfs.Attr // mode and times that were set
-	transfer *transfer
-	sum      *summing
-	judged   *judged
-	err      error // the first that left the content in doubt; see doubt
+	op        *operation
+	at        place
+	up        vfs.Upload
+	ctx       context.Context // of up
+	stay      func() bool     // see contextFor
+	state     state
+	readable  bool
+	replaces  bool        // Commit would replace a file
+	exclusive bool        // unless it was to be a new one
+	mode      fs.FileMode // that was asked for
+	based     bool        // it started from what only who may read files can read
+	append    bool        // every write goes to the end
+	end       int64       // where that is
+	wrote     bool        // there is something to publish
+	fresh     bool        // it would publish nothing but what the name stands for; see pending.go
+	attr      vfs.Attr    // mode and times that were set
+	transfer  *transfer
+	sum       *summing
+	judged    *judged
+	err       error // the first that left the content in doubt; see doubt
 }
 
 // Name is what the client called it, or renamed it to.
@@ -210,6 +213,7 @@ func (w *Writer) finish(how func() error) error {
 
 // conclude ends an upload, and reports it.
 func (w *Writer) conclude(how func() error) (err error) {
+	defer w.judged.begin()
 	defer w.op.finish(&err)
 	defer w.stay() // nothing is to end with its client any more
 	defer w.leave()
@@ -266,8 +270,15 @@ func (w *Writer) publish() error {
 	if w.wrote {
 		sum = w.sum.of(w.ctx, w.up)
 	}
+	if err := w.mayBeKept(sum); err != nil {
+		return errors.Join(err, w.up.Abort())
+	}
 	c, err := w.up.Commit(w.ctx)
 	w.op.event.Gate = w.judged.word()
+	if errors.Is(err, errHeld) {
+		w.isKept(sum)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ type Server interface {
 	// It tells which.
 	Unban(by Operator, source string) ([]Ban, error)
 
-	// Quarantine lists what gates have refused and kept, the oldest first.
+	// Quarantine lists what gates have refused and kept, or hold, the oldest first.
 	Quarantine() ([]Quarantined, error)
 
 	// Release publishes a file of that list under its name, which may be replaced, and
@@ -53,7 +53,7 @@ type Server interface {
 	Release(ctx context.Context, by Operator, id string, replace bool) (Quarantined, error)
 
 	// Discard takes a file off that list for good.
-	Discard(by Operator, id string) (Quarantined, error)
+	Discard(ctx context.Context, by Operator, id string) (Quarantined, error)
 
 	// Drain takes no new connections from now on, and ends the server when nothing is
 	// read or written any more.

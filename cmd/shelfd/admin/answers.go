@@ -71,9 +71,11 @@ type Library struct {
 // Gate judges files before they are published.
 type Gate struct {
 	Problem string `json:"problem,omitempty"` // why it gives no verdict; "" is none
+	Held    *Held  `json:"held,omitempty"`    // what waits for its verdict; nil is that clients wait
+	Failing int64  `json:"failing,omitempty"` // how many of these files were tried without success
 }
 
-// Held is what a library holds, if it is counted.
+// Held is what a library holds, if it is counted, or its gate.
 type Held struct {
 	Bytes int64 `json:"bytes"`
 	Files int64 `json:"files"`
@@ -139,18 +141,26 @@ type Ban struct {
 	Until  time.Time `json:"until"`
 }
 
-// Quarantined is a file that a gate has refused and kept. What clients and scanners
-// have said of it is not escaped.
+// Quarantined is a file that a gate has refused and kept, or holds until it is judged.
+// What clients and scanners have said of it is not escaped.
 type Quarantined struct {
 	ID      string    `json:"id"`
-	Time    time.Time `json:"time"` // when it was refused
+	State   string    `json:"state"` // StateRefused or StateHeld
+	Time    time.Time `json:"time"`  // when it was refused, or came
 	Library string    `json:"library"`
 	Account string    `json:"account"`
 	Name    string    `json:"name"`
 	Size    int64     `json:"size"` // bytes
 	SHA256  string    `json:"sha256"`
-	Reason  string    `json:"reason"`
+	Reason  string    `json:"reason"` // why it was refused, or could not be judged or published yet
+	Tries   int       `json:"tries,omitempty"`
 }
+
+// The states of a file in quarantine.
+const (
+	StateRefused = "refused"
+	StateHeld    = "held"
+)
 
 // Usage is what a library holds, counted now.
 type Usage struct {

@@ -58,7 +58,9 @@ func API(s *Cached, metrics http.Handler) http.Handler {
 	}) (any, error) {
 		return s.Release(context.Background(), by, q.ID, q.Replace)
 	})
-	post(mux, "quarantine/drop", func(by Operator, q struct{ ID string }) (any, error) { return s.Discard(by, q.ID) })
+	post(mux, "quarantine/drop", func(by Operator, q struct{ ID string }) (any, error) {
+		return s.Discard(context.Background(), by, q.ID)
+	})
 	post(mux, "drain", func(by Operator, _ struct{}) (any, error) {
 		s.Drain(by)
 		return s.Server.Status(), nil

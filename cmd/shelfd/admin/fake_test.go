@@ -48,7 +48,7 @@ func (f *fake) Release(_ context.Context, by admin.Operator, id string, replace 
 	return admin.Quarantined{ID: id}, nil
 }
 
-func (f *fake) Discard(by admin.Operator, id string) (admin.Quarantined, error) {
+func (f *fake) Discard(_ context.Context, by admin.Operator, id string) (admin.Quarantined, error) {
 	f.by = by
 	return admin.Quarantined{ID: id}, nil
 }

@@ -21,13 +21,17 @@ type Gate struct {
 	OnError       *GateOnError `toml:"on_error,omitempty" unset:"refuse" doc:"what becomes of a file that cannot be judged: refuse or accept"`
 	MaxSize       *Size        `toml:"max_size,omitempty" unset:"100MiB with clamd, else no limit" doc:"the largest file that is judged; 0 is no limit"`
 	AboveMax      *GateOnError `toml:"above_max_size,omitempty" unset:"refuse" doc:"what becomes of a larger one, or of one that clamd has not wholly looked at: refuse or accept"`
-	Mode          GateMode     `toml:"mode,omitempty" unset:"wait" doc:"wait: the client hears the verdict at the end of its upload"`
+	Mode          GateMode     `toml:"mode,omitempty" unset:"wait" doc:"wait: the client hears the verdict at the end of its upload; hold: it is answered at once, and nobody sees the file before the verdict"`
+	HoldMax       *Size        `toml:"hold_max,omitempty" unset:"10GiB" doc:"with hold, the most that files of the library may take in the folder quarantine of state until their verdicts; one account may have half of it"`
 	Quarantine    bool         `toml:"quarantine,omitempty" default:"false" doc:"whether what is refused for its content is kept for operators: shelfd quarantine"`
 	QuarantineMax *Size        `toml:"quarantine_max,omitempty" unset:"1GiB" doc:"the most that refused files of the library may take in the folder quarantine of state; the oldest goes first"`
 }
 
 // IsSet tells whether there is a gate.
 func (g Gate) IsSet() bool { return g.Clamd.Path != "" || len(g.Socket.Paths) > 0 }
+
+// Holds tells whether clients are answered before the verdict.
+func (g Gate) Holds() bool { return g.IsSet() && g.Mode.Word == GateHold }
 
 // HasGates tells whether any library has a gate.
 func (s Settings) HasGates() bool {
@@ -55,6 +59,7 @@ func (g Gate) complete() Gate {
 	g.MaxSize = First(g.MaxSize, &most)
 	g.AboveMax = First(g.AboveMax, &GateOnError{GateRefuse})
 	g.QuarantineMax = First(g.QuarantineMax, &Size{1 << 30})
+	g.HoldMax = First(g.HoldMax, &Size{10 << 30})
 	g.Mode.Word = cmp.Or(g.Mode.Word, GateWait)
 	return g
 }
@@ -67,6 +72,10 @@ func (s Settings) checkGate(name string, g Gate) error {
 		return s.Mistake(strings.TrimSuffix(within, "."), errors.New("it asks nobody; set clamd or socket"))
 	case g.Timeout != nil && g.Timeout.Duration == 0:
 		return s.Mistake(within+"timeout", errors.New("a scanner takes some time; set 2m, for example"))
+	case g.HoldMax != nil && g.Mode.Word != GateHold:
+		return s.Mistake(within+"hold_max", errors.New(`nothing is held; set mode = "hold", or leave this out`))
+	case g.HoldMax != nil && g.HoldMax.Bytes == 0:
+		return s.Mistake(within+"hold_max", errors.New("there must be room for what is held; set 10GiB, for example"))
 	}
 	return nil
 }
@@ -141,19 +150,16 @@ func (g GateOnError) MarshalText() ([]byte, error) { return []byte(g.Word), nil 
 // GateMode says when the client is answered.
 type GateMode struct{ Word string }
 
-// GateWait is the word of [GateMode].
-const GateWait = "wait" // when the verdict is there
+// The words of [GateMode].
+const (
+	GateWait = "wait" // when the verdict is there
+	GateHold = "hold" // when the content is on disk
+)
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (m *GateMode) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case GateWait:
-		m.Word = GateWait
-		return nil
-	case "hold":
-		return errors.New(`there is no "hold" here: a file is published when its client hears the verdict; leave mode out, and raise timeout for long scans`)
-	}
-	return fmt.Errorf("%q is not %s", text, GateWait)
+func (m *GateMode) UnmarshalText(text []byte) (err error) {
+	m.Word, err = oneOf(text, GateWait, GateHold)
+	return err
 }
 
 // MarshalText implements [encoding.TextMarshaler].

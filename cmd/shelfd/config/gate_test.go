@@ -26,6 +26,13 @@ func TestGates(t *testing.T) {
 	if g := s.AllLibraries()["in"].Gate; g.MaxSize.Bytes != 0 || g.OnError.Word != GateAccept {
 		t.Errorf("without clamd: %+v", g)
 	}
+	s, err = load(t, library+"socket = \"unix:/b\"\nmode = \"hold\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := s.AllLibraries()["in"].Gate; !g.Holds() || g.HoldMax.Bytes != 10<<30 {
+		t.Errorf("one that holds: %+v", g)
+	}
 	if s, err := load(t, "[libraries.in]\npath = \"/in\"\n"); err != nil || s.HasGates() {
 		t.Errorf("without a gate: %v", err)
 	}
@@ -37,8 +44,9 @@ func TestGates(t *testing.T) {
 		"socket = \"unix:/a\"\ntimeout = 0\n":                           "5:1: libraries.in.gate.timeout: a scanner takes some time",
 		"socket = \"unix:/a\"\nmax_scans = 0\n":                         "5:13: \"0\" is not a number of 1 or more",
 		"socket = \"unix:/a\"\non_error = \"ignore\"\n":                 "5:12: \"ignore\" is not refuse or accept",
-		"socket = \"unix:/a\"\nmode = \"hold\"\n":                       "5:8: there is no \"hold\" here",
-		"socket = \"unix:/a\"\nmode = \"nowait\"\n":                     "5:8: \"nowait\" is not wait",
+		"socket = \"unix:/a\"\nmode = \"nowait\"\n":                     "5:8: \"nowait\" is not wait or hold",
+		"socket = \"unix:/a\"\nhold_max = \"1GiB\"\n":                   "5:1: libraries.in.gate.hold_max: nothing is held",
+		"socket = \"unix:/a\"\nmode = \"hold\"\nhold_max = 0\n":         "6:1: libraries.in.gate.hold_max: there must be room",
 		"socket = \"unix:/a\"\nclam = \"unix:/a\"\n":                    "there is no setting \"libraries.in.gate.clam\"; the nearest is \"clamd\"",
 		"socket = \"unix:/a\"\n[accounts.a]\nallowed_names = [\"[\"]\n": "6:1: accounts.a.allowed_names: \"[\" is no pattern",
 	} {

@@ -1,6 +1,9 @@
 // Package gates makes the gates of libraries, which judge files before they are
 // published, and has them ask from where that is possible: in the sandbox, through a
 // process of its own.
+//
+//	gates.go   Set and Gate: who is asked, and what becomes of what is refused
+//	holding.go a gate that answers clients before its verdict
 package gates
 
 import (
@@ -17,6 +20,7 @@ import (
 	"time"
 
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/held"
 	"shelf/cmd/shelfd/quarantine"
 	"shelf/cmd/shelfd/scanner"
 	"shelf/sshd/budget"
@@ -29,10 +33,12 @@ type Set struct {
 	log     *slog.Logger
 	observe func(library, word string, took time.Duration)
 	process *scanner.Process   // nil is that the server asks by itself
-	kept    *quarantine.Folder // what was refused; nil is nothing
+	kept    *quarantine.Folder // what was refused, or waits; nil is nothing
+	queue   *held.Queue        // what waits; nil is nothing
 
-	mu  sync.Mutex
-	all map[string]*Gate // by library; mu
+	mu    sync.Mutex
+	all   map[string]*Gate      // by library; mu
+	rules map[string]held.Rules // the same
 }
 
 // Gate is that of a library, with its quarantine.
@@ -41,6 +47,7 @@ type Gate struct {
 	set     *Set
 	library string
 	max     int64 // bytes that quarantine may take; 0 is that nothing is kept
+	holds   bool  // clients are answered before the verdict
 }
 
 // Judge implements access.Gate.
@@ -72,7 +79,7 @@ func (g *Gate) keep(ctx context.Context, account string, s vfs.Staged, why error
 	}
 }
 
-// Quarantine is what was refused and kept; nil is nothing.
+// Quarantine is what was refused and kept, and what waits; nil is nothing.
 func (s *Set) Quarantine() *quarantine.Folder {
 	if s == nil {
 		return nil
@@ -81,7 +88,8 @@ func (s *Set) Quarantine() *quarantine.Folder {
 }
 
 // Open makes the gates of the settings. observe is told of each file that was judged.
-func Open(s config.Settings, log *slog.Logger, observe func(library, word string, took time.Duration)) (*Set, error) {
+// Those that hold uploads need who publishes them.
+func Open(s config.Settings, log *slog.Logger, observe func(library, word string, took time.Duration), p *held.Publisher) (*Set, error) {
 	set := &Set{log: log, observe: observe}
 	if addresses := addressesOf(s); len(addresses) > 0 && s.Sandbox.Word != config.SandboxOff && runtime.GOOS == "linux" {
 		var err error
@@ -95,6 +103,7 @@ func Open(s config.Settings, log *slog.Logger, observe func(library, word string
 			set.Close()
 			return nil, fmt.Errorf("the folder for quarantine: %w", err)
 		}
+		set.queue = set.newQueue(p)
 	}
 	set.Change(s)
 	return set, nil
@@ -102,19 +111,23 @@ func Open(s config.Settings, log *slog.Logger, observe func(library, word string
 
 // Change makes the gates anew, of other settings.
 func (s *Set) Change(next config.Settings) {
-	all := make(map[string]*Gate)
+	all, rules := make(map[string]*Gate), make(map[string]held.Rules)
 	for name, l := range next.AllLibraries() {
 		if !l.Gate.IsSet() {
 			continue
 		}
-		all[name] = &Gate{Gate: s.gate(name, l.Gate), set: s, library: name}
+		g := &Gate{Gate: s.gate(name, l.Gate), set: s, library: name, holds: l.Gate.Holds()}
 		if l.Gate.Quarantine && s.kept != nil {
-			all[name].max = l.Gate.QuarantineMax.Bytes
+			g.max = l.Gate.QuarantineMax.Bytes
 		}
+		all[name], rules[name] = g, rulesOf(l, g.max)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all = all
+	s.all, s.rules = all, rules
+	s.mu.Unlock()
+	if s.queue != nil {
+		s.queue.Retry()
+	}
 }
 
 // Unknown is a scanner of other settings that can't be asked without a restart, or a
@@ -125,8 +138,8 @@ func (s *Set) Unknown(next config.Settings) (library string, err error) {
 		process = s.process
 	}
 	for _, name := range next.LibraryNames() {
-		if g := next.AllLibraries()[name].Gate; g.IsSet() && g.Quarantine && s.Quarantine() == nil {
-			return name, errors.New("the first gate wants quarantine, whose folder is opened at the start")
+		if g := next.AllLibraries()[name].Gate; g.IsSet() && (g.Quarantine || g.Holds()) && s.Quarantine() == nil {
+			return name, errors.New("the first gate wants quarantine, or to hold files, in a folder that is opened at the start")
 		}
 	}
 	if process == nil && (next.Sandbox.Word == config.SandboxOff || runtime.GOOS != "linux") {

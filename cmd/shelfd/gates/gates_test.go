@@ -12,7 +12,7 @@ import (
 func TestFirstQuarantineTakesARestart(t *testing.T) {
 	s := config.Settings{State: t.TempDir()}
 	s.Sandbox.Word = config.SandboxOff
-	set, err := Open(s, slog.New(slog.DiscardHandler), nil)
+	set, err := Open(s, slog.New(slog.DiscardHandler), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func methodClass(method string) string {
 
 // operations are those of events.
 func operations() []string {
-	return []string{"list", "get", "put", "digest", "receipt", "rename", "remove", "setstat", "versions", "restore", "expire", "mkdir", "rmdir", "symlink", "readlink",
+	return []string{"list", "get", "put", "hold", "digest", "receipt", "rename", "remove", "setstat", "versions", "restore", "expire", "mkdir", "rmdir", "symlink", "readlink",
 		sshd.OpExec, sshd.OpShell, sshd.OpTerminal, sshd.OpSubsystem, sshd.OpForward, sshd.OpRequest,
 		sshd.OpKicked, sshd.OpRevoked, sshd.OpExpired, sshd.OpRemoved}
 }

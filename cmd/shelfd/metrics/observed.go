@@ -90,6 +90,11 @@ func (w writer) library(l admin.Library) {
 	w.gauge("shelf_library_up", "Whether a library can be used.", flag(l.Problem == ""), of)
 	if l.Gate != nil {
 		w.gauge("shelf_gate_up", "Whether the scanners of a library answer, and gave a verdict on one of the last three files.", flag(l.Gate.Problem == ""), of)
+		if h := l.Gate.Held; h != nil {
+			w.gauge("shelf_gate_held_files", "Files that wait for their verdict, and that nobody can see.", float64(h.Files), of)
+			w.gauge("shelf_gate_held_bytes", "Bytes of the files that wait for their verdict.", float64(h.Bytes), of)
+			w.gauge("shelf_gate_held_failing", "Files that wait for their verdict and were tried without success.", float64(l.Gate.Failing), of)
+		}
 	}
 	if l.Free >= 0 {
 		w.gauge("shelf_library_free_bytes", "Bytes that uploads can still take.", float64(l.Free), of)

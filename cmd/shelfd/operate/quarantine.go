@@ -11,19 +11,20 @@ import (
 	"shelf/vfs"
 )
 
-// quarantineCommand is about what gates have refused and kept.
+// quarantineCommand is about what gates have refused and kept, or hold.
 func quarantineCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "quarantine",
-		Short: "List, release or drop what gates have refused",
+		Short: "List, release or drop what gates have refused, or hold",
 		Long: "List, release or drop the files that a gate has refused and kept: see\n" +
-			"libraries.NAME.gate.quarantine.",
+			"libraries.NAME.gate.quarantine; and those that wait for their verdict: see\nlibraries.NAME.gate.mode.",
 		Args: arguments.None,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	list := asking(&cobra.Command{
 		Use: "list", Short: "List what is in quarantine", Args: arguments.None,
-		Long: "List the files in quarantine, the oldest first, with the reasons.",
+		Long: "List the files in quarantine, the oldest first: those that were refused, with the\n" +
+			"reasons, and those that wait for their verdict, with why there is none yet.",
 	}, func(c *call) error {
 		var all []admin.Quarantined
 		if err := c.get(c.Context(), "quarantine", &all); err != nil {
@@ -32,7 +33,7 @@ func quarantineCommand() *cobra.Command {
 		return c.show(all, func(out io.Writer) { showQuarantine(out, all) })
 	})
 	release := &cobra.Command{
-		Use: "release ID", Short: "Publish a file that was refused", Args: arguments.One("an id, from shelfd quarantine list"),
+		Use: "release ID", Short: "Publish a file that was refused, or waits", Args: arguments.One("an id, from shelfd quarantine list"),
 		Long: "Publish a file under its name, as if the gate had accepted it, and take it out\n" +
 			"of quarantine. A file that has the name meanwhile is not replaced without\n--replace.",
 	}
@@ -65,9 +66,9 @@ func showQuarantine(out io.Writer, all []admin.Quarantined) {
 		fmt.Fprintln(out, "Nothing is in quarantine.")
 		return
 	}
-	table(out, "ID\tSINCE\tLIBRARY\tACCOUNT\tFILE\tSIZE\tREASON", func(line func(string, ...any)) {
+	table(out, "ID\tSTATE\tSINCE\tLIBRARY\tACCOUNT\tFILE\tSIZE\tREASON", func(line func(string, ...any)) {
 		for _, i := range all {
-			line("%s\t%s\t%s\t%s\t%s\t%s\t%s", i.ID, day(i.Time), i.Library, vfs.Escape(i.Account), vfs.Escape(i.Name), size(i.Size), vfs.Escape(i.Reason))
+			line("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", i.ID, i.State, day(i.Time), i.Library, vfs.Escape(i.Account), vfs.Escape(i.Name), size(i.Size), vfs.Escape(i.Reason))
 		}
 	})
 }

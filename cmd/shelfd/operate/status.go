@@ -57,6 +57,11 @@ func showStatus(out io.Writer, s admin.Status) {
 			line("%s\t%s\t%s\t%s\t%d\t%s", l.Name, free, of, limit(l.Quota, "bytes"), l.Partials, state)
 		}
 	})
+	for _, l := range s.Libraries {
+		if l.Gate != nil && l.Gate.Held != nil {
+			fmt.Fprintf(out, "\n%s: %s with %s held until the verdict of the gate: shelfd quarantine list\n", l.Name, plural(int(l.Gate.Held.Files), "file"), size(l.Gate.Held.Bytes))
+		}
+	}
 	fmt.Fprintln(out)
 	showReload(out, s.Reload)
 	if s.Audit != nil {

@@ -1,6 +1,10 @@
 // Package quarantine keeps what gates have refused, until an operator releases or drops
-// it: a folder with two files for each, the content and what is known of it. No client
-// reaches it.
+// it, and what they have yet to judge: a folder with two files for each, the content and
+// what is known of it. No client reads it.
+//
+//	quarantine.go  Folder: what is kept, and how
+//	held.go        what waits for its verdict
+//	owner.go       which of several servers judges it
 package quarantine
 
 import (
@@ -22,24 +26,30 @@ import (
 	"time"
 )
 
-// Item is what is known of a refused file. Name and Reason may hold anything.
+// Item is what is known of a file. Name and Reason may hold anything.
 type Item struct {
 	ID      string    `json:"id"`
-	Time    time.Time `json:"time"` // when it was refused
+	Time    time.Time `json:"time"` // when it was refused; of one that waits, when it came
 	Library string    `json:"library"`
 	Account string    `json:"account"`
 	Name    string    `json:"name"`
 	Size    int64     `json:"size"` // bytes
 	SHA256  string    `json:"sha256"`
 	Reason  string    `json:"reason"`
+
+	Held *Held `json:"held,omitempty"` // it waits for its verdict; nil is that it was refused
 }
 
-// Folder holds refused files. It is safe for concurrent use.
+// Folder holds such files. It is safe for concurrent use.
 type Folder struct {
 	root *os.Root
+	dir  *os.File // the same folder, to be synced
+	self string   // the id of this server, see owner.go
 
 	mu       sync.Mutex      // held while something gets its place or is removed, and never over a copy
 	underway map[string]Item // what is being copied, by id; mu
+	owner    *os.File        // shows that this server lives; mu
+	alone    bool            // no other server had the folder at the last look; mu
 }
 
 // The names of the two files of an item, behind its id, and that of the second until
@@ -66,9 +76,12 @@ func Open(path string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{root: root, underway: make(map[string]Item)}
-	if err := f.sweep(time.Now().Add(-orphaned)); err != nil {
-		root.Close()
+	f := &Folder{root: root, self: rand.Text(), underway: make(map[string]Item)}
+	if f.dir, err = root.Open("."); err == nil {
+		err = f.sweep(time.Now().Add(-orphaned))
+	}
+	if err != nil {
+		f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -104,8 +117,14 @@ func (f *Folder) isOrphan(id string) bool {
 	return err != nil && (errors.Is(err, fs.ErrNotExist) || !errors.As(err, &broken))
 }
 
-// Close closes the folder.
-func (f *Folder) Close() error { return f.root.Close() }
+// Close closes the folder. What waits here is for the next server.
+func (f *Folder) Close() error {
+	f.disown()
+	if f.dir != nil {
+		f.dir.Close()
+	}
+	return f.root.Close()
+}
 
 // Keep copies a refused file here. Items of its library are dropped, the oldest first,
 // until all of them have at most max bytes; what is larger than that is not kept. It
@@ -121,12 +140,19 @@ func (f *Folder) Keep(ctx context.Context, i Item, from io.Reader, max int64) (_
 	i.Size, err = f.write(i.ID+content, io.TeeReader(io.LimitReader(until{ctx, from}, i.Size), sum))
 	i.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	if err == nil {
-		var text []byte
-		if text, err = json.Marshal(i); err == nil {
-			_, err = f.write(i.ID+written, bytes.NewReader(text))
-		}
+		err = f.describe(i)
 	}
 	return i, dropped, f.settle(i.ID, err)
+}
+
+// describe writes what is known of an item, which settle makes count.
+func (f *Folder) describe(i Item) error {
+	f.root.Remove(i.ID + written) // that a server has left which was killed
+	text, err := json.Marshal(i)
+	if err == nil {
+		_, err = f.write(i.ID+written, bytes.NewReader(text))
+	}
+	return err
 }
 
 // until reads until ctx ends.
@@ -158,16 +184,17 @@ func (f *Folder) settle(id string, err error) error {
 	defer f.mu.Unlock()
 	delete(f.underway, id)
 	if err == nil {
-		err = f.root.Rename(id+written, id+known)
+		err = errors.Join(f.root.Rename(id+written, id+known), f.dir.Sync())
 	}
 	if err != nil {
 		f.root.Remove(id + written)
+		f.root.Remove(id + known)
 		f.root.Remove(id + content)
 	}
 	return err
 }
 
-// makeRoom drops items of a library until size bytes more are at most max. What is
+// makeRoom drops refused items of a library until size bytes more are at most max. What is
 // being copied cannot be dropped.
 func (f *Folder) makeRoom(library string, size, max int64) (dropped []Item, err error) {
 	if size > max {
@@ -185,7 +212,7 @@ func (f *Folder) makeRoom(library string, size, max int64) (dropped []Item, err 
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(i Item) bool { return i.Library != library })
+	all = slices.DeleteFunc(all, func(i Item) bool { return i.Library != library || i.Held != nil })
 	for _, i := range all {
 		size += i.Size
 	}
