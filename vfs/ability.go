@@ -83,6 +83,13 @@ type Expiry interface {
 	RemoveVersion(ctx context.Context, name string, v Version) error
 }
 
+// Duties is implemented by a [Library] that several servers share, where one of them should
+// do what has to be done now and then.
+type Duties interface {
+	// TakeOn tells whether this server is to do it now: none has taken it on for so long.
+	TakeOn(ctx context.Context, what string, lately time.Duration) (bool, error)
+}
+
 // Recent is implemented by a [Library] that knows when and by whom its files were
 // published.
 type Recent interface {

@@ -7,6 +7,7 @@
 package objectstore
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +15,10 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Bucket is the bucket of the tests.
@@ -78,6 +83,19 @@ func (s *Store) Restart() error {
 	}
 	s.Stop()
 	return fmt.Errorf("%s did not start", s.program)
+}
+
+// KeepVersions has the bucket keep versions. The store must have a folder for them.
+func (s *Store) KeepVersions(ctx context.Context) error {
+	client := s3.New(s3.Options{
+		BaseEndpoint: &s.URL, UsePathStyle: true, Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
+	})
+	bucket := Bucket
+	_, err := client.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
+		Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+	})
+	return err
 }
 
 // Stop kills the store.

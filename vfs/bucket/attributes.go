@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"shelf/vfs"
 )
@@ -37,6 +39,7 @@ type sidecar struct {
 	name     string
 	id, etag string // digests
 	attributes
+	at time.Time // when it was put there
 }
 
 // sidecarPrefix starts the keys of all sidecars.
@@ -62,8 +65,9 @@ func (s *store) sidecarKey(l *look) string {
 // short is a digest for a key that has others, too.
 func short(text string) string { return digest(text)[:16] }
 
-// parseSidecar reads a key.
-func (s *store) parseSidecar(key string) (c sidecar, ok bool) {
+// parseSidecar reads what a list says of a sidecar.
+func (s *store) parseSidecar(o types.Object) (c sidecar, ok bool) {
+	key := aws.ToString(o.Key)
 	rest, ok := strings.CutPrefix(key, s.sidecarPrefix())
 	fields := strings.Split(rest, "-")
 	if !ok || len(fields) != 6 {
@@ -78,7 +82,7 @@ func (s *store) parseSidecar(key string) (c sidecar, ok bool) {
 	}
 	return sidecar{
 		key: key, name: string(name), id: fields[1], etag: fields[2],
-		attributes: attributes{vfs.FileMode(fs.FileMode(mode)), int64(mtime), uint32(serial)},
+		attributes: attributes{vfs.FileMode(fs.FileMode(mode)), int64(mtime), uint32(serial)}, at: aws.ToTime(o.LastModified),
 	}, true
 }
 
@@ -87,8 +91,16 @@ func (l *look) dress(all []sidecar) {
 	for _, c := range all {
 		l.sidecars = append(l.sidecars, c.key)
 		if c.id == short(l.id) && c.serial > l.serial {
-			l.attributes = c.attributes
+			l.wear(c)
 		}
+	}
+}
+
+// wear takes the attributes of a sidecar.
+func (l *look) wear(c sidecar) {
+	l.attributes = c.attributes
+	if c.at.After(l.changed) {
+		l.changed = c.at
 	}
 }
 
@@ -109,7 +121,7 @@ func (b *Bucket) lookBeside(ctx context.Context, name string) <-chan beside {
 		p, err := b.store.listPage(ctx, b.store.sidecarOf(name), "", false, maxSidecars)
 		all := beside{err: err}
 		for _, o := range p.objects {
-			if c, ok := b.store.parseSidecar(aws.ToString(o.Key)); ok && c.name == name {
+			if c, ok := b.store.parseSidecar(o); ok && c.name == name {
 				all.sidecars = append(all.sidecars, c)
 			}
 		}

@@ -9,10 +9,9 @@
 //	look.go       what a file looks like, and Stat
 //	attributes.go how mode and times lie beside the file
 //	list.go       list
-//	read.go       a file that is open for reading: one version
-//	stream.go     reading in order
+//	read.go       a file that is open for reading: one version, in order or not
 //	digests.go    digests, which are remembered beside the files
-//	change.go     remove, set attributes, set a size
+//	change.go     remove, also what has expired; set attributes, set a size
 //	rename.go     rename, which is a copy
 //	create.go     an upload: what it starts from
 //	upload.go     an upload while it goes on, and a draft: one that is opened again
@@ -23,10 +22,12 @@
 //	record.go     how others know of it
 //	node.go       which nodes are alive
 //	sweep.go      what dead nodes left
+//	versions.go   old versions, where the bucket keeps them
 //	codes.go      Codes: which one-time codes were used, for all nodes
 //	limits.go     what the library may hold, with all nodes: quota and max_files
 //
-// Package ledger keeps the count of what the library holds.
+// Package ledger keeps the count of what the library holds, and package history knows
+// what the bucket has kept of what was replaced or removed.
 //
 // A file is a plain object that other programs can read. All else lies below
 // ".shelf/" and has no name that a client can say.
@@ -74,10 +75,21 @@ type Options struct {
 	// all nodes; 0 is no limit.
 	Quota, MaxFiles int64
 
+	// Expires has the library know when large files were published, too: stores may say
+	// when their upload began.
+	Expires bool
+
+	// Versions says which old versions may stay. With 0 of each name the library offers
+	// none, and leaves alone what the bucket keeps.
+	Versions VersionRules
+	Hold     vfs.Hold // as long as it counts no version goes
+
 	Umask    fs.FileMode // what new files do not get of the mode that is asked for
 	Partials PartialRules
 	// Allow names what the store may lack of what [Open] asks for; see [Finding].
 	Allow []string
+	// Found is what [Probe] has found of the bucket just now; nil has [Open] ask.
+	Found []Finding
 	// Sweep is how often what dead nodes left is looked for; 0 is never.
 	Sweep time.Duration
 	Log   *slog.Logger // warnings and faults; nil discards
@@ -141,17 +153,15 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
 	}
-	found, err := s.probe(ctx)
-	if err != nil {
-		s.close()
-		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
+	found := o.Found
+	if found == nil {
+		if found, err = s.probe(ctx); err != nil {
+			s.close()
+			return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
+		}
+		o.Warn(found)
 	}
-	o.warn(found)
-	if err := Judge(found, o.Allow); err != nil {
-		s.close()
-		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
-	}
-	if err := o.canLimit(abilitiesOf(found)); err != nil {
+	if err := o.Judge(found); err != nil {
 		s.close()
 		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
 	}
@@ -166,8 +176,8 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	return b, nil
 }
 
-// warn logs what a store lacks.
-func (o *Options) warn(found []Finding) {
+// Warn logs what a store lacks.
+func (o *Options) Warn(found []Finding) {
 	for _, f := range found {
 		if !f.Holds && !f.Optional {
 			o.Log.Warn("the store does not do what a library needs", "bucket", o.Bucket, "what", f.Name, "lost", f.Lost, "answer", f.Answer)
@@ -176,22 +186,22 @@ func (o *Options) warn(found []Finding) {
 }
 
 // Judge refuses a store that lacks what is needed and not allowed to be missing.
-func Judge(found []Finding, allow []string) error {
+func (o *Options) Judge(found []Finding) error {
 	var lacks []string
 	for _, f := range found {
-		if !f.Holds && !f.Optional && !slices.Contains(allow, f.Name) {
+		if !f.Holds && !f.Optional && !slices.Contains(o.Allow, f.Name) {
 			lacks = append(lacks, fmt.Sprintf("%s (%s)", f.Name, f.Lost))
 		}
 	}
-	if len(lacks) == 0 {
-		return nil
+	if has := abilitiesOf(found); len(lacks) == 0 {
+		return errors.Join(o.canLimit(has), o.canKeep(has))
 	}
 	return fmt.Errorf("the store lacks %s; use another store, or name them in allow_degraded", strings.Join(lacks, ", "))
 }
 
 // Properties implements [vfs.Library]. Durable means what the store means by it.
 func (b *Bucket) Properties() vfs.Properties {
-	return vfs.Properties{Durable: true, OldVersionsReadable: b.has.versions, ApproximateList: true}
+	return vfs.Properties{Durable: true, OldVersionsReadable: b.has.versions, KeepsVersions: b.o.keeps(), ApproximateList: true}
 }
 
 // Close ends what goes on by itself. Uploads that are open fail.

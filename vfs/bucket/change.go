@@ -2,7 +2,11 @@ package bucket
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"iter"
 	"math"
+	"time"
 
 	"shelf/vfs"
 )
@@ -10,17 +14,24 @@ import (
 // Remove implements [vfs.Library]. A version that another has taken away meanwhile is not
 // the one that this removes: it looks again.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
+	return b.removeIf(ctx, name, func(*look) bool { return true })
+}
+
+func (b *Bucket) removeIf(ctx context.Context, name string, meant func(*look) bool) error {
 	for range maxConflicts {
 		l, err := b.look(ctx, name)
 		if err != nil {
 			return err
+		}
+		if !meant(l) {
+			return vfs.NotExist()
 		}
 		change := b.beginChange(costOf(l.size))
 		out := b.removeVersion(ctx, l)
 		change.end(out.err == nil)
 		switch {
 		case out.err == nil:
-			b.store.removeHidden(ctx, l.sidecars...)
+			b.retire(ctx, l, l.sidecars)
 			return nil
 		case out.unsure:
 			return &vfs.Error{Kind: vfs.ErrUncertain, Why: "the store did not answer; it is not known whether the file was removed", Err: out.err}
@@ -64,6 +75,46 @@ func (b *Bucket) removeInTurn(ctx context.Context, l *look) outcome {
 		b.giveBack(l.name, l.id)
 	}
 	return out
+}
+
+// storeTick is as exactly as a store tells when an object was written.
+const storeTick = time.Second
+
+// Expired implements [vfs.Expiry]. What counts is when an object was written, or what lies
+// beside it, by the clock of the store: no client can set that. Of a large file that may be
+// when its upload began; see [Options.Expires].
+func (b *Bucket) Expired(ctx context.Context, before time.Time) iter.Seq2[vfs.Info, error] {
+	return func(yield func(vfs.Info, error) bool) {
+		p, err := b.store.listPage(ctx, b.store.prefix, "", true, 1)
+		if err != nil {
+			yield(vfs.Info{}, failure("ask for the time", err))
+			return
+		}
+		before = p.at.Add(time.Until(before) - storeTick)
+		for l, err := range b.list(ctx) {
+			if err != nil {
+				yield(vfs.Info{}, failure("list", err))
+				return
+			}
+			if !l.changed.Before(before) {
+				continue
+			}
+			now, err := b.look(ctx, l.name) // a list does not tell its version
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				yield(vfs.Info{}, err)
+				return
+			case now.changed.Before(before) && !yield(now.info(), nil):
+				return
+			}
+		}
+	}
+}
+
+// RemoveVersion implements [vfs.Expiry].
+func (b *Bucket) RemoveVersion(ctx context.Context, name string, v vfs.Version) error {
+	return b.removeIf(ctx, name, func(l *look) bool { return l.info().Version == v })
 }
 
 // wasThere tells of a version that is not there whether it was: then somebody has taken

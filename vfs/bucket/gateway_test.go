@@ -14,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"shelf/tests/objectstore"
 	"shelf/vfs"
@@ -26,6 +25,7 @@ import (
 type gateway struct {
 	folder string // holds the bucket as a folder
 	url    string
+	store  *objectstore.Store
 }
 
 const (
@@ -55,7 +55,7 @@ func startGateway(t testing.TB, versioned bool) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Stop)
-	return &gateway{folder, s.URL}
+	return &gateway{folder, s.URL, s}
 }
 
 var prefixes atomic.Int32
@@ -116,6 +116,7 @@ func TestVersionedBucket(t *testing.T) {
 	vfstest.Test(t, func(t *testing.T) vfs.Library {
 		o := g.options(t)
 		o.Allow = []string{"put-if-absent-after-delete"} // a known fault of this store
+		o.Versions.PerName = 100
 		return open(t, o)
 	})
 }
@@ -159,11 +160,7 @@ func (g *gateway) client() *s3.Client {
 // version has the bucket keep old versions.
 func (g *gateway) version(t testing.TB) {
 	t.Helper()
-	name := bucketName
-	_, err := g.client().PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: &name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
-	})
-	if err != nil {
+	if err := g.store.KeepVersions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,6 +16,7 @@ const hiddenFolder = ".shelf"
 // Hidden keys, below the hidden folder:
 //
 //	a/NAME-...             mode and times of a file (attributes.go)
+//	was/NAME-...           the same of an old version (versions.go)
 //	partial/OWNER/NAME     record of a partial, by digests (record.go)
 //	tail/OWNER/NAME/RANDOM its last bytes, less than a part
 //	rename/ID              a rename under way (rename.go)
@@ -24,7 +25,7 @@ const hiddenFolder = ".shelf"
 //	ledger                 what the library holds, where that is limited (limits.go)
 //	sum/VERSION-ALGORITHM  the digest of a version (digests.go)
 //	totp/ACCOUNT/PERIOD    a one-time code was used (codes.go)
-//	sweeper                which node sweeps (sweep.go)
+//	sweeper, expiry        which node sweeps, or removes what has expired (sweep.go)
 //	probe/RANDOM           what the probe tries with
 
 // fileKey is the key of a file.

@@ -315,9 +315,12 @@ func (m *moving) end() {
 	m.change.End(ledger.Amount{}, more)
 }
 
-// Unwrap lets [vfs.As] find what only a library with limits can tell.
+// Unwrap lets [vfs.As] find what only a library with limits, or with versions, can tell.
 func (b *Bucket) Unwrap() vfs.Library {
-	if b.held == nil {
+	switch {
+	case b.o.keeps():
+		return withVersions{b}
+	case b.held == nil:
 		return nil
 	}
 	return withLimits{b}

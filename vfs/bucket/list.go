@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"strings"
 
@@ -61,6 +62,28 @@ func (b *Bucket) nextFile(files *pages, merge *sidecars) (l *look, ok bool, err 
 		if vfs.CheckName(name) == nil {
 			l, err = merge.dress(name, o)
 			return l, err == nil, err
+		}
+	}
+}
+
+// Folders are the names of what seems to be a folder directly below the prefix, as other
+// libraries there are. Of the options it takes where the bucket is.
+func Folders(ctx context.Context, o Options) (names []string, err error) {
+	s, err := connect(ctx, &o)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
+	}
+	defer s.close()
+	for token := ""; ; {
+		p, err := s.listPage(ctx, s.prefix, token, true, maxKeys)
+		if err != nil {
+			return nil, failure("list folders", err)
+		}
+		for _, f := range p.folders {
+			names = append(names, strings.TrimSuffix(strings.TrimPrefix(aws.ToString(f.Prefix), s.prefix), "/"))
+		}
+		if token = p.next; token == "" {
+			return names, nil
 		}
 	}
 }
@@ -138,7 +161,7 @@ func (c *sidecars) dress(name string, o types.Object) (*look, error) {
 		}
 		switch {
 		case c.head.name == name && c.head.etag == short(l.etag) && c.head.serial > l.serial:
-			l.attributes = c.head.attributes
+			l.wear(*c.head)
 		case c.passed != nil:
 			c.passed(*c.head)
 		}
@@ -168,7 +191,7 @@ func (c *sidecars) fill() error {
 			c.done = true
 			return nil
 		}
-		if head, ok := c.s.parseSidecar(aws.ToString(o.Key)); ok {
+		if head, ok := c.s.parseSidecar(o); ok {
 			c.head = &head
 		}
 	}

@@ -24,7 +24,8 @@ type look struct {
 	version string // the store's id of it, on a versioned bucket
 	id      string // ours; of a file that another program has put there, one made up
 	attributes
-	sidecars []string // keys of all that lie beside the file, also of other versions
+	sidecars []string  // keys of all that lie beside the file, also of other versions
+	changed  time.Time // when it was published or got other attributes, by the clock of the store
 }
 
 // attributes are what a file has beside its content.
@@ -91,7 +92,8 @@ func got(o *s3.GetObjectOutput) described {
 // lookAt reads what an object says of itself, without what lies beside it.
 func lookAt(name string, d described) *look {
 	l := &look{name: name, size: d.size, etag: aws.ToString(d.etag), version: aws.ToString(d.version), id: d.meta[metaID]}
-	l.mode, l.mtime = defaultMode, aws.ToTime(d.modified).Unix()
+	l.changed = aws.ToTime(d.modified)
+	l.mode, l.mtime = defaultMode, l.changed.Unix()
 	if l.version == "null" {
 		l.version = "" // what was there before the bucket got versions
 	}

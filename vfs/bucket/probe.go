@@ -5,9 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"shelf/vfs/bucket/history"
 )
 
 // Finding is what the probe found of one thing that a library needs of its store.
@@ -32,6 +35,7 @@ const (
 	deleteIfMatch    = "delete-if-match"
 	checksum         = "checksum"
 	versioning       = "versioning"
+	listVersions     = "list-versions"
 )
 
 // lost is what does not hold without it.
@@ -47,11 +51,12 @@ var lostWithout = map[string]string{
 	deleteIfMatch:    "a remove or a rename may remove a later file",
 	checksum:         "an upload that is cut on its way may be published torn",
 	versioning:       "who reads a file while it is replaced has to get it again",
+	listVersions:     "what was replaced or removed can't be told or brought back (keep_versions)",
 }
 
 // abilities are what the store can do.
 type abilities struct {
-	absent, match, overMarkers, copies, removesMatch, versions bool
+	absent, match, overMarkers, copies, removesMatch, versions, erases bool
 }
 
 func abilitiesOf(found []Finding) abilities {
@@ -61,7 +66,7 @@ func abilitiesOf(found []Finding) abilities {
 	}
 	return abilities{
 		absent: holds[putIfAbsent], match: holds[putIfMatch], overMarkers: holds[putAfterDelete],
-		copies: holds[copyPart], removesMatch: holds[deleteIfMatch], versions: holds[versioning],
+		copies: holds[copyPart], removesMatch: holds[deleteIfMatch], versions: holds[versioning], erases: holds[listVersions],
 	}
 }
 
@@ -149,7 +154,7 @@ func (p *prober) put(text string, c condition) (answer, outcome) {
 func (p *prober) unmet(name string, err error) { p.add(name, isUnmet(err), err) }
 
 func (p *prober) add(name string, holds bool, err error) {
-	f := Finding{Name: name, Holds: holds, Optional: name == versioning || name == copyPart, Lost: lostWithout[name]}
+	f := Finding{Name: name, Holds: holds, Optional: name == versioning || name == listVersions || name == copyPart, Lost: lostWithout[name]}
 	if err != nil && verdictOf(err) != refused {
 		p.err = err
 	}
@@ -231,5 +236,16 @@ func (p *prober) deletes(first, last answer) error {
 		return err
 	})
 	p.add(versioning, err == nil || status(err) == http.StatusNotModified, err)
+	return p.versions(last)
+}
+
+// versions tries to tell old versions, and to remove one for good.
+func (p *prober) versions(last answer) error {
+	n, err := history.Of(p.ctx, p.key, p.s.versions(p.key, nil))
+	told := slices.ContainsFunc(n.Old, func(v history.Version) bool { return v.ID == last.version })
+	if told {
+		err = p.s.eraseVersion(p.ctx, p.key, last.version)
+	}
+	p.add(listVersions, told && err == nil, err)
 	return nil
 }

@@ -179,8 +179,8 @@ func (u *upload) see(now *look) {
 // dress puts beside a version what it does not say itself, or what a list would not
 // tell; and removes what lay beside the version before.
 func (u *upload) dress(ctx context.Context, l *look) error {
-	defer u.b.store.removeHidden(ctx, u.stale...)
-	if l.mode == defaultMode && !u.attr.HasTimes {
+	defer u.b.retire(ctx, u.seen, u.stale)
+	if l.mode == defaultMode && !u.attr.HasTimes && !(u.b.o.Expires && u.parts != nil) {
 		return nil
 	}
 	l.serial = 1

@@ -26,7 +26,8 @@ type intent struct {
 //	GetObject, PutObject           a small file, or else
 //	UploadPartCopy..., Complete    the file has both names
 //	PutObject        the turn to remove the old name
-//	DeleteObject     the old name, if it still is the version that was copied
+//	DeleteObject     the old name, if it still is the version that was copied; with
+//	                 keep_versions, that version too: it is none of the old name
 //	DeleteObject     the intent
 //
 // So there may be the old name, both, or the new one; never neither, and no file that
@@ -105,6 +106,7 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 	}
 	if out.err == nil {
 		moves.gone()
+		b.erase(late, from)
 	}
 	b.store.removeHidden(late, append(from.sidecars, key)...)
 	b.carrySum(from, to)

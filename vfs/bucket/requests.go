@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/middleware"
+
+	"shelf/vfs/bucket/history"
 )
 
 // A condition is what an object must be when a change is made.
@@ -144,6 +146,17 @@ func (s *store) head(ctx context.Context, key string) (o *s3.HeadObjectOutput, e
 	return o, err
 }
 
+// headVersion describes a version of an object.
+func (s *store) headVersion(ctx context.Context, key, version string) (o *s3.HeadObjectOutput, err error) {
+	err = s.try(ctx, func(ctx context.Context) error {
+		ctx, cancel := s.brief(ctx)
+		defer cancel()
+		o, err = s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key, VersionId: &version})
+		return err
+	})
+	return o, err
+}
+
 // span is bytes of an object: n from off on; n 0 is to its end.
 type span struct{ off, n int64 }
 
@@ -217,6 +230,20 @@ func (s *store) removeUntil(ctx context.Context, untilLost bool, key string, c c
 		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: c.ifMatch()})
 		return err
 	})
+}
+
+// eraseVersion removes a version for good. That there is none is no error.
+func (s *store) eraseVersion(ctx context.Context, key, version string) error {
+	err := s.try(ctx, func(ctx context.Context) error {
+		ctx, cancel := s.brief(ctx)
+		defer cancel()
+		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, VersionId: &version})
+		return err
+	})
+	if isNoVersion(err) {
+		return nil
+	}
+	return err
 }
 
 // removeHidden removes hidden objects; what fails is left to the sweeper.
@@ -320,7 +347,8 @@ func (s *store) abortParts(ctx context.Context, key, id string) {
 // page is a page of a list.
 type page struct {
 	objects []types.Object
-	next    string // token of the next page; "" is the last
+	folders []types.CommonPrefix // of a flat list
+	next    string               // token of the next page; "" is the last
 	at      time.Time
 }
 
@@ -337,7 +365,7 @@ func (s *store) listPage(ctx context.Context, prefix, token string, flat bool, m
 		if err != nil {
 			return err
 		}
-		p = page{objects: o.Contents, at: storeTime(o.ResultMetadata)}
+		p = page{objects: o.Contents, folders: o.CommonPrefixes, at: storeTime(o.ResultMetadata)}
 		if aws.ToBool(o.IsTruncated) {
 			p.next = aws.ToString(o.NextContinuationToken)
 		}
@@ -353,6 +381,50 @@ const maxKeys = 1000
 type hidden struct {
 	key string
 	age time.Duration // since it was written, by the clock of the store
+}
+
+// versions lists the versions of keys without another "/". If now is not nil it is set to
+// the time by the clock of the store.
+func (s *store) versions(prefix string, now *time.Time) history.Pages {
+	return func(ctx context.Context, from history.Mark) (p history.Page, err error) {
+		in := &s3.ListObjectVersionsInput{
+			Bucket: &s.bucket, Prefix: &prefix, Delimiter: aws.String("/"), MaxKeys: aws.Int32(maxKeys),
+			KeyMarker: orNil(from.Key), VersionIdMarker: orNil(from.ID),
+		}
+		err = s.try(ctx, func(ctx context.Context) error {
+			ctx, cancel := s.brief(ctx)
+			defer cancel()
+			o, err := s.client.ListObjectVersions(ctx, in)
+			if err != nil {
+				return err
+			}
+			p = versionsPage(o)
+			if now != nil {
+				*now = storeTime(o.ResultMetadata)
+			}
+			return nil
+		})
+		return p, err
+	}
+}
+
+func versionsPage(o *s3.ListObjectVersionsOutput) (p history.Page) {
+	for _, v := range o.Versions {
+		p.Entries = append(p.Entries, history.Entry{
+			Key: aws.ToString(v.Key), ID: aws.ToString(v.VersionId), Size: aws.ToInt64(v.Size),
+			Made: aws.ToTime(v.LastModified), Latest: aws.ToBool(v.IsLatest),
+		})
+	}
+	for _, m := range o.DeleteMarkers {
+		p.Entries = append(p.Entries, history.Entry{
+			Key: aws.ToString(m.Key), ID: aws.ToString(m.VersionId), Made: aws.ToTime(m.LastModified),
+			Latest: aws.ToBool(m.IsLatest), Marker: true,
+		})
+	}
+	if aws.ToBool(o.IsTruncated) {
+		p.Next = history.Mark{Key: aws.ToString(o.NextKeyMarker), ID: aws.ToString(o.NextVersionIdMarker)}
+	}
+	return p
 }
 
 // listHidden yields what lies below a hidden key.

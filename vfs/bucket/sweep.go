@@ -36,25 +36,33 @@ func (b *Bucket) sweepAll(ctx context.Context) {
 	}
 }
 
-// sweepInTurn sweeps unless another node has done so lately. Of two nodes that want to,
-// the one sweeps that writes the object first which says so.
+// sweepInTurn sweeps unless another node has done so lately.
 func (b *Bucket) sweepInTurn(ctx context.Context) error {
-	key := b.store.hiddenKey("sweeper")
-	_, etag, age, err := b.store.getText(ctx, key)
-	if err != nil && !isGone(err) {
+	mine, err := b.TakeOn(ctx, "sweeper", b.o.Sweep/2)
+	if err != nil || !mine {
 		return err
 	}
-	if err == nil && age < b.o.Sweep/2 {
-		return nil
+	return b.Sweep(ctx)
+}
+
+// TakeOn implements [vfs.Duties]. Of two nodes that want to, the one does it that writes
+// the object first which says so.
+func (b *Bucket) TakeOn(ctx context.Context, what string, lately time.Duration) (bool, error) {
+	key := b.store.hiddenKey(what)
+	_, etag, age, err := b.store.getText(ctx, key)
+	if err != nil && !isGone(err) {
+		return false, failure("look who does it", err)
+	}
+	if err == nil && age < lately {
+		return false, nil
 	}
 	c := condition{match: etag, absent: etag == ""}
-	if _, out := b.store.put(ctx, key, bodyOfText([]byte(b.node.id)), nil, c); out.err != nil {
-		if isUnmet(out.err) || isGone(out.err) {
-			return nil
-		}
-		return out.err
+	// A text that is new each time: with the same one the condition of others would be met still.
+	_, out := b.store.put(ctx, key, bodyOfText([]byte(b.node.id+" "+newID())), nil, c)
+	if isUnmet(out.err) || isGone(out.err) {
+		return false, nil
 	}
-	return b.Sweep(ctx)
+	return out.err == nil, failure("take it on", out.err)
 }
 
 // Sweep ends what dead nodes have begun, and removes what nobody needs any more. All
@@ -73,6 +81,7 @@ func (b *Bucket) Sweep(ctx context.Context) error {
 		b.sweepOld(ctx, "node", leftAfter),
 		b.sweepOld(ctx, "probe", leftAfter),
 		b.sweepSidecars(ctx),
+		b.sweepVersions(ctx),
 	)
 }
 
@@ -241,6 +250,11 @@ func (b *Bucket) dropStale(ctx context.Context, stale []sidecar) error {
 		}
 		if err == nil && short(now.id) == c.id {
 			continue
+		}
+		if b.o.keeps() {
+			if err := b.store.putText(ctx, b.store.wasKey(c.key), nil); err != nil {
+				return err
+			}
 		}
 		b.store.removeHidden(ctx, c.key)
 	}

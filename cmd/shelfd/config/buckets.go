@@ -81,12 +81,8 @@ func (s Settings) checkBucket(name string, l Library) error {
 			return s.Mistake(within+setting, errors.New("a library in a bucket can't keep to it; leave it out here, or set it to 0"))
 		}
 	}
-	for setting, set := range map[string]bool{
-		"keep_versions": *all.KeepVersions > 0, "keep_versions_for": all.KeepVersionsFor.Duration > 0, "expire_after": all.ExpireAfter.Duration > 0,
-	} {
-		if set {
-			return s.Mistake(within+setting, errors.New("a library in a bucket leaves that to the bucket, to its versioning and lifecycle rules; leave it out here, or set it to 0"))
-		}
+	if all.KeepVersionsFor.Duration > 0 && *all.KeepVersions == 0 {
+		return s.Mistake(within+"keep_versions_for", errors.New("without keep_versions a library in a bucket leaves old versions to the rules of the bucket; set keep_versions, too, or set this to 0"))
 	}
 	return nil
 }

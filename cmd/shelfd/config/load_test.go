@@ -279,9 +279,11 @@ func TestAges(t *testing.T) {
 	if _, err := load(t, "expire_after = 30"); err == nil || !strings.Contains(err.Error(), "with a unit") {
 		t.Errorf("expire_after = 30: %v", err)
 	}
-	for _, setting := range []string{"keep_versions = 3", `keep_versions_for = "1d"`, `expire_after = "30d"`} {
+	for setting, want := range map[string]string{
+		"keep_versions = 3": "", `expire_after = "1d"`: "", "keep_versions = 3\nkeep_versions_for = \"1d\"": "", `keep_versions_for = "1d"`: "set keep_versions, too",
+	} {
 		_, err := load(t, "authorized_keys_file = \"keys/%u\"\n[libraries.b]\nbucket = \"s3://b\"\n"+setting)
-		if err == nil || !strings.Contains(err.Error(), "leaves that to the bucket") {
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s of a bucket: %v", setting, err)
 		}
 	}

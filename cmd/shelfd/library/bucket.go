@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"os"
@@ -27,7 +28,21 @@ type buckets struct {
 	spool *bucket.Spool
 	slots bucket.Slots
 	err   error
+
+	mu    sync.Mutex
+	found map[string]found // of buckets in which each account has a library, by URL; mu
 }
+
+// found is what a store was found to do, for libraries with these settings.
+type found struct {
+	at       time.Time
+	settings config.Library
+	findings []bucket.Finding
+}
+
+// foundFor is how long that counts: the libraries of many accounts are opened one after the
+// other, as when files expire.
+const foundFor = 10 * time.Minute
 
 // openTimeout is how long a bucket may take to be opened.
 const openTimeout = time.Minute
@@ -65,6 +80,12 @@ func (s *Set) openBucket(settings config.Settings, l config.Library, at string) 
 	}
 	o := bucketOptions(settings, l, at, s.log)
 	o.Spool, o.Slots, o.Umask, o.Sweep = s.buckets.spool, s.buckets.slots, s.umask, sweepEvery
+	if PerAccount(l.Bucket) {
+		var err error
+		if o.Found, err = s.buckets.findings(settings, l, o.Warn); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	b, err := bucket.Open(ctx, o)
@@ -87,8 +108,10 @@ func bucketOptions(s config.Settings, l config.Library, at string, log *slog.Log
 			MinSize: s.PartialMinSize.Bytes, MaxAge: s.PartialMaxAge.Duration, PerAccount: int(s.PartialsPerAccount),
 		},
 	}
-	if l.Quota != nil && l.MaxFiles != nil {
+	if l.Quota != nil { // what its table leaves out is filled in
 		o.Quota, o.MaxFiles = l.Quota.Bytes, int64(*l.MaxFiles)
+		o.Expires, o.Hold = l.ExpireAfter.Duration > 0, vfs.Hold(*l.Hold)
+		o.Versions = bucket.VersionRules{PerName: int(*l.KeepVersions), MaxAge: l.KeepVersionsFor.Duration}
 	}
 	if o.Partials.PerAccount == 0 {
 		o.Partials.PerAccount = -1 // none
@@ -97,6 +120,28 @@ func bucketOptions(s config.Settings, l config.Library, at string, log *slog.Log
 		o.Connection.CredentialsFiles = []string{l.CredentialsFile}
 	}
 	return o
+}
+
+// findings is Findings, asked now and then; warn is told of what is new.
+func (b *buckets) findings(s config.Settings, l config.Library, warn func([]bucket.Finding)) ([]bucket.Finding, error) {
+	b.mu.Lock()
+	f := b.found[l.Bucket]
+	b.mu.Unlock()
+	if time.Since(f.at) < foundFor && reflect.DeepEqual(f.settings, l) {
+		return f.findings, nil
+	}
+	findings, err := Findings(s, l)
+	if err != nil {
+		return nil, err
+	}
+	warn(findings)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.found == nil {
+		b.found = make(map[string]found)
+	}
+	b.found[l.Bucket] = found{time.Now(), l, findings}
+	return findings, nil
 }
 
 // Findings asks a bucket to do what a library needs. The error says why it can't be
@@ -108,11 +153,35 @@ func Findings(s config.Settings, l config.Library) ([]bucket.Finding, error) {
 	if PerAccount(at) {
 		at = keys.ExpandUser(at, ".check") // the name of no account
 	}
-	found, err := bucket.Probe(ctx, bucketOptions(s, l, at, slog.New(slog.DiscardHandler)))
+	o := bucketOptions(s, l, at, slog.New(slog.DiscardHandler))
+	found, err := bucket.Probe(ctx, o)
 	if err == nil {
-		err = bucket.Judge(found, l.AllowDegraded)
+		err = o.Judge(found)
 	}
 	return found, err
+}
+
+// accountsInBucket are the accounts for which the URL of a bucket with %u has a folder.
+func accountsInBucket(ctx context.Context, s config.Settings, l config.Library, log *slog.Logger) (accounts []string, err error) {
+	at, element, after := aroundAccount(l.Bucket)
+	folders, err := bucket.Folders(ctx, bucketOptions(s, l, at, log))
+	for _, folder := range folders {
+		rest, starts := strings.CutPrefix(folder, element)
+		account, ends := strings.CutSuffix(rest, after)
+		if starts && ends && errors.Join(keys.CheckName(account), vfs.CheckName(account)) == nil {
+			accounts = append(accounts, account)
+		}
+	}
+	return accounts, err
+}
+
+// aroundAccount is what comes before the element of a URL with %u, and in that element
+// before it and after it.
+func aroundAccount(url string) (folder, before, after string) {
+	folder, rest, _ := strings.Cut(url, userToken)
+	last := strings.LastIndexByte(folder, '/')
+	after, _, _ = strings.Cut(rest, "/")
+	return keys.ExpandUser(folder[:last], ""), keys.ExpandUser(folder[last+1:], ""), keys.ExpandUser(after, "")
 }
 
 // Codes is where the servers of a bucket record which one-time codes were used: in the
@@ -126,8 +195,7 @@ func Codes(s config.Settings, log *slog.Logger) keys.Claims {
 		}
 		at := keys.ExpandUser(l.Bucket, "")
 		if PerAccount(l.Bucket) {
-			before, _, _ := strings.Cut(l.Bucket, userToken)
-			at = keys.ExpandUser(before[:strings.LastIndexByte(before, '/')], "")
+			at, _, _ = aroundAccount(l.Bucket)
 		}
 		codes, err := bucket.OpenCodes(context.Background(), bucketOptions(s, l, at, log))
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 
 	"shelf/cmd/shelfd/config"
@@ -23,7 +22,8 @@ type Expired struct {
 
 // Expire removes what has expired, until ctx ends. It goes through all libraries, also
 // those of accounts that nobody uses now, and removes their versions that are too old. Nothing is removed unless ready is nil, and told is told of each file. Several
-// servers may do this for one library: of a file one of them alone removes it.
+// servers may do this for one library: of a file one of them alone removes it, and a bucket is gone
+// through by one of them at a time.
 func (s *Set) Expire(ctx context.Context, ready func() error, told func(Expired) error) {
 	e := &expiring{set: s, ready: ready, told: told, last: make(map[string]time.Time)}
 	tick := time.NewTicker(expireTick)
@@ -60,10 +60,7 @@ func (e *expiring) round(ctx context.Context, now time.Time) {
 	all := e.set.settings.AllLibraries()
 	e.set.mu.Unlock()
 	for name, l := range all {
-		stay := l.ExpireAfter.Duration
-		if versions := l.KeepVersionsFor.Duration; PerAccount(l.Where()) && versions > 0 && (stay == 0 || versions < stay) {
-			stay = versions
-		}
+		stay := stayOf(l)
 		if stay == 0 || now.Sub(e.last[name]) < every(stay) || ctx.Err() != nil {
 			continue
 		}
@@ -74,24 +71,54 @@ func (e *expiring) round(ctx context.Context, now time.Time) {
 	}
 }
 
+// stayOf is after what time there may be something to remove; 0 is never.
+func stayOf(l config.Library) time.Duration {
+	stay := l.ExpireAfter.Duration
+	if !PerAccount(l.Where()) {
+		return stay
+	}
+	versions := l.KeepVersionsFor.Duration
+	if versions == 0 && l.Bucket != "" && *l.KeepVersions > 0 {
+		versions = uncounted // in a folder those that are too many go at once
+	}
+	if versions > 0 && (stay == 0 || versions < stay) {
+		return versions
+	}
+	return stay
+}
+
+// uncounted is a time after which a library is gone through as seldom as any.
+const uncounted = 365 * 24 * time.Hour
+
 // through goes through a library, or through those of all accounts.
 func (e *expiring) through(ctx context.Context, name string, l config.Library, now time.Time) error {
-	accounts := []string{""}
-	if PerAccount(l.Where()) {
-		var err error
-		if accounts, err = accountsBelow(l.Path); err != nil {
-			return err
-		}
+	accounts, err := e.accounts(ctx, l)
+	if err != nil {
+		return err
 	}
 	var failed error
 	for _, account := range accounts {
-		path := keys.ExpandUser(l.Where(), account)
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		from := Source{e.set, name, keys.ExpandUser(l.Where(), account)}
+		if !from.Exists() {
 			continue // it is not made for this
 		}
-		failed = errors.Join(failed, e.one(ctx, Source{e.set, name, path}, account, l, now))
+		failed = errors.Join(failed, e.one(ctx, from, account, l, now))
 	}
 	return failed
+}
+
+// accounts are those that have a library of their own; "" is that it is for all.
+func (e *expiring) accounts(ctx context.Context, l config.Library) ([]string, error) {
+	switch {
+	case !PerAccount(l.Where()):
+		return []string{""}, nil
+	case l.Bucket != "":
+		e.set.mu.Lock()
+		settings := e.set.settings
+		e.set.mu.Unlock()
+		return accountsInBucket(ctx, settings, l, e.set.log)
+	}
+	return accountsBelow(l.Path)
 }
 
 func (e *expiring) one(ctx context.Context, from Source, account string, l config.Library, now time.Time) error {
@@ -105,6 +132,12 @@ func (e *expiring) one(ctx context.Context, from Source, account string, l confi
 			e.set.closeUnused(from.path) // those of many accounts would be open at a time
 		}
 	}()
+	if d, ok := vfs.As[vfs.Duties](library); ok {
+		mine, err := d.TakeOn(ctx, "expiry", every(stayOf(l))/2)
+		if err != nil || !mine {
+			return err // another server has done it just now
+		}
+	}
 	if h, ok := vfs.As[vfs.History](library); ok && !used {
 		if err := h.Sweep(ctx); err != nil {
 			return err
