@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -220,13 +221,23 @@ func create(f access.Flags) func(*access.Session) error {
 	}
 }
 
+// everyPermissions yields each set of permissions of an account.
+func everyPermissions() iter.Seq[vfs.Permissions] {
+	return func(yield func(vfs.Permissions) bool) {
+		for bits := range 1 << 6 {
+			if !yield(vfs.Permissions{
+				List: bits&1 != 0, Read: bits&2 != 0, Write: bits&4 != 0,
+				Overwrite: bits&8 != 0, Rename: bits&16 != 0, Delete: bits&32 != 0,
+			}) {
+				return
+			}
+		}
+	}
+}
+
 // Every operation with every set of permissions, whatever stands there.
 func TestPolicy(t *testing.T) {
-	for bits := range 1 << 6 {
-		p := vfs.Permissions{
-			List: bits&1 != 0, Read: bits&2 != 0, Write: bits&4 != 0,
-			Overwrite: bits&8 != 0, Rename: bits&16 != 0, Delete: bits&32 != 0,
-		}
+	for p := range everyPermissions() {
 		for _, at := range []standing{absent, foreign, own, pending, over, partial} {
 			for _, r := range rules {
 				s, events, possible := stand(t, p, at)
@@ -335,11 +346,7 @@ func held(op string, p vfs.Permissions, at standing) (want error, other bool) {
 // With a hold no operation touches what is published, whatever the permissions are,
 // whose it is, and whether the session has begun before.
 func TestHold(t *testing.T) {
-	for bits := range 1 << 6 {
-		p := vfs.Permissions{
-			List: bits&1 != 0, Read: bits&2 != 0, Write: bits&4 != 0,
-			Overwrite: bits&8 != 0, Rename: bits&16 != 0, Delete: bits&32 != 0,
-		}
+	for p := range everyPermissions() {
 		for _, at := range []standing{absent, foreign, own, pending, over, partial} {
 			for _, r := range rules {
 				s, events, possible := stand(t, p, at)

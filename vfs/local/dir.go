@@ -8,7 +8,8 @@
 //	create.go upload.go   an upload: what it starts from, and while it goes on
 //	commit.go             how it is published: the promise, in one screen
 //	foldersync.go         one fsync of the folder for all who wait for it
-//	instance.go sweep.go  the hidden folder, where each server has its own; what dead ones left
+//	instance.go others.go  the hidden folder, where each server has its own; which others there are
+//	sweep.go              what dead ones have left there
 //	renew.go              what somebody has taken away there is made anew
 //	stage.go              a file there: an upload waits in it; whether one can be made
 //	partial.go attempts.go  what is kept of an upload that was cut; which of two

@@ -1,11 +1,8 @@
 package sftp
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -40,23 +37,6 @@ type channel struct {
 	slow  atomic.Int64  // how many replies may take longer than the timeout
 	done  chan struct{} // closed when no more replies can come
 }
-
-// call is a request that was sent.
-type call struct {
-	into []byte // the buffer for the data of a READ
-	n    int    // bytes of data in it
-	kind byte
-	body []byte // the reply, unless it is data
-	err  error
-	done chan struct{}
-}
-
-// answered tells whether the reply is there.
-func (q *call) answered() bool { return len(q.done) > 0 }
-
-// maxReply is the longest packet that is taken from a server: 256 KiB of data and
-// its head. OpenSSH has the same limit.
-const maxReply = 256<<10 + 1024
 
 // versionID stands for the id of VERSION, which has none. Requests start at 1.
 const versionID = 0
@@ -207,84 +187,6 @@ func (c *channel) do(ctx context.Context, kind byte, p packet, want byte) (*repl
 	return q.expect(want)
 }
 
-// expect returns the reply if it is of the wanted kind, and a STATUS as an error.
-func (q *call) expect(want byte) (*reply, error) {
-	r := &reply{rest: q.body}
-	if q.kind == fxpStatus {
-		if err := statusOf(r); err != nil || want == fxpStatus {
-			return r, err
-		}
-	}
-	if q.kind != want {
-		return nil, fmt.Errorf("%w: a reply of type %d instead of %d", errMalformed, q.kind, want)
-	}
-	return r, nil
-}
-
-// receive hands replies to their calls until the channel ends.
-func (c *channel) receive(out io.Reader) {
-	defer close(c.done)
-	in := bufio.NewReaderSize(countingReader{out, &c.moved}, 64<<10)
-	for {
-		if err := c.receiveOne(in); err != nil {
-			c.fail(err)
-			c.Close()
-			return
-		}
-	}
-}
-
-func (c *channel) receiveOne(in *bufio.Reader) error {
-	var head [packetHead]byte
-	if _, err := io.ReadFull(in, head[:]); err != nil {
-		return err
-	}
-	n := int64(binary.BigEndian.Uint32(head[:])) - 5 // without the type and the id
-	if n < 0 || n > maxReply {
-		return fmt.Errorf("%w: a packet of %d bytes", errMalformed, n)
-	}
-	id := binary.BigEndian.Uint32(head[5:])
-	if head[4] == fxpVersion {
-		id = versionID
-	}
-	c.mu.Lock()
-	q := c.pending[id]
-	delete(c.pending, id)
-	c.mu.Unlock()
-	if q == nil {
-		return fmt.Errorf("%w: a reply to no request", errMalformed)
-	}
-	q.kind = head[4]
-	err := q.read(in, int(n))
-	if err != nil {
-		q.err = c.fail(err) // a connection that ends within a reply is lost, too
-	}
-	q.done <- struct{}{}
-	return err
-}
-
-// read reads the body of a reply, n bytes.
-func (q *call) read(in io.Reader, n int) error {
-	if q.kind != fxpData || q.into == nil {
-		q.body = make([]byte, n)
-		_, err := io.ReadFull(in, q.body)
-		return err
-	}
-	var length [4]byte
-	if n < len(length) {
-		return errMalformed
-	}
-	if _, err := io.ReadFull(in, length[:]); err != nil {
-		return err
-	}
-	if n -= len(length); int64(n) != int64(binary.BigEndian.Uint32(length[:])) || n > len(q.into) {
-		return fmt.Errorf("%w: more data than was asked for", errMalformed)
-	}
-	q.n = n
-	_, err := io.ReadFull(in, q.into[:n])
-	return err
-}
-
 // fail ends all requests that wait for a reply, and all later ones.
 func (c *channel) fail(err error) error {
 	c.mu.Lock()
@@ -300,65 +202,6 @@ func (c *channel) fail(err error) error {
 		delete(c.pending, id)
 	}
 	return err
-}
-
-// watch closes the connection when a reply is due and no byte has moved for the
-// timeout.
-func (c *channel) watch() {
-	if c.conn.timeout == 0 {
-		return
-	}
-	tick := time.NewTicker(c.conn.timeout)
-	defer tick.Stop()
-	last := ^uint64(0)
-	for {
-		select {
-		case <-c.done:
-			return
-		case <-tick.C:
-		}
-		c.mu.Lock()
-		owed := len(c.pending)
-		c.mu.Unlock()
-		if now := c.moved.Load(); owed == 0 || c.slow.Load() > 0 {
-			last = ^uint64(0)
-		} else if now == last {
-			c.fail(c.conn.silent())
-		} else {
-			last = now
-		}
-	}
-}
-
-// slowDisk is the slowest that a server is expected to read or write a file, in
-// bytes per second.
-const slowDisk = 16 << 20
-
-// diskTime is how long such a server takes for so many bytes.
-func diskTime(bytes int64) time.Duration { return time.Duration(bytes/slowDisk) * time.Second }
-
-// bePatient switches the timeout off for so long, or until the returned function
-// is called.
-func (c *channel) bePatient(d time.Duration) (stop func()) {
-	c.slow.Add(1)
-	over := sync.OnceFunc(func() { c.slow.Add(-1) })
-	timer := time.AfterFunc(d, over)
-	return func() {
-		timer.Stop()
-		over()
-	}
-}
-
-// countingReader counts the bytes that are read.
-type countingReader struct {
-	io.Reader
-	n *atomic.Uint64
-}
-
-func (r countingReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	r.n.Add(uint64(n))
-	return n, err
 }
 
 // ended tells whether the channel can no longer be used.

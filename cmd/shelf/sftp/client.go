@@ -4,7 +4,8 @@
 //	client.go    a server: its folder, its limits, what it can do
 //	conn.go      the connection: how its end is noticed and explained, keepalives
 //	pool.go      the SFTP sessions of the connection, one for each transfer
-//	channel.go   one SFTP session: requests out, replies in
+//	channel.go   one SFTP session: requests out; replies.go: replies in
+//	silence.go   how long a server may say nothing
 //	packet.go    packets, written and read
 //	requests.go  each request as a method
 //	status.go    STATUS replies as errors; reasons.go: why, in the server's words
