@@ -25,10 +25,7 @@ import (
 // What clients are told must be as if each request had been done at one moment.
 func TestBalancer(t *testing.T) {
 	need(t, "haproxy")
-	duration := 16 * time.Second
-	if *torture {
-		duration = 5 * time.Minute
-	}
+	duration := orInFull(16*time.Second, 5*time.Minute)
 	if testing.Short() {
 		duration = 4 * time.Second
 	}

@@ -13,19 +13,21 @@ import (
 	"time"
 )
 
+// killings is how often a test kills a server.
+func killings() int {
+	if testing.Short() {
+		return 5
+	}
+	return orInFull(20, 1000)
+}
+
 // TestServerKilled kills the server with SIGKILL at random moments while eight
 // clients upload new files and replace old ones, and starts it again on what is
 // left: 20 times, or with -torture 1,000 times. What was acknowledged must be
 // there, all that is visible must be whole, and nothing hidden may stay.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
-	kills := 20
-	if *torture {
-		kills = 1000
-	}
-	if testing.Short() {
-		kills = 5
-	}
+	kills := killings()
 	dir := t.TempDir()
 	var clients [8]*uploader
 	for i := range clients {
@@ -46,13 +48,7 @@ func TestServerKilled(t *testing.T) {
 // with -torture 1,000 times. What either has acknowledged must be there.
 func TestOneOfTwoKilled(t *testing.T) {
 	t.Parallel()
-	kills := 20
-	if *torture {
-		kills = 1000
-	}
-	if testing.Short() {
-		kills = 5
-	}
+	kills := killings()
 	dir := t.TempDir()
 	first, err := startConfigured(dir, `library = "library"
 [accounts.ada]

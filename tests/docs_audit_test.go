@@ -156,14 +156,7 @@ func (s *server) dialCertified(t *testing.T, authority string, until uint64) *cl
 func everyEvent(t *testing.T, c *client) {
 	t.Helper()
 	for range 2 { // the second replaces the first
-		f, err := c.Create("file")
-		if err == nil {
-			_, err = f.Write([]byte("text"))
-		}
-		if err == nil {
-			err = f.Close()
-		}
-		if err != nil {
+		if err := c.upload("file", []byte("text")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -33,14 +33,7 @@ func TestMetricsAreExported(t *testing.T) {
 	stopAtEnd(t, s)
 	s.operate(t, "reload")
 	c := s.dial(t)
-	f, err := c.Create("file")
-	if err == nil {
-		_, err = f.Write([]byte("text"))
-	}
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
+	if err := c.upload("file", []byte("text")); err != nil {
 		t.Fatal(err)
 	}
 	var exported map[string]bool

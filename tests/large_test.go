@@ -22,10 +22,7 @@ func TestLargeLibrary(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("memory is read from /proc")
 	}
-	files := 50_000
-	if *torture {
-		files = 1_000_000
-	}
+	files := orInFull(50_000, 1_000_000)
 	if testing.Short() {
 		files = 5_000
 	}

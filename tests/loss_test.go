@@ -62,10 +62,7 @@ func TestDiskFull(t *testing.T) {
 // TestClientsCut cuts uploads off in every way a client can go, again and again.
 func TestClientsCut(t *testing.T) {
 	t.Parallel()
-	cuts := 20
-	if *torture {
-		cuts = 200
-	}
+	cuts := orInFull(20, 200)
 	s := serve(t)
 	old := content(1, 100_000)
 	s.put(t, "file", old)
@@ -168,10 +165,7 @@ func TestReput(t *testing.T) {
 // it can while a client opens it, and writes to it.
 func TestSymlinkSwap(t *testing.T) {
 	t.Parallel()
-	opens := 20_000
-	if *torture {
-		opens = 1_000_000
-	}
+	opens := orInFull(20_000, 1_000_000)
 	if testing.Short() || raceEnabled && !*torture {
 		opens = 2_000
 	}

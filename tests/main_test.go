@@ -14,6 +14,14 @@ import (
 // torture asks for the long form of the tests that have one.
 var torture = flag.Bool("torture", false, "run the long tests in full")
 
+// orInFull is how much of something a test does: as usual, or in full with -torture.
+func orInFull[T any](usual, full T) T {
+	if *torture {
+		return full
+	}
+	return usual
+}
+
 // TestMain builds the programs and puts them first in PATH, for the tests and
 // for the scripts. It also gives them a home folder of their own.
 func TestMain(m *testing.M) {

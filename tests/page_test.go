@@ -32,10 +32,7 @@ var hostile = []string{
 // hostile names: none of them is read as anything but text.
 func TestPage(t *testing.T) {
 	need(t, "chromium")
-	connections := 12
-	if *torture {
-		connections = 1000
-	}
+	connections := orInFull(12, 1000)
 	s := serveConfigured(t, fmt.Sprintf("max_connections = %d\n%s[account_limits]\nconnections = %[1]d\nchannels = %[1]d\n", 2*connections, operated))
 	uploads := s.uploadHostile(t, connections)
 	s.commandHostile(t, uploads[0])

@@ -77,10 +77,7 @@ func (c *client) putFile(path string, content []byte) error {
 // one with a broken file is not, and one more later costs nobody a connection.
 func TestPartners(t *testing.T) {
 	t.Parallel()
-	many := 60
-	if *torture {
-		many = 300
-	}
+	many := orInFull(60, 300)
 	s := servePartners(t, "first")
 	stays, err := s.connectAs("first")
 	must(t, err)
@@ -123,10 +120,7 @@ libraries = { in = ["editor"], out = ["reader"], all = ["editor"] }
 // others notice nothing.
 func TestRevokedIsCutOff(t *testing.T) {
 	t.Parallel()
-	others := 20
-	if *torture {
-		others = 100
-	}
+	others := orInFull(20, 100)
 	s := servePartners(t, "gone", "revoked", "stays")
 	must(t, makeKey(filepath.Join(s.dir, "other")))
 	other, err := os.ReadFile(filepath.Join(s.dir, "other.pub"))

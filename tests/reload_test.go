@@ -39,10 +39,7 @@ func servePermitting(t *testing.T, permissions string) *server {
 // TestReload reloads again and again, every other time a file with a mistake,
 // while clients log in and transfer: none is refused and none is cut off.
 func TestReload(t *testing.T) {
-	reloads := 40
-	if *torture {
-		reloads = 1000
-	}
+	reloads := orInFull(40, 1000)
 	s := serveConfigured(t, twoAccounts)
 	file := filepath.Join(s.dir, "shelfd.toml")
 	var over atomic.Bool

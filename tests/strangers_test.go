@@ -63,10 +63,7 @@ const strangers = "per_source_penalty_exempt_list = []\n"
 // there are slots: others log in as ever, memory stays bounded, and after the
 // grace time the crowd is gone.
 func TestSilentCrowd(t *testing.T) {
-	silent := 500
-	if *torture {
-		silent = 2000
-	}
+	silent := orInFull(500, 2000)
 	s := serveConfigured(t, strangers+"login_grace_time = \"10s\"\n"+twoAccounts)
 	key := s.keyAuth(t)
 	for range 10 {

@@ -12,10 +12,7 @@ import (
 // whole versions only, and of each round one of that round.
 func TestSameNameRaces(t *testing.T) {
 	t.Parallel()
-	rounds := 50
-	if *torture {
-		rounds = 1000
-	}
+	rounds := orInFull(50, 1000)
 	s := serve(t)
 	var clients [3]*client
 	for i := range clients {
@@ -43,10 +40,7 @@ func TestSameNameRaces(t *testing.T) {
 // TestNoTornReads reads a file over and over while it is replaced.
 func TestNoTornReads(t *testing.T) {
 	t.Parallel()
-	reads := 300
-	if *torture {
-		reads = 10_000
-	}
+	reads := orInFull(300, 10_000)
 	s := serve(t)
 	s.put(t, "busy", version{0, 100}.bytes())
 	writer := s.dial(t)
