@@ -52,7 +52,7 @@ func (u *upload) start() (err error) {
 	}
 	switch {
 	case err == nil && (u.o.Create && u.o.Exclusive || u.o.NoReplace):
-		return exists()
+		return vfs.Exists()
 	case err == nil:
 		return errors.Join(u.dropUnwanted(rec), u.startOver(l))
 	case !errors.Is(err, fs.ErrNotExist):
@@ -60,8 +60,6 @@ func (u *upload) start() (err error) {
 	}
 	return u.startNew(rec)
 }
-
-func exists() error { return &vfs.Error{Kind: fs.ErrExist, Why: "a file of that name exists"} }
 
 func closeBase(base vfs.File) error {
 	if base == nil {

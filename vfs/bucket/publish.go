@@ -70,7 +70,7 @@ func (u *upload) publishInTurn(ctx context.Context, try func(condition) (answer,
 		case err != nil:
 			return nil, err
 		case now != nil && !u.replaces():
-			return nil, exists()
+			return nil, vfs.Exists()
 		case u.only && (now == nil || now.id != u.seen.id):
 			return nil, errReplaced
 		}
@@ -290,7 +290,7 @@ func (u *upload) awaitTurn(ctx context.Context) error {
 		case err != nil:
 			return err
 		case now != nil && !u.replaces():
-			return exists()
+			return vfs.Exists()
 		case u.only:
 			return errReplaced
 		}

@@ -73,7 +73,7 @@ func (b *Bucket) renameOnce(ctx context.Context, from *look, new string, replace
 		return after, replaced, err
 	}
 	if u.seen != nil && !replace {
-		return after, replaced, exists()
+		return after, replaced, vfs.Exists()
 	}
 	if err := b.node.hold(ctx); err != nil {
 		return after, replaced, failure("rename", err)

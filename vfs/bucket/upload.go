@@ -153,7 +153,7 @@ func (u *upload) Rename(new string, replace bool) error {
 	case err != nil:
 		return err
 	case !replace:
-		return exists()
+		return vfs.Exists()
 	}
 	if u.gone > 0 {
 		if u.via == "" {

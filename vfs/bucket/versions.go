@@ -200,7 +200,7 @@ func (b withVersions) Restore(ctx context.Context, name, id string, replace bool
 		return c, err
 	}
 	if u.seen != nil && !replace {
-		return c, exists()
+		return c, vfs.Exists()
 	}
 	u.borrow(u.seen)
 	if err := u.hold(from.size); err != nil {

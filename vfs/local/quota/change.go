@@ -25,13 +25,11 @@ func (q *Quota) Publishing(name string, held, cost Amount, was Keeping, do func(
 		}
 		return err
 	}
-	release, err := q.Lock()
+	end, err := q.lockAll()
 	if err != nil {
 		return err
 	}
-	defer release()
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer end()
 	more := cost.Minus(held)
 	if old, err := q.library.Size(name); err == nil {
 		if was.Keeps() && q.allow(more) != nil {

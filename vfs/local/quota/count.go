@@ -24,13 +24,11 @@ func (q *Quota) refresh() error {
 
 // Left is how much can still be charged, of what is limited.
 func (q *Quota) Left() (Amount, error) {
-	release, err := q.Lock()
+	end, err := q.lockAll()
 	if err != nil {
 		return Amount{}, err
 	}
-	defer release()
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer end()
 	if err := errors.Join(q.ask(), q.refresh()); err != nil {
 		return Amount{}, err
 	}
@@ -59,13 +57,11 @@ func (q *Quota) reclaim(more Amount) error {
 
 // MakeRoom has old versions give the disk room for more.
 func (q *Quota) MakeRoom(more Amount) error {
-	release, err := q.Lock()
+	end, err := q.lockAll()
 	if err != nil {
 		return err
 	}
-	defer release()
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer end()
 	freed, err := q.library.DropOldest(more, more)
 	if q.Counts() {
 		q.used = q.used.Minus(freed)

@@ -79,6 +79,16 @@ func (q *Quota) Lock() (release func(), err error) {
 	return func() {}, nil
 }
 
+// lockAll takes the lock and mu, until end is called.
+func (q *Quota) lockAll() (end func(), err error) {
+	release, err := q.Lock()
+	if err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	return func() { q.mu.Unlock(); release() }, nil
+}
+
 // Hold changes what an upload holds from old to want, or refuses that. Less is never
 // refused.
 func (q *Quota) Hold(old, want Amount) error {
