@@ -182,6 +182,16 @@ type Attr struct {
 	Check Check // of Library.SetAttr: judges what a new size publishes; nil is nobody
 }
 
+// Add has a set the mode and the times, too, that b sets, as at the end of an upload.
+func (a *Attr) Add(b Attr) {
+	if b.HasMode {
+		a.HasMode, a.Mode = true, b.Mode
+	}
+	if b.HasTimes {
+		a.HasTimes, a.Atime, a.Mtime = true, b.Atime, b.Mtime
+	}
+}
+
 // FileMode is the mode that a library gives a file when m is asked for: the
 // nine permission bits, and always read and write for the owner. Set-id and
 // sticky bits are dropped.

@@ -141,12 +141,7 @@ func (w *Writer) setAttr(a vfs.Attr) error {
 		w.end, w.wrote, w.fresh = a.Size, true, false
 		w.transfer.sized(a.Size)
 	}
-	if a.HasMode {
-		w.attr.HasMode, w.attr.Mode = true, a.Mode
-	}
-	if a.HasTimes {
-		w.attr.HasTimes, w.attr.Atime, w.attr.Mtime = true, a.Atime, a.Mtime
-	}
+	w.attr.Add(a)
 	return nil
 }
 

@@ -124,12 +124,7 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 			return err
 		}
 	}
-	if a.HasMode {
-		u.attr.HasMode, u.attr.Mode = true, a.Mode
-	}
-	if a.HasTimes {
-		u.attr.HasTimes, u.attr.Atime, u.attr.Mtime = true, a.Atime, a.Mtime
-	}
+	u.attr.Add(a)
 	return nil
 }
 

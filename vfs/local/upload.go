@@ -88,12 +88,10 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 			return err
 		}
 	}
-	if a.HasMode && u.d.o.now().FileMode == 0 {
-		u.attr.HasMode, u.attr.Mode = true, a.Mode
+	if u.d.o.now().FileMode != 0 {
+		a.HasMode = false
 	}
-	if a.HasTimes {
-		u.attr.HasTimes, u.attr.Atime, u.attr.Mtime = true, a.Atime, a.Mtime
-	}
+	u.attr.Add(a)
 	return nil
 }
 

@@ -105,12 +105,7 @@ func (u *upload) SetAttr(a vfs.Attr) error {
 		u.v.data = append(u.v.data, make([]byte, max(0, a.Size-int64(len(u.v.data))))...)[:a.Size]
 		u.same, u.prefix = false, min(u.prefix, int(a.Size))
 	}
-	if a.HasMode {
-		u.attr.HasMode, u.attr.Mode = true, a.Mode
-	}
-	if a.HasTimes {
-		u.attr.HasTimes, u.attr.Atime, u.attr.Mtime = true, a.Atime, a.Mtime
-	}
+	u.attr.Add(a)
 	u.v.set(a)
 	return nil
 }
