@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -205,4 +206,39 @@ func TestOldVersionsComeBackInABucket(t *testing.T) {
 			t.Errorf("the audit log does not have %s", want)
 		}
 	}
+}
+
+// TestVersionsOfAccountsInABucket: in the libraries of accounts that are not there versions go
+// when there are too many, too.
+func TestVersionsOfAccountsInABucket(t *testing.T) {
+	t.Parallel()
+	need(t, objectstore.Program)
+	folder, versions := t.TempDir(), t.TempDir()
+	must(t, os.Mkdir(filepath.Join(folder, objectstore.Bucket), 0o700))
+	store, err := objectstore.Start(folder, versions)
+	must(t, err)
+	t.Cleanup(store.Stop)
+	must(t, store.KeepVersions(t.Context()))
+	for _, text := range []string{"one", "two", "three"} {
+		must(t, store.Put(t.Context(), "partners/eve/in/f", text))
+	}
+	kept := func() (texts []string) {
+		filepath.WalkDir(filepath.Join(versions, objectstore.Bucket), func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.Type().IsRegular() {
+				text, _ := os.ReadFile(path)
+				texts = append(texts, string(text))
+			}
+			return nil
+		})
+		slices.Sort(texts)
+		return texts
+	}
+	if got := kept(); !slices.Equal(got, []string{"one", "two"}) {
+		t.Fatalf("the store keeps %q", got)
+	}
+	serveRetained(t, retained(store.URL, "keep_versions = 1\nallow_degraded = [\"put-if-absent-after-delete\"]\n"))
+	eventually(t, "only the newest is kept", func() bool {
+		got := kept()
+		return slices.Contains(got, "two") && !slices.Contains(got, "one")
+	})
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -85,14 +86,25 @@ func (s *Store) Restart() error {
 	return fmt.Errorf("%s did not start", s.program)
 }
 
-// KeepVersions has the bucket keep versions. The store must have a folder for them.
-func (s *Store) KeepVersions(ctx context.Context) error {
-	client := s3.New(s3.Options{
+// client is a plain client of the store.
+func (s *Store) client() *s3.Client {
+	return s3.New(s3.Options{
 		BaseEndpoint: &s.URL, UsePathStyle: true, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
 	})
+}
+
+// Put puts an object into the bucket, as another program does.
+func (s *Store) Put(ctx context.Context, key, text string) error {
 	bucket := Bucket
-	_, err := client.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
+	_, err := s.client().PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(text)})
+	return err
+}
+
+// KeepVersions has the bucket keep versions. The store must have a folder for them.
+func (s *Store) KeepVersions(ctx context.Context) error {
+	bucket := Bucket
+	_, err := s.client().PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
 		Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
 	})
 	return err

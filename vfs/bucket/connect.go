@@ -92,7 +92,7 @@ func connect(ctx context.Context, o *Options) (*store, error) {
 		transport.CloseIdleConnections()
 		patient.CloseIdleConnections()
 	}
-	return &store{client: client, working: working, bucket: o.Bucket, prefix: prefix, o: o, timeout: c.Timeout, idle: idle}, nil
+	return &store{client: client, working: working, bucket: o.Bucket, prefix: prefix, o: o, timeout: c.Timeout, idle: idle, perPage: maxKeys}, nil
 }
 
 // noRedirect leaves it to the caller what to do about a redirect: to follow one with a

@@ -16,6 +16,9 @@ func (o *Options) CanLimit(absent, match bool) error {
 // Look has the node look at the ledger now.
 func (b *Bucket) Look(ctx context.Context) error { return b.held.Look(ctx) }
 
+// PerPage has lists of versions come with so few in a page.
+func (b *Bucket) PerPage(n int32) { b.store.perPage = n }
+
 // TakeTurn takes the turn for what has a name; back gives it back.
 func (b *Bucket) TakeTurn(ctx context.Context, name string) (back func(), err error) {
 	l, err := b.lookNow(ctx, name)

@@ -388,7 +388,7 @@ type hidden struct {
 func (s *store) versions(prefix string, now *time.Time) history.Pages {
 	return func(ctx context.Context, from history.Mark) (p history.Page, err error) {
 		in := &s3.ListObjectVersionsInput{
-			Bucket: &s.bucket, Prefix: &prefix, Delimiter: aws.String("/"), MaxKeys: aws.Int32(maxKeys),
+			Bucket: &s.bucket, Prefix: &prefix, Delimiter: aws.String("/"), MaxKeys: &s.perPage,
 			KeyMarker: orNil(from.Key), VersionIdMarker: orNil(from.ID),
 		}
 		err = s.try(ctx, func(ctx context.Context) error {

@@ -25,6 +25,7 @@ type store struct {
 	o       *Options
 	timeout time.Duration // of a call without a body
 	idle    func()        // closes connections that wait
+	perPage int32         // versions in a page of a list
 }
 
 func (s *store) close() { s.idle() }

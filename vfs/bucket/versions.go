@@ -11,6 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
 	"shelf/vfs"
 	"shelf/vfs/bucket/history"
 )
@@ -141,14 +144,20 @@ func (b *Bucket) wasBeside(ctx context.Context, name string) (all []sidecar, err
 		if err != nil || !ok {
 			return all, err
 		}
-		key := *o.Key
-		beside := b.store.sidecarPrefix() + strings.TrimPrefix(key, b.store.wasKey(b.store.sidecarPrefix()))
-		o.Key = &beside
-		if c, ok := b.store.parseSidecar(o); ok && c.name == name {
-			c.key = key
+		if c, ok := b.store.parseWas(o); ok && c.name == name {
 			all = append(all, c)
 		}
 	}
+}
+
+// parseWas is parseSidecar for what lay beside an old version.
+func (s *store) parseWas(o types.Object) (c sidecar, ok bool) {
+	key := aws.ToString(o.Key)
+	beside := s.sidecarPrefix() + strings.TrimPrefix(key, s.wasKey(s.sidecarPrefix()))
+	o.Key = &beside
+	c, ok = s.parseSidecar(o)
+	c.key = key
+	return c, ok
 }
 
 // dressOld gives a version the attributes that lay beside it.
@@ -254,6 +263,8 @@ func (b *Bucket) sweepVersions(ctx context.Context) error {
 	}
 	var now time.Time // by the clock of the store
 	var stays error
+	left := &leftovers{b: b, from: b.store.pages(ctx, b.store.wasKey(b.store.sidecarPrefix()), false), now: &now}
+	defer left.from.end()
 	for n, err := range history.Names(ctx, b.store.versions(b.store.prefix, &now)) {
 		if err != nil {
 			return fmt.Errorf("list versions: %w", err)
@@ -261,6 +272,9 @@ func (b *Bucket) sweepVersions(ctx context.Context) error {
 		name := strings.TrimPrefix(n.Key, b.store.prefix)
 		if vfs.CheckName(name) != nil {
 			continue // not ours
+		}
+		if err := left.dropUpTo(ctx, name, len(n.Old) > 0); err != nil {
+			return fmt.Errorf("remove what lay beside old versions: %w", err)
 		}
 		if err := b.dropOld(ctx, name, b.o.Versions.Beyond(n, now)); err != nil {
 			stays = fmt.Errorf("remove old versions: %w", err)
@@ -270,6 +284,54 @@ func (b *Bucket) sweepVersions(ctx context.Context) error {
 		}
 	}
 	return stays
+}
+
+// leftovers are what lay beside versions that others have removed, as rules of the bucket do.
+// They come in the order of names.
+type leftovers struct {
+	b    *Bucket
+	from *pages
+	head *sidecar   // read and not used yet; nil is none
+	now  *time.Time // by the clock of the store
+}
+
+// dropUpTo removes what is of names before this one, which have nothing in the list of
+// versions, and of this one if it has no old versions.
+func (l *leftovers) dropUpTo(ctx context.Context, name string, hasOld bool) error {
+	for {
+		for l.head == nil {
+			o, ok, err := l.from.next()
+			if err != nil || !ok {
+				return err
+			}
+			if c, ok := l.b.store.parseWas(o); ok {
+				l.head = &c
+			}
+		}
+		if l.head.name > name {
+			return nil
+		}
+		if l.head.name < name || !hasOld {
+			if err := l.drop(ctx, *l.head); err != nil {
+				return err
+			}
+		}
+		l.head = nil
+	}
+}
+
+// drop removes one, if its name still has no old versions. What is young may be of one that
+// was replaced after the list was read.
+func (l *leftovers) drop(ctx context.Context, c sidecar) error {
+	if l.now.Sub(c.at) < leftAfter {
+		return nil
+	}
+	key := l.b.store.fileKey(c.name)
+	n, err := history.Of(ctx, key, l.b.store.versions(key, nil))
+	if err == nil && len(n.Old) == 0 {
+		l.b.store.removeHidden(ctx, c.key)
+	}
+	return err
 }
 
 // dropOld removes versions and markers, and what lay beside them.

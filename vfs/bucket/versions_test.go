@@ -87,6 +87,7 @@ func TestSweepVersions(t *testing.T) {
 	t.Parallel()
 	g, o := startVersioned(t)
 	lib := open(t, o)
+	lib.PerPage(3)
 	for n := range 5 {
 		put(t, lib, "f", text(1, n+1))
 		setTimes(t, lib, "f", 1e9+int64(n))
@@ -231,6 +232,44 @@ func TestRestoreOverAFaultyStore(t *testing.T) {
 			t.Fatalf("fault %d: %v", f, err)
 		}
 		has(t, lib, "f", []byte("first"))
+	}
+}
+
+// If rules of the bucket have removed all versions of a name, what lay beside them goes, too,
+// when that was long ago.
+func TestSweepWhatLayBesideVersions(t *testing.T) {
+	t.Parallel()
+	g, o := startVersioned(t)
+	lib := open(t, o)
+	replaced := func(name string) {
+		put(t, lib, name, []byte("first"))
+		setTimes(t, lib, name, 1e9)
+		put(t, lib, name, []byte("second"))
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		replaced(name)
+	}
+	eraseAll := func(name string) {
+		t.Helper()
+		for _, v := range sizes(t, lib, name, 5) {
+			key := o.Prefix + "/" + name
+			if _, err := g.client().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(bucketName), Key: &key, VersionId: &v.ID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eraseAll("a")
+	eraseAll("c")
+	g.age(t, o.Prefix+"/.shelf/was")
+	replaced("young")
+	eraseAll("young")
+	sweep(t, lib)
+	const left = 2 // of b, and of young
+	if n := g.lieUnder(t, o, "was"); n != left {
+		t.Errorf("beside old versions lie %d objects", n)
+	}
+	if all := sizes(t, lib, "b", 5); !all[0].ModTime.Equal(time.Unix(1e9, 0)) {
+		t.Errorf("it was last modified %v", all[0].ModTime)
 	}
 }
 
