@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"shelf/keys/protected"
 )
 
 // maxAuthorizedKeys is the size of the largest authorized_keys file, in bytes:
@@ -77,7 +79,7 @@ func (a *AuthorizedKeys) Check() error {
 	if a.path == "" && len(a.inline) > 0 {
 		return nil
 	}
-	content, err := readSecure(a.path, maxAuthorizedKeys, sharedRead)
+	content, err := protected.Read(a.path, maxAuthorizedKeys, protected.Public)
 	if err != nil {
 		return err
 	}
@@ -103,7 +105,7 @@ func (a *AuthorizedKeys) read() (*keyList, error) {
 	if a.path == "" {
 		return a.list(fileStamp{}, func() ([]authorizedKey, error) { return nil, nil })
 	}
-	f, err := openSecure(a.path, sharedRead)
+	f, err := protected.Open(a.path, protected.Public)
 	if err != nil {
 		return newKeyList(a.inline), err
 	}
@@ -113,7 +115,7 @@ func (a *AuthorizedKeys) read() (*keyList, error) {
 		return newKeyList(a.inline), err
 	}
 	return a.list(stamp, func() ([]authorizedKey, error) {
-		content, err := readAll(f, a.path, maxAuthorizedKeys)
+		content, err := protected.ReadAll(f, a.path, maxAuthorizedKeys)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"shelf/keys/protected"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -35,7 +37,7 @@ func HostKey(state string) (ssh.Signer, error) {
 }
 
 func loadHostKey(path, algorithm string) (ssh.Signer, error) {
-	content, err := readSecure(path, maxHostKey, ownerOnly)
+	content, err := protected.Read(path, maxHostKey, protected.Private)
 	if err != nil {
 		return nil, fmt.Errorf("host key: %w", err)
 	}

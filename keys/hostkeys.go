@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"shelf/keys/protected"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -121,7 +123,7 @@ func loadSigner(path, algorithm string) (ssh.Signer, error) {
 // certify returns a key and, before it, the key with its certificate, if there is
 // one (PROTOCOL.certkeys).
 func certify(key ssh.Signer, path string) ([]ssh.Signer, error) {
-	content, err := readSecure(path, maxHostKey, sharedRead)
+	content, err := protected.Read(path, maxHostKey, protected.Public)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []ssh.Signer{key}, nil
 	}

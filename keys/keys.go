@@ -27,7 +27,8 @@
 //	hostkey.go      the host key: made at the first start, then loaded
 //	hostkeys.go     all host keys: their certificates, and the next keys
 //	generate.go     making a key, and the folder for it
-//	secure.go       reading files that others must not be able to change
+//
+// Package protected reads files that others must not be able to change.
 //
 // Nothing here knows about libraries, or what an account may do in one.
 package keys

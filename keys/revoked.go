@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"shelf/keys/protected"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -74,7 +76,7 @@ func fingerprintOf(text string) (string, error) {
 
 // readPublic reads a file of public keys.
 func readPublic(path string) ([]byte, error) {
-	content, err := readSecure(path, maxAuthorizedKeys, sharedRead)
+	content, err := protected.Read(path, maxAuthorizedKeys, protected.Public)
 	if err == nil && isPrivateKey(content) {
 		err = fmt.Errorf("%s: %w", path, ErrPrivateKey)
 	}

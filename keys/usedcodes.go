@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"shelf/keys/protected"
 )
 
 // usedCodesName starts the names of files in the state folder. Each stands for one
@@ -88,7 +90,7 @@ func NewUsedCodes() *UsedCodes {
 func OpenUsedCodes(state string, log *slog.Logger) (*UsedCodes, error) {
 	u := NewUsedCodes()
 	u.path, u.log = filepath.Join(state, usedCodesName), log
-	content, err := readSecure(u.path, maxUsedCodes, ownerOnly)
+	content, err := protected.Read(u.path, maxUsedCodes, protected.Private)
 	if errors.Is(err, fs.ErrNotExist) {
 		return u, nil
 	}

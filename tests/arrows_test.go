@@ -16,7 +16,7 @@ import (
 // in ARCHITECTURE.md, in the one place where it is enforced. A package's tests
 // may import the package, what it may import, and what is below those.
 var arrows = map[string][]string{
-	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/gatekeeper", "cmd/shelfd/gates", "cmd/shelfd/held", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/logging", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/quarantine", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/scanner", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys"},
+	"cmd/shelfd":             {"cmd/shelfd/admin", "cmd/shelfd/arguments", "cmd/shelfd/audit", "cmd/shelfd/config", "cmd/shelfd/confine", "cmd/shelfd/credentials", "cmd/shelfd/deliver", "cmd/shelfd/gatekeeper", "cmd/shelfd/gates", "cmd/shelfd/held", "cmd/shelfd/install", "cmd/shelfd/library", "cmd/shelfd/logging", "cmd/shelfd/metrics", "cmd/shelfd/migrate", "cmd/shelfd/notify", "cmd/shelfd/operate", "cmd/shelfd/page", "cmd/shelfd/quarantine", "cmd/shelfd/receipt", "cmd/shelfd/recovery", "cmd/shelfd/scanner", "cmd/shelfd/supervise", "cmd/shelfd/tuning", "sshd", "sshd/budget", "sshd/sftp", "vfs/access", "vfs/local", "vfs", "keys", "keys/protected"},
 	"cmd/shelfd/admin":       {"cmd/shelfd/socket"},
 	"cmd/shelfd/arguments":   {},
 	"cmd/shelfd/audit":       {"cmd/shelfd/arguments", "cmd/shelfd/config", "sshd", "vfs", "keys", "keys/sshsig"},
@@ -75,7 +75,8 @@ var arrows = map[string][]string{
 	"vfs/bucket/history": {},
 	"vfs/bucket/ledger":  {"vfs"},
 	"vfs/vfstest":        {"vfs"},
-	"keys":               {},
+	"keys":               {"keys/protected"},
+	"keys/protected":     {},
 	"keys/sshsig":        {},
 	"contrib/release":    {}, // packs the built programs
 	"tests":              {}, // judges the built programs

@@ -9,7 +9,7 @@ import (
 
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/library"
-	"shelf/keys"
+	"shelf/keys/protected"
 )
 
 // apart is the part that keeps libraries away from each other, and protects the
@@ -54,7 +54,7 @@ func checkProtected(s config.Settings) error {
 			continue
 		}
 		// A folder that is not there is a matter of the audit log's own part.
-		if err := keys.CheckProtected(file.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := protected.Check(file.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &problem{s.Where(file.setting), "The " + file.what + " is not protected", err,
 				"It must belong to the user of the server or to root, and no other user may write or replace it."}
 		}

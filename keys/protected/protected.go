@@ -1,4 +1,6 @@
-package keys
+// Package protected reads files whose content decides who may enter: others must not be
+// able to change them, or to read them if they are private.
+package protected
 
 import (
 	"errors"
@@ -12,33 +14,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// protection is the bits that the mode of a file must not have.
-type protection fs.FileMode
+// Bits are those that the mode of a file must not have.
+type Bits fs.FileMode
 
 const (
-	sharedRead protection = 0o022 // for public keys: others may read them
-	ownerOnly  protection = 0o077 // for private keys
+	Public  Bits = 0o022 // others may read it, as public keys
+	Private Bits = 0o077 // only its owner may, as private keys
 )
 
-// readSecure reads a file whose content is trusted, of at most limit bytes. It must
+// Read reads a file whose content is trusted, of at most limit bytes. It must
 // be a regular file of ours or of root that only its owner can write, in a folder
 // where only its owner can replace it (sshd_config(5), StrictModes).
 //
 // A symbolic link is followed for public keys, since only an admin can have put it
 // there, and refused for private keys.
-func readSecure(path string, limit int64, p protection) ([]byte, error) {
-	f, err := openSecure(path, p)
+func Read(path string, limit int64, p Bits) ([]byte, error) {
+	f, err := Open(path, p)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f, path, limit)
+	return ReadAll(f, path, limit)
 }
 
-// openSecure opens such a file.
-func openSecure(path string, p protection) (*os.File, error) {
+// Open opens such a file.
+func Open(path string, p Bits) (*os.File, error) {
 	flags := os.O_RDONLY | unix.O_NONBLOCK // a FIFO must not hold up a login
-	if p == ownerOnly {
+	if p == Private {
 		flags |= unix.O_NOFOLLOW
 	}
 	f, err := os.OpenFile(path, flags, 0)
@@ -51,14 +53,15 @@ func openSecure(path string, p protection) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSecure(f, path, p); err != nil {
+	if err := checkFile(f, path, p); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func readAll(f *os.File, path string, limit int64) ([]byte, error) {
+// ReadAll reads a file that is open, of at most limit bytes.
+func ReadAll(f *os.File, path string, limit int64) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func denied(path string, err error) error {
 		err, owner, os.Geteuid(), os.Geteuid(), path)
 }
 
-func checkSecure(f *os.File, path string, p protection) error {
+func checkFile(f *os.File, path string, p Bits) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -98,9 +101,9 @@ func checkSecure(f *os.File, path string, p protection) error {
 	return checkInfo(info, path, p)
 }
 
-// CheckProtected refuses a file that others can write or replace, as a file of
+// Check refuses a file that others can write or replace, as a file of
 // keys. One that does not exist is fine if others cannot put one there.
-func CheckProtected(path string) error {
+func Check(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
@@ -112,10 +115,10 @@ func CheckProtected(path string) error {
 	if err != nil {
 		return err
 	}
-	return checkInfo(info, path, sharedRead)
+	return checkInfo(info, path, Public)
 }
 
-func checkInfo(info fs.FileInfo, path string, p protection) error {
+func checkInfo(info fs.FileInfo, path string, p Bits) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
@@ -168,8 +171,8 @@ func verb(bad fs.FileMode) string {
 	return "read"
 }
 
-func remedy(p protection) string {
-	if p == ownerOnly {
+func remedy(p Bits) string {
+	if p == Private {
 		return "600"
 	}
 	return "go-w"

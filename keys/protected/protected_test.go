@@ -1,4 +1,4 @@
-package keys
+package protected
 
 import (
 	"io/fs"
@@ -13,7 +13,7 @@ func TestDenied(t *testing.T) {
 	path, owner := "/", "root"
 	if os.Geteuid() == 0 {
 		path, owner = filepath.Join(t.TempDir(), "key"), "user 12345"
-		if err := put(path, nil, 0o600); err != nil {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Chown(path, 12345, -1); err != nil {
@@ -21,10 +21,12 @@ func TestDenied(t *testing.T) {
 		}
 	}
 	err := denied(path, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission})
-	wantReason(t, err, "permission denied; it belongs to "+owner+", and the server runs as user ")
-	if !strings.Contains(err.Error(), "run as root: chown ") {
-		t.Errorf("%v does not say what to do", err)
+	for _, want := range []string{"permission denied; it belongs to " + owner + ", and the server runs as user ", "run as root: chown "} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
 	}
-	own := t.TempDir()
-	wantReason(t, denied(own, fs.ErrPermission), "restart the server")
+	if err := denied(t.TempDir(), fs.ErrPermission); !strings.Contains(err.Error(), "restart the server") {
+		t.Error(err)
+	}
 }
