@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shelf/tests/objectstore"
 )
 
 // heldBack starts a server whose gate answers clients at once, for the accounts ada and
@@ -21,7 +24,7 @@ func heldBack(t *testing.T, settings ...string) (s *server, allow func()) {
 	dir := t.TempDir()
 	permit := filepath.Join(dir, "permit")
 	socket := keeperOf(t, `until [ -e `+permit+` ]; do sleep 0.05; done; if grep -q EVIL; then echo "it is EVIL"; exit 1; fi`)
-	config := "audit_log = \"audit.jsonl\"\n[accounts.ada]\nauthorized_keys_file = \"id.pub\"\nlibrary = \"in\"\npermissions = [\"admin\"]\n" +
+	config := "sandbox = \"require\"\naudit_log = \"audit.jsonl\"\n[accounts.ada]\nauthorized_keys_file = \"id.pub\"\nlibrary = \"in\"\npermissions = [\"admin\"]\n" +
 		"[accounts.bob]\nauthorized_keys_file = \"id.pub\"\nlibrary = \"in\"\npermissions = [\"admin\"]\n[libraries.in]\npath = \"library\"\n" +
 		"[libraries.in.gate]\nmode = \"hold\"\nsocket = \"unix:" + socket + "\"\n" + strings.Join(settings, "\n") + "\n"
 	s, err := startConfigured(dir, config)
@@ -136,6 +139,13 @@ func TestHold(t *testing.T) {
 	if _, err := ada.Open("/sftp-new"); err == nil || !strings.Contains(err.Error(), "waits for the verdict of a check") {
 		t.Errorf("its account reads it: %v", err)
 	}
+	receipt := func() (string, error) {
+		out, err := exec.Command("ssh", "-F", s.config, "shelf", "receipt", "sftp-new").CombinedOutput()
+		return string(out), err
+	}
+	if out, err := receipt(); err == nil || !strings.Contains(out, "waits for the verdict of a check") {
+		t.Errorf("a receipt: %v\n%s", err, out)
+	}
 	if status := s.operate(t, "status"); !strings.Contains(status, fmt.Sprintf("in: %d files with", len(want)+1)) {
 		t.Errorf("the status does not tell: %s", status)
 	}
@@ -160,8 +170,52 @@ func TestHold(t *testing.T) {
 	if got := s.inQuarantine(t); len(got) != 1 || got["bad"] != "refused" {
 		t.Errorf("in quarantine are %v", got)
 	}
+	if out, err := receipt(); err != nil {
+		t.Errorf("a receipt: %v\n%s", err, out)
+	}
 	s.everyHoldEnds(t)
 	s.keepsToTheSchema(t)
+}
+
+// TestHoldOverABucket does it with a library in a bucket, over kill -9.
+func TestHoldOverABucket(t *testing.T) {
+	t.Parallel()
+	need(t, "versitygw")
+	dir := t.TempDir()
+	permit := filepath.Join(dir, "permit")
+	socket := keeperOf(t, `until [ -e `+permit+` ]; do sleep 0.05; done; if grep -q EVIL; then echo evil; exit 1; fi`)
+	s, err := newServer(dir)
+	must(t, err)
+	g, err := objectstore.Start(dir, "")
+	must(t, err)
+	t.Cleanup(g.Stop)
+	must(t, s.configureBucket(g.URL))
+	file := filepath.Join(dir, "shelfd.toml")
+	text := "audit_log = \"audit.jsonl\"\nsandbox = \"require\"\n" + string(slurp(t, file)) + "[libraries.default.gate]\nmode = \"hold\"\nsocket = \"unix:" + socket + "\"\n"
+	must(t, os.WriteFile(file, []byte(text), 0o600), s.start([]string{"--config", file}))
+	stopAtEnd(t, s)
+	large := content(3, 20<<20)
+	for name, text := range map[string][]byte{"small": []byte("fine"), "large": large, "bad": []byte("EVIL")} {
+		must(t, s.dial(t).upload(name, text))
+	}
+	s.killed(t)
+	c := s.dial(t)
+	if list, err := c.ReadDir("/"); err != nil || len(list) > 0 {
+		t.Errorf("there are %v, %v", list, err)
+	}
+	must(t, os.WriteFile(permit, nil, 0o600))
+	eventually(t, "all are judged", func() bool { return len(s.inQuarantine(t)) == 0 })
+	for name, want := range map[string]string{"small": "fine", "large": string(large)} {
+		f, err := c.Open("/" + name)
+		must(t, err)
+		if got, err := io.ReadAll(f); err != nil || string(got) != want {
+			t.Errorf("%s has %d bytes, %v", name, len(got), err)
+		}
+	}
+	if list, err := c.ReadDir("/"); err != nil || len(list) != 2 {
+		t.Errorf("there are %v, %v", list, err)
+	}
+	s.everyHoldEnds(t)
 }
 
 // otherHoldClients copy a file to the name of the program, with its time.

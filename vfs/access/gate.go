@@ -21,8 +21,9 @@ type Gate interface {
 //
 // Where it has nothing of an account under a name, the error is [fs.ErrNotExist].
 type Holder interface {
-	// Holds tells whether it does that now.
-	Holds() bool
+	// Holds tells whether it does that with an upload of an account under a name. As long
+	// as one waits, a later one does, too: they are published in their order.
+	Holds(account, name string) bool
 
 	// Hold keeps an upload so that it survives a crash, and tells its id. It is judged
 	// once Begin was called, or after a restart.
@@ -192,7 +193,7 @@ func (j *judged) check() vfs.Check {
 		if gate == nil || j.passed(staged.Name) {
 			return nil
 		}
-		if h, u := j.in.holder(), j.upload.Load(); h != nil && u != nil && h.Holds() {
+		if h, u := j.in.holder(), j.upload.Load(); h != nil && u != nil && h.Holds(j.account, staged.Name) {
 			return j.hold(ctx, h, *u, staged)
 		}
 		word, err := gate.Judge(ctx, j.account, staged)
@@ -213,12 +214,12 @@ func (j *judged) hold(ctx context.Context, h Holder, u Upload, s vfs.Staged) err
 }
 
 // holds tells whether the gate would keep the upload at its CLOSE.
-func (j *judged) holds() bool {
+func (j *judged) holds(name string) bool {
 	if j == nil {
 		return false
 	}
 	h := j.in.holder()
-	return h != nil && h.Holds()
+	return h != nil && h.Holds(j.account, name)
 }
 
 // begin has it judged, if it is kept: when its event was recorded.
@@ -269,7 +270,7 @@ func (j *judged) word() string {
 // mayBeKept tells the gate what it needs to know to keep the upload. A name that is
 // taken now is told now: the client hears nothing later.
 func (w *Writer) mayBeKept(sum []byte) error {
-	if !w.judged.holds() {
+	if !w.judged.holds(w.at.name) {
 		return nil
 	}
 	replace := w.replaces && !w.exclusive
@@ -298,7 +299,7 @@ func (w *Writer) isKept(sum []byte) {
 // judgeNow asks the gate before Commit does.
 func (w *Writer) judgeNow() error {
 	c, ok := vfs.As[vfs.Checker](w.up)
-	if !ok || w.judged.holds() {
+	if !ok || w.judged.holds(w.at.name) {
 		return nil // Commit asks
 	}
 	err := c.Check(w.ctx)

@@ -23,7 +23,7 @@ type keeper struct {
 	log  []string
 }
 
-func (k *keeper) Holds() bool { return true }
+func (k *keeper) Holds(string, string) bool { return true }
 
 func (k *keeper) Hold(_ context.Context, u access.Upload, s vfs.Staged) (string, error) {
 	text := make([]byte, s.Size)

@@ -61,7 +61,10 @@ func (s *Set) judgeHeld(ctx context.Context, i quarantine.Item, file *os.File) (
 }
 
 // Holds implements [access.Holder].
-func (g *Gate) Holds() bool { return g.holds && g.set.queue != nil }
+func (g *Gate) Holds(account, name string) bool {
+	q := g.set.queue
+	return q != nil && (g.holds || q.Waits(g.library, account, name))
+}
 
 // Hold implements [access.Holder].
 func (g *Gate) Hold(ctx context.Context, u access.Upload, s vfs.Staged) (string, error) {

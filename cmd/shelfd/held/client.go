@@ -21,6 +21,19 @@ func (q *Queue) Held(library, account, name string) (vfs.Info, error) {
 	return infoOf(e.item), nil
 }
 
+// Waits tells whether an upload waits that is to be published under a name of the library
+// of an account, whoever has uploaded it.
+func (q *Queue) Waits(library, account, name string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range q.all {
+		if i := e.item; i.Name == name && i.Library == library && (!i.Held.Own || i.Account == account) {
+			return true
+		}
+	}
+	return false
+}
+
 // Open opens what an account has under a name.
 func (q *Queue) Open(library, account, name string) (vfs.File, error) {
 	q.mu.Lock()

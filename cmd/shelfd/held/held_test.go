@@ -401,6 +401,14 @@ func TestClient(t *testing.T) {
 		}
 		synctest.Wait()
 		w.expect("a held: " + errOvertaken.Error())
+		for _, x := range []struct {
+			library, name string
+			want          bool
+		}{{"in", "b", true}, {"in", "a", false}, {"out", "b", false}} {
+			if w.Waits(x.library, "bob", x.name) != x.want {
+				t.Errorf("whether %s waits in %s: %v", x.name, x.library, !x.want)
+			}
+		}
 		w.mustHold("ada", "c", "third")
 		if err := w.Rename(ctx, "in", "ada", "c", "b", false); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("onto a name that waits: %v", err)
