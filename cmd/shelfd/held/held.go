@@ -284,8 +284,8 @@ func (q *Queue) write(e *entry, next quarantine.Item) error {
 	return nil
 }
 
-// Claim gives an upload to an operator, and ends that it is judged. The upload stays as
-// it was unless end is called with true: then it does not wait any more.
+// Claim gives an upload to an operator. What is judged meanwhile has no effect before end
+// is called: with true, if the upload does not wait any more.
 func (q *Queue) Claim(ctx context.Context, id string) (i quarantine.Item, end func(gone bool), err error) {
 	e, err := q.take(ctx, q.byID(id))
 	if err != nil {
@@ -293,9 +293,6 @@ func (q *Queue) Claim(ctx context.Context, id string) (i quarantine.Item, end fu
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if e.judging != nil {
-		e.judging()
-	}
 	return e.item, func(gone bool) {
 		if gone {
 			q.remove(e)

@@ -413,13 +413,14 @@ func TestClient(t *testing.T) {
 		if err := w.Rename(ctx, "in", "ada", "c", "b", false); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("onto a name that waits: %v", err)
 		}
+		w.mustHold("ada", "c", "fourth")
 		if err := w.Drop(ctx, "in", "ada", "c"); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
 		close(w.waiting)
 		synctest.Wait()
-		w.expect("a held: "+errOvertaken.Error(), "c held: "+errRemoved.Error(), "b=newer! passed")
+		w.expect("a held: "+errOvertaken.Error(), "c held: "+errRemoved.Error(), "c held: "+errRemoved.Error(), "b=newer! passed")
 		if !slices.Contains(w.asked, "ada b") {
 			t.Errorf("judged were %q", w.asked)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"shelf/cmd/shelfd/quarantine"
 	"shelf/vfs"
 )
 
@@ -34,9 +35,8 @@ func (q *Queue) judge(ctx context.Context, e *entry) {
 	_, file, err := q.o.Folder.Open(i.ID)
 	if err == nil {
 		defer file.Close()
-		word, err = q.verdict(ctx, e, file)
+		word, err = q.verdict(ctx, i, file)
 	}
-	asked := ctx.Err() == nil
 	e, lost := q.take(context.WithoutCancel(ctx), q.byID(i.ID))
 	if lost != nil {
 		return // it was dropped, or released
@@ -48,25 +48,22 @@ func (q *Queue) judge(ctx context.Context, e *entry) {
 		e.judging = nil
 	}()
 	switch {
-	case e.item.Name != i.Name || !asked:
-		// The verdict was about another name, or nobody gave one.
+	case ctx.Err() != nil:
+		return // the verdict was about another name, or the server ends
 	case err == nil:
 		err = q.publish(ctx, e, file, word)
 	case word == vfs.GateRefused:
 		q.refuse(e, word, err)
 		return
 	}
-	if err != nil && asked && e.item.Name == i.Name {
+	if err != nil && ctx.Err() == nil {
 		q.later(e, err)
 	}
 }
 
 // verdict asks the gate, unless the library may have the upload since a try that a crash
 // has ended.
-func (q *Queue) verdict(ctx context.Context, e *entry, file *os.File) (word string, err error) {
-	q.mu.Lock()
-	i := e.item
-	q.mu.Unlock()
+func (q *Queue) verdict(ctx context.Context, i quarantine.Item, file *os.File) (word string, err error) {
 	if i.Held.Publishing && q.o.Published(ctx, i, file) {
 		return published, nil
 	}
