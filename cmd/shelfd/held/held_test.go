@@ -430,6 +430,27 @@ func TestClient(t *testing.T) {
 	})
 }
 
+// TestRenameWhileJudged has a verdict about the old name come when there is a new one: it
+// does not count.
+func TestRenameWhileJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		defer w.folder.Close()
+		w.during["old"] = func(quarantine.Item) {
+			if err := w.Rename(t.Context(), "in", "ada", "old", "new", true); err != nil {
+				t.Error(err)
+			}
+		}
+		defer w.run()()
+		w.mustHold("ada", "old", "text")
+		synctest.Wait()
+		w.expect("new=text passed")
+		if !slices.Equal(w.asked, []string{"ada old", "ada new"}) {
+			t.Errorf("judged were %q", w.asked)
+		}
+	})
+}
+
 // TestTemporaryName waits for the rename of a temporary name, and not for ever.
 func TestTemporaryName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
