@@ -89,15 +89,7 @@ func problemsOf(s admin.Status) []string {
 		all = append(all, "events are not recorded: "+s.Audit.Failing)
 	}
 	for _, l := range s.Libraries {
-		if l.Problem != "" {
-			all = append(all, fmt.Sprintf("library %s: %s", l.Name, l.Problem))
-		}
-		if l.Gate != nil && l.Gate.Problem != "" {
-			all = append(all, fmt.Sprintf("the gate of library %s gives no verdict: %s", l.Name, l.Gate.Problem))
-		}
-		if l.Gate != nil && l.Gate.Failing > 0 {
-			all = append(all, fmt.Sprintf("library %s: %d files that wait for their verdict could not be judged or published, and are tried again: see shelfd quarantine list", l.Name, l.Gate.Failing))
-		}
+		all = append(all, problemsOfLibrary(l)...)
 	}
 	if s.Reload != nil && s.Reload.Error != "" {
 		// What is wrong may show a line of the configuration, and this goes to the page.
@@ -110,6 +102,19 @@ func problemsOf(s admin.Status) []string {
 	}
 	if s.Panics > 0 {
 		all = append(all, fmt.Sprintf("the program has failed %d times since the start: see the log", s.Panics))
+	}
+	return all
+}
+
+func problemsOfLibrary(l admin.Library) (all []string) {
+	if l.Problem != "" {
+		all = append(all, fmt.Sprintf("library %s: %s", l.Name, l.Problem))
+	}
+	if l.Gate != nil && l.Gate.Problem != "" {
+		all = append(all, fmt.Sprintf("the gate of library %s gives no verdict: %s", l.Name, l.Gate.Problem))
+	}
+	if l.Gate != nil && l.Gate.Failing > 0 {
+		all = append(all, fmt.Sprintf("library %s: %d files that wait for their verdict could not be judged or published, and are tried again: see shelfd quarantine list", l.Name, l.Gate.Failing))
 	}
 	return all
 }

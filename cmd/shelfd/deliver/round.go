@@ -34,47 +34,62 @@ func (r round) next() round {
 }
 
 // options are those of a run.
-func (r round) options(s config.Settings) (Options, error) {
-	o := Options{Folder: folderOf(s), Log: r.log, Once: r.once, Replay: r.replay, Poll: poll, Grace: s.Grace.Duration, Logs: r.logs}
-	if len(o.Logs) == 0 && s.AuditLog != "" {
-		o.Logs = []string{s.AuditLog}
+func (r round) options(s config.Settings) (o Options, err error) {
+	o = Options{Folder: folderOf(s), Log: r.log, Once: r.once, Replay: r.replay, Poll: poll, Grace: s.Grace.Duration}
+	if o.Logs, err = r.paths(s); err != nil {
+		return o, err
+	}
+	o.Receivers, err = r.receivers(s)
+	return o, err
+}
+
+// paths are the logs that are read, or patterns of them.
+func (r round) paths(s config.Settings) ([]string, error) {
+	logs := slices.Clone(r.logs)
+	if len(logs) == 0 && s.AuditLog != "" {
+		logs = []string{s.AuditLog}
 	}
 	switch {
-	case len(o.Logs) == 0:
-		return o, errors.New("there is no audit log to read; set audit_log in the configuration, or name one with --audit-log")
+	case len(logs) == 0:
+		return nil, errors.New("there is no audit log to read; set audit_log in the configuration, or name one with --audit-log")
 	case len(s.Deliver) == 0:
-		return o, errors.New("nobody wants to be told of events; add a table [[deliver]] to the configuration")
-	case o.Replay > 0 && (len(o.Logs) > 1 || IsPattern(o.Logs[0])):
-		return o, errors.New("--replay is the number of a line in one log; say which with one --audit-log")
+		return nil, errors.New("nobody wants to be told of events; add a table [[deliver]] to the configuration")
+	case r.replay > 0 && (len(logs) > 1 || IsPattern(logs[0])):
+		return nil, errors.New("--replay is the number of a line in one log; say which with one --audit-log")
 	}
-	for i, path := range o.Logs {
+	for i, path := range logs {
 		if _, err := filepath.Match(path, ""); err != nil {
-			return o, fmt.Errorf("--audit-log: %q is no path and no pattern", path)
+			return nil, fmt.Errorf("--audit-log: %q is no path and no pattern", path)
 		}
 		var err error
-		if o.Logs[i], err = filepath.Abs(path); err != nil {
-			return o, err
+		if logs[i], err = filepath.Abs(path); err != nil {
+			return nil, err
 		}
 	}
+	return logs, nil
+}
+
+// receivers are those of the configuration that are asked for, and can be used.
+func (r round) receivers(s config.Settings) (chosen []Receiver, err error) {
 	all, wrong := Receivers(s, r.agent)
 	for _, one := range split(wrong) {
 		r.log.Error("a receiver is left out", "reason", one)
 	}
 	for _, name := range append(slices.Clone(r.only), r.enable...) {
 		if !slices.ContainsFunc(all, func(one Receiver) bool { return one.Name == name }) {
-			return o, fmt.Errorf("there is no receiver %q", name)
+			return nil, fmt.Errorf("there is no receiver %q", name)
 		}
 	}
 	for _, one := range all {
 		one.enable = slices.Contains(r.enable, one.Name)
 		if len(r.only) == 0 || slices.Contains(r.only, one.Name) {
-			o.Receivers = append(o.Receivers, one)
+			chosen = append(chosen, one)
 		}
 	}
-	if len(o.Receivers) == 0 {
-		return o, errors.New("no receiver is left; correct the configuration")
+	if len(chosen) == 0 {
+		return nil, errors.New("no receiver is left; correct the configuration")
 	}
-	return o, nil
+	return chosen, nil
 }
 
 // reloaded is settings, and the listener that was opened for them; nil is that it is

@@ -65,7 +65,7 @@ func statusCommand() *cobra.Command {
 			if asJSON {
 				err = json.NewEncoder(c.OutOrStdout()).Encode(status)
 			} else {
-				err = status.show(c.OutOrStdout(), time.Now())
+				status.show(c.OutOrStdout(), time.Now())
 			}
 			return cmp.Or(err, status.problem())
 		},
@@ -139,7 +139,7 @@ func (r *Report) tell(s *state) {
 }
 
 // show prints it for people.
-func (s Status) show(out io.Writer, now time.Time) error {
+func (s Status) show(out io.Writer, now time.Time) {
 	if !s.Running {
 		fmt.Fprintln(out, "No shelfd deliver runs with this state.")
 	}
@@ -164,7 +164,6 @@ func (s Status) show(out io.Writer, now time.Time) error {
 			fmt.Fprintf(out, "%s: its messages are signed by %s\n", vfs.Escape(r.Name), r.Key)
 		}
 	}
-	return nil
 }
 
 func since(t *time.Time, now time.Time) string {
