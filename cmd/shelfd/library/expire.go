@@ -71,6 +71,14 @@ func (e *expiring) round(ctx context.Context, now time.Time) {
 	}
 }
 
+// expire tells whether the files of a library go after so long, as it is set now.
+func (s *Set) expire(name string, after time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.settings.AllLibraries()[name]
+	return ok && l.ExpireAfter.Duration == after && !vfs.Hold(*l.Hold).Counts(time.Now())
+}
+
 // stayOf is after what time there may be something to remove; 0 is never.
 func stayOf(l config.Library) time.Duration {
 	stay := l.ExpireAfter.Duration
@@ -138,33 +146,36 @@ func (e *expiring) one(ctx context.Context, from Source, account string, l confi
 			return err // another server has done it just now
 		}
 	}
+	var swept error // which keeps no file
 	if h, ok := vfs.As[vfs.History](library); ok && !used {
-		if err := h.Sweep(ctx); err != nil {
-			return err
-		}
+		swept = h.Sweep(ctx)
 	}
 	x, ok := vfs.As[vfs.Expiry](library)
 	if !ok || l.ExpireAfter.Duration == 0 {
-		return nil
+		return swept
 	}
-	for i, err := range x.Expired(ctx, now.Add(-l.ExpireAfter.Duration)) {
+	one := Expired{Library: from.name, Account: account, Durable: library.Properties().Durable}
+	return errors.Join(swept, e.files(ctx, x, l.ExpireAfter.Duration, now, one))
+}
+
+// files removes those of a library that were published so long ago, and tells of each as of
+// one. It may take hours: as soon as the settings are others it ends.
+func (e *expiring) files(ctx context.Context, x vfs.Expiry, after time.Duration, now time.Time, one Expired) error {
+	for i, err := range x.Expired(ctx, now.Add(-after)) {
 		if err != nil {
 			return err
 		}
-		if vfs.Hold(*l.Hold).Counts(time.Now()) {
+		if !e.set.expire(one.Library, after) {
 			return nil
 		}
 		if err := e.ready(); err != nil {
 			return nil // who records events has logged why
 		}
-		err := x.RemoveVersion(ctx, i.Name, i.Version)
-		if errors.Is(err, fs.ErrNotExist) {
+		one.File, one.Err = i, x.RemoveVersion(ctx, i.Name, i.Version)
+		if errors.Is(one.Err, fs.ErrNotExist) {
 			continue // it was replaced, or another server was faster
 		}
-		if err := e.told(Expired{from.name, account, i, library.Properties().Durable, err}); err != nil {
-			return err
-		}
-		if err != nil {
+		if err := errors.Join(e.told(one), one.Err); err != nil {
 			return err
 		}
 	}

@@ -85,3 +85,37 @@ func TestExpire(t *testing.T) {
 		t.Error("a library was made for this")
 	}
 }
+
+// A hold that is set while a library is gone through holds what is left of it; and files that
+// are to stay longer stay.
+func TestSettingsChangeWhileFilesExpire(t *testing.T) {
+	for what, change := range map[string]func(*config.Library){
+		"hold":         func(l *config.Library) { l.Hold = &config.Hold{Always: true} },
+		"expire_after": func(l *config.Library) { l.ExpireAfter = &config.Age{Duration: time.Hour} },
+	} {
+		folder := t.TempDir()
+		s := configured(t, folder, map[string]string{"all": ""})
+		next, l := s, s.Libraries["all"]
+		l.ExpireAfter = &config.Age{Duration: time.Nanosecond}
+		s.Libraries = map[string]config.Library{"all": l}
+		change(&l)
+		next.Libraries = map[string]config.Library{"all": l}
+		for _, name := range []string{"f", "g"} {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte("text"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(20 * time.Millisecond) // a tick of the file system's clock
+		set, gone := newSet(t, s), 0
+		set.Open()
+		told := func(Expired) error {
+			gone++
+			set.Change(next)
+			return nil
+		}
+		e := &expiring{set: set, ready: func() error { return nil }, told: told, last: make(map[string]time.Time)}
+		if e.round(context.Background(), time.Now()); gone != 1 {
+			t.Errorf("%s: %d files are gone", what, gone)
+		}
+	}
+}

@@ -143,12 +143,13 @@ func nameOf(all []Entry) Name {
 }
 
 // keptSince is when a version was replaced, by what was made next, or removed before that:
-// then the first marker after it says so. It is never before the version was made, whatever
-// a store says.
+// then the first marker after it says so. Stores tell whole seconds: a marker of the same one
+// may be from before, as when a file is removed and put again at once, and says nothing. It is
+// never before the version was made, whatever a store says.
 func keptSince(v Entry, next time.Time, markers []Entry) time.Time {
 	since := next
 	for _, m := range markers {
-		if !m.Made.Before(v.Made) && (since.IsZero() || m.Made.Before(since)) {
+		if m.Made.After(v.Made) && (since.IsZero() || m.Made.Before(since)) {
 			since = m.Made
 		}
 	}

@@ -148,11 +148,19 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s, %+v: gone are %q, want %q", c.name, c.rules, gone, c.gone)
 		}
 	}
+	// Removed and put again within a second, and replaced long after: it is kept since that.
+	again := told("a v0 - v2 v3")
+	again[2].Made = again[1].Made
+	n, _ := history.Of(t.Context(), "a", inPages(again, 100))
+	if gone := (history.Rules{PerName: 1, MaxAge: 7*time.Minute + time.Second}).Beyond(n, start.Add(10*time.Minute)); len(gone) != 1 || gone[0].ID != "v0" {
+		t.Errorf("of one that was put again at once, gone are %+v", gone)
+	}
+
 	unknown := told("a v0 v1 v2")
 	for i := range unknown {
 		unknown[i].Latest = false
 	}
-	n, _ := history.Of(t.Context(), "a", inPages(unknown, 100))
+	n, _ = history.Of(t.Context(), "a", inPages(unknown, 100))
 	if gone := (history.Rules{PerName: 1}).Beyond(n, start.Add(time.Hour)); len(gone) > 0 {
 		t.Errorf("where nobody knows which is the latest, gone are %+v", gone)
 	}
