@@ -35,6 +35,7 @@ const (
 	CutAfter          // the connection ends after the store has done it
 	CutBody           // the answer is cut in the middle
 	Slow              // the answer comes 200 ms late
+	Forbidden         // 403, and the store does not see it
 )
 
 // NewProxy starts a proxy before the store at a URL.
@@ -77,6 +78,8 @@ func (p *Proxy) serve(forward http.Handler, w http.ResponseWriter, r *http.Reque
 	switch f {
 	case Unavailable:
 		w.WriteHeader(http.StatusServiceUnavailable)
+	case Forbidden:
+		w.WriteHeader(http.StatusForbidden)
 	case Broken:
 		forward.ServeHTTP(httptest.NewRecorder(), r)
 		w.WriteHeader(http.StatusInternalServerError)

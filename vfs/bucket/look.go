@@ -94,7 +94,7 @@ func lookAt(name string, d described) *look {
 	l := &look{name: name, size: d.size, etag: aws.ToString(d.etag), version: aws.ToString(d.version), id: d.meta[metaID]}
 	l.changed = aws.ToTime(d.modified)
 	l.mode, l.mtime = defaultMode, l.changed.Unix()
-	if l.version == "null" {
+	if l.version == nullVersion {
 		l.version = "" // what was there before the bucket got versions
 	}
 	if l.id == "" {

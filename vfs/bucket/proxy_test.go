@@ -25,6 +25,7 @@ const (
 	cutAfter    = objectstore.CutAfter
 	cutBody     = objectstore.CutBody
 	slow        = objectstore.Slow
+	forbidden   = objectstore.Forbidden
 )
 
 // startProxy starts a proxy before a store.

@@ -125,6 +125,15 @@ func (b *Bucket) lookAtVersion(ctx context.Context, name, id string) (*look, err
 	return l, nil
 }
 
+// nullVersion is the id of what was made while the bucket kept no versions. What is made
+// next without them takes its place, and its id.
+const nullVersion = "null"
+
+// isKept tells of a version that was made just now whether the bucket keeps it when it is
+// replaced. If not its versioning was turned off, and this one may have the id of the one
+// before.
+func (l *look) isKept() bool { return l.version != "" && l.version != nullVersion }
+
 // isNoVersion tells of a version that is not there. Stores do not agree what to say then.
 func isNoVersion(err error) bool {
 	return isGone(err) || status(err) == http.StatusBadRequest || status(err) == http.StatusMethodNotAllowed
@@ -224,8 +233,10 @@ func (b withVersions) Restore(ctx context.Context, name, id string, replace bool
 	if err := u.dress(late, to); err != nil {
 		return c, err
 	}
-	b.erase(late, from)
-	b.store.removeHidden(late, from.sidecars...)
+	if to.isKept() {
+		b.erase(late, from)
+		b.store.removeHidden(late, from.sidecars...)
+	}
 	b.carrySum(from, to)
 	return vfs.Change{After: to.info(), Replaced: u.seen.infoOrNone()}, nil
 }
@@ -260,6 +271,9 @@ func noVersion() error {
 func (b *Bucket) sweepVersions(ctx context.Context) error {
 	if !b.o.keeps() || b.o.Hold.Counts(time.Now()) {
 		return nil
+	}
+	if err := b.stillKeeps(ctx); err != nil {
+		return fmt.Errorf("old versions: %w", err)
 	}
 	var now time.Time // by the clock of the store
 	var stays error
@@ -334,28 +348,58 @@ func (l *leftovers) drop(ctx context.Context, c sidecar) error {
 	return err
 }
 
-// dropOld removes versions and markers, and what lay beside them.
+// errKeepsNone is a bucket whose versioning was turned off while it is served.
+var errKeepsNone = errors.New("the bucket keeps none any more, so what is replaced or removed is lost; turn its versioning on, or leave keep_versions out")
+
+// stillKeeps asks the bucket to keep something. Where its versioning was turned off nothing
+// must be removed by its id: what has the null one may be replaced meanwhile.
+func (b *Bucket) stillKeeps(ctx context.Context) error {
+	key := b.store.hiddenKey("probe", newID())
+	a, out := b.store.put(ctx, key, bodyOfText(nil), nil, condition{})
+	if out.err != nil {
+		return out.err
+	}
+	b.store.removeHidden(ctx, key)
+	if now := (&look{version: a.version}); !now.isKept() {
+		return errKeepsNone
+	}
+	return nil
+}
+
+// dropOld removes versions and markers, and what lay beside them. One that has to stay keeps
+// no other.
 func (b *Bucket) dropOld(ctx context.Context, name string, gone []history.Entry) error {
 	if len(gone) == 0 {
 		return nil
 	}
 	was, err := b.wasBeside(ctx, name)
+	if err != nil {
+		return err
+	}
+	var stays error
 	for _, e := range gone {
-		if err != nil {
-			return err
-		}
-		var beside []string
-		if len(was) > 0 && !e.Marker {
-			beside, err = b.besideOld(ctx, name, e.ID, was)
-		}
-		if err == nil {
-			err = b.store.eraseVersion(ctx, b.store.fileKey(name), e.ID)
-		}
-		if err == nil {
-			b.store.removeHidden(ctx, beside...)
+		if err := b.dropVersion(ctx, name, e, was); err != nil {
+			if stays = err; verdictOf(err) != refused {
+				break
+			}
 		}
 	}
-	return err
+	return stays
+}
+
+// dropVersion removes a version or a marker.
+func (b *Bucket) dropVersion(ctx context.Context, name string, e history.Entry, was []sidecar) (err error) {
+	var beside []string
+	if len(was) > 0 && !e.Marker {
+		if beside, err = b.besideOld(ctx, name, e.ID, was); err != nil {
+			return err
+		}
+	}
+	if err := b.store.eraseVersion(ctx, b.store.fileKey(name), e.ID); err != nil {
+		return err
+	}
+	b.store.removeHidden(ctx, beside...)
+	return nil
 }
 
 // besideOld are the keys of those sidecars that are of a version.

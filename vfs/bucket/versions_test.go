@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"shelf/vfs"
 	"shelf/vfs/bucket"
@@ -270,6 +271,73 @@ func TestSweepWhatLayBesideVersions(t *testing.T) {
 	}
 	if all := sizes(t, lib, "b", 5); !all[0].ModTime.Equal(time.Unix(1e9, 0)) {
 		t.Errorf("it was last modified %v", all[0].ModTime)
+	}
+}
+
+// A version that the store does not let go, as by object lock, keeps no other of the name and
+// none of another.
+func TestLockedVersions(t *testing.T) {
+	t.Parallel()
+	g, o := startVersioned(t)
+	p := startProxy(t, g)
+	o.Connection.Endpoint = p.url
+	lib := open(t, o)
+	for _, name := range []string{"f", "g"} {
+		for n := range 5 {
+			put(t, lib, name, text(1, n+1))
+		}
+	}
+	locked := sizes(t, lib, "f", 4, 3, 2, 1)[2]
+	p.spoilBy(func(r *http.Request) fault {
+		if r.Method == http.MethodDelete && r.URL.Query().Get("versionId") == locked.ID {
+			return forbidden
+		}
+		return none
+	})
+	if err := lib.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "remove old versions") {
+		t.Errorf("the sweep ended with %v", err)
+	}
+	sizes(t, lib, "f", 4, 3, 2)
+	sizes(t, lib, "g", 4, 3)
+}
+
+// If the versioning of the bucket is turned off while it is served, nothing is lost that it
+// has, and who looks after it is told.
+func TestVersioningIsTurnedOff(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, true)
+	o := g.options(t)
+	o.Allow = []string{"put-if-absent-after-delete"}
+	put(t, open(t, o), "f", []byte("early"))
+	g.version(t)
+	o.Versions.PerName = 1
+	lib := open(t, o)
+	put(t, lib, "f", []byte("the second"))
+	put(t, lib, "f", []byte("the third one"))
+	early := sizes(t, lib, "f", 10, 5)[1]
+	g.suspend(t)
+	if err := lib.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "turn its versioning on") {
+		t.Errorf("the sweep ended with %v", err)
+	}
+	sizes(t, lib, "f", 10, 5)
+	if _, err := historyOf(t, lib).Restore(t.Context(), "f", early.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	has(t, lib, "f", []byte("early"))
+	all, err := g.client().ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: aws.String(bucketName), Prefix: aws.String(o.Prefix + "/f")})
+	if err != nil || len(all.Versions) != 3 {
+		t.Errorf("there are %d versions, %v", len(all.Versions), err)
+	}
+}
+
+// suspend has the bucket keep versions no more.
+func (g *gateway) suspend(t *testing.T) {
+	t.Helper()
+	_, err := g.client().PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: aws.String(bucketName), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusSuspended},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
