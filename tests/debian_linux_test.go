@@ -44,10 +44,14 @@ func makeDebian(suite string) (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
+	packages := "systemd,openssh-client,passwd"
+	if suite == oldDebian {
+		packages += ",rpm" // for the package of other systems
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "mmdebstrap", "--quiet", "--variant=essential", "--format=directory",
-		"--include=systemd,openssh-client,passwd", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+		"--include="+packages, "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
 		suite, base)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", cmd, err, out)

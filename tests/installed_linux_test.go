@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,22 +14,27 @@ import (
 // the version.
 var newRelease = sync.OnceValues(func() (aRelease, error) { return makeRelease("new", releaseTime.Add(time.Hour)) })
 
+// both puts the packages of two releases where root of a Debian has old.KIND and new.KIND.
+func both(t *testing.T, before, after aRelease, suffix, kind string) (prepare func(root string)) {
+	return func(root string) {
+		folder := filepath.Join(root, "root")
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, r := range map[string]aRelease{"old.": before, "new.": after} {
+			if err := os.WriteFile(filepath.Join(folder, name+kind), slurp(t, r.file(t, suffix)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // TestInstalled does what the README shows on a new Debian: install the package, set
 // the server up, upload. Then it upgrades while a file is uploaded, takes the
 // package away, and purges it.
 func TestInstalled(t *testing.T) {
 	before, after := released(t, oldRelease), released(t, newRelease)
-	d := boot(t, oldDebian, func(root string) {
-		for name, r := range map[string]aRelease{"old.deb": before, "new.deb": after} {
-			folder := filepath.Join(root, "root")
-			if err := os.MkdirAll(folder, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(folder, name), slurp(t, r.file(t, "_amd64.deb")), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
+	d := boot(t, oldDebian, both(t, before, after, "_amd64.deb", "deb"))
 
 	// Three commands.
 	began := time.Now()
@@ -109,4 +115,42 @@ shelf:shelf:750 /srv/shelf/default
 	d.sh(t, `dpkg -i /root/new.deb; echo shelf shelf/purge boolean true | debconf-set-selections
 		DEBIAN_FRONTEND=noninteractive dpkg -P shelf
 		test ! -e /var/lib/shelf -a ! -e /var/log/shelf -a -e /srv/shelf/default/large`)
+}
+
+// TestInstalledByRPM has rpm install, upgrade and remove its package: rpm calls the
+// scripts in it with other words and in another order than dpkg. It does so in a
+// Debian, whose packages rpm does not know.
+func TestInstalledByRPM(t *testing.T) {
+	before, after := released(t, oldRelease), released(t, newRelease)
+	d := boot(t, oldDebian, both(t, before, after, "x86_64.rpm", "rpm"))
+	const rpm = "rpm --force-debian --nodeps "
+	began := time.Now()
+
+	if said := d.sh(t, rpm+"-i /root/old.rpm"); !strings.Contains(said, "run: shelfd init") {
+		t.Errorf("rpm -i says %q", said)
+	}
+	// The scripts change whom the configuration belongs to, and nothing else of what is packed.
+	if changed := d.sh(t, `rpm --force-debian -V --nodeps shelf || true`); changed != ".M....G..  c /etc/shelf/shelfd.toml\n" {
+		t.Errorf("of the package are not as packed:\n%s", changed)
+	}
+	d.sh(t, `shelfd init --yes --account ada --host localhost
+		sed -i '1i grace = "1m"' /etc/shelf/shelfd.toml && systemctl restart shelfd`)
+	upload := `echo put /etc/hostname %s | sftp -q -b - -P 2222 -o StrictHostKeyChecking=accept-new ada@localhost`
+	d.eventually(t, "it serves", fmt.Sprintf(upload, "before"))
+
+	if said := d.sh(t, rpm+"-U /root/new.rpm"); !strings.Contains(said, `"1m" (grace)`) {
+		t.Errorf("the upgrade does not say that it restarts the server:\n%s", said)
+	}
+	d.sh(t, `test "$(systemctl is-enabled shelfd; systemctl is-active shelfd)" = "$(printf 'enabled\nactive')"
+		rpm --force-debian -q shelf | grep 20260102040405
+		pid=$(systemctl show -P MainPID shelfd); test "$(readlink /proc/$pid/exe)" = /usr/bin/shelfd
+		grep -q 'grace = "1m"' /etc/shelf/shelfd.toml; test "$(stat -c %U:%G:%a /etc/shelf/shelfd.toml)" = root:shelf:640`)
+	d.eventually(t, "the new server serves", fmt.Sprintf(upload, "after"))
+
+	if said := d.sh(t, "rpm --force-debian -e shelf 2>&1"); !strings.Contains(said, "kept /etc/shelf") {
+		t.Errorf("rpm -e says %q", said)
+	}
+	d.sh(t, `! systemctl is-active shelfd; ! systemctl is-enabled shelfd; test ! -e /usr/bin/shelfd
+		test -e /etc/shelf/shelfd.toml.rpmsave -a -e /var/lib/shelf/ssh_host_ed25519_key -a -e /srv/shelf/default/before -a -e /srv/shelf/default/after`)
+	t.Logf("installed, upgraded and removed in %v", time.Since(began).Round(time.Millisecond))
 }
