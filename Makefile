@@ -3,7 +3,7 @@
 #
 # All else is for those who work on Shelf; CONTRIBUTING.md says more.
 
-.PHONY: build run test check licences vulncheck bench fuzz seaweedfs torture dist clean
+.PHONY: build run test check licences vulncheck bench fuzz seaweedfs torture beside dist clean
 
 PORT     ?= 2222
 FUZZTIME ?= 10s
@@ -57,7 +57,7 @@ check:
 
 # Has each module in the programs a licence that we take, as docs/dependencies.md says?
 licences:
-	go test -count=1 -run '^TestDependenciesAreDocumented$$' ./tests
+	go test $(RACE) -count=1 -run '^TestDependenciesAreDocumented$$' ./tests
 
 # Do the programs call anything with a known weakness? The database is a Go module,
 # too. One in Go's own library is shown, and fails nothing: it takes another Go.
@@ -104,6 +104,10 @@ seaweedfs:
 # The long form of the end-to-end tests.
 torture:
 	go test $(RACE) -v -timeout 4h ./tests ./vfs/bucket -torture
+
+# The end-to-end tests once more, with a second server on the folders of each.
+beside:
+	go test $(RACE) -v -timeout 2h ./tests -beside
 
 # What people install, in the folder dist: archives, packages, an image, and their
 # digests. SIGN=~/.ssh/release_key signs these. contrib/release says more.

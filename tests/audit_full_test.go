@@ -21,6 +21,7 @@ import (
 // and nobody logs in. With "continue" all goes on, the log says that lines are
 // missing, and the lines say how many. Either way every line is whole afterwards.
 func TestAuditDiskFills(t *testing.T) {
+	oneServer(t, "the disk of one audit log")
 	for _, policy := range []string{"refuse", "continue"} {
 		t.Run(policy, func(t *testing.T) { auditDiskFills(t, policy) })
 	}

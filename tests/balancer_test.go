@@ -24,6 +24,7 @@ import (
 // configuration of the guide for operators. One of them is killed every few seconds.
 // What clients are told must be as if each request had been done at one moment.
 func TestBalancer(t *testing.T) {
+	oneServer(t, "three servers as it is")
 	need(t, "haproxy")
 	duration := orInFull(16*time.Second, 5*time.Minute)
 	if testing.Short() {

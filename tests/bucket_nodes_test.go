@@ -21,6 +21,7 @@ import (
 // and each rename at three.
 func TestBalancerOverABucket(t *testing.T) {
 	t.Parallel()
+	oneServer(t, "three servers as it is")
 	need(t, "haproxy")
 	need(t, objectstore.Program)
 	b := startBucketed(t)

@@ -78,6 +78,7 @@ with s.open("large", "r+") as f:
 	})
 	t.Run("in a bucket", func(t *testing.T) {
 		t.Parallel()
+		oneServer(t, "a quota that is smaller than the slices of two nodes")
 		need(t, objectstore.Program)
 		dir := t.TempDir()
 		store, err := objectstore.Start(dir, "")

@@ -444,6 +444,7 @@ func deliverMetrics(t *testing.T, d *deliverer) string {
 // -torture 50 times in 5,000. Each event must arrive at least once, those of a file in
 // their order, signed; and each file that is there must have had its event.
 func TestDeliverWhateverHappens(t *testing.T) {
+	oneServer(t, "the events of one audit log")
 	t.Parallel()
 	w := &storm{T: t, uploads: 400, kills: 10, outage: 3 * time.Second}
 	if *torture {

@@ -102,7 +102,7 @@ func gateConfig(settings ...string) string {
 func (s *server) gateEvents(t *testing.T) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for line := range strings.Lines(string(slurp(t, filepath.Join(s.dir, "audit.jsonl")))) {
+	for line := range strings.Lines(s.auditLog(t, "audit.jsonl")) {
 		var l struct{ Op, Name, Gate, Result, Reason string }
 		must(t, json.Unmarshal([]byte(line), &l))
 		if l.Op == "put" {
@@ -417,6 +417,7 @@ func keeperOf(t *testing.T, script string) (socket string) {
 // TestGateOutsideOfTheSandbox looks at the process that asks scanners: it is held to
 // that, and when it is gone nothing is let in.
 func TestGateOutsideOfTheSandbox(t *testing.T) {
+	oneServer(t, "the process of one server that asks scanners")
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		cannotRun(t, "there is no /proc")
 	}

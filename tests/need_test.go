@@ -32,3 +32,12 @@ func installed(program string) bool {
 func mustHaveAll() bool {
 	return os.Getenv("CI") != "" || os.Getenv("SHELF_CI") != ""
 }
+
+// oneServer skips a test that counts on being asked or told by one server, if each has
+// another one beside it. why completes "it is about".
+func oneServer(t testing.TB, why string) {
+	t.Helper()
+	if *beside {
+		t.Skip("not with -beside: it is about " + why)
+	}
+}

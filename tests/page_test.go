@@ -31,6 +31,7 @@ var hostile = []string{
 // TestPage looks at the page with a browser, while many clients upload files with
 // hostile names: none of them is read as anything but text.
 func TestPage(t *testing.T) {
+	oneServer(t, "what the page of one server shows")
 	need(t, "chromium")
 	connections := orInFull(12, 1000)
 	s := serveConfigured(t, fmt.Sprintf("max_connections = %d\n%s[account_limits]\nconnections = %[1]d\nchannels = %[1]d\n", 2*connections, operated))

@@ -148,6 +148,7 @@ func (k kept) is(t *testing.T, account, name string, content []byte) {
 // TestReceiptVerifies has stock clients upload, and stock ssh-keygen check what they
 // are given for that: as it is, and with any byte of it changed.
 func TestReceiptVerifies(t *testing.T) {
+	oneServer(t, "receipts, which the server gives that took the upload")
 	t.Parallel()
 	s := serveReceipts(t, t.TempDir(), withReceipts)
 	local := filepath.Join(t.TempDir(), "local")
@@ -200,6 +201,7 @@ func TestReceiptVerifies(t *testing.T) {
 // TestReceiptsOfADropBox gives an account that may not read the receipts of its own
 // uploads, whatever has become of them, and of no other.
 func TestReceiptsOfADropBox(t *testing.T) {
+	oneServer(t, "receipts, which the server gives that took the upload")
 	t.Parallel()
 	s := serveReceipts(t, t.TempDir(), withReceipts)
 	up := func(account, name string, content []byte) {
@@ -246,6 +248,7 @@ func TestReceiptsOfADropBox(t *testing.T) {
 // TestReceiptsTellNothingOfOthers has an account that may replace and rename files, but not
 // read them: its receipts do not tell what it replaced, nor that it has put what another has.
 func TestReceiptsTellNothingOfOthers(t *testing.T) {
+	oneServer(t, "receipts, which the server gives that took the upload")
 	t.Parallel()
 	s := serveReceipts(t, t.TempDir(), strings.ReplaceAll(withReceipts, `["dropbox"]`, `["write", "overwrite", "rename"]`))
 	others := s.dial(t)
@@ -275,6 +278,7 @@ func TestReceiptsTellNothingOfOthers(t *testing.T) {
 // TestReceiptsOfOwnLibraries has two accounts put the same into libraries of their own,
 // which have one name: neither learns of the other.
 func TestReceiptsOfOwnLibraries(t *testing.T) {
+	oneServer(t, "receipts, which the server gives that took the upload")
 	t.Parallel()
 	toml := strings.ReplaceAll(withReceipts, `path = "library"`, `path = "library/%u"`)
 	s := serveReceipts(t, t.TempDir(), strings.ReplaceAll(toml, `["dropbox"]`, `["editor"]`))
@@ -304,6 +308,7 @@ func TestReceiptsOfOwnLibraries(t *testing.T) {
 
 // TestReceiptsOfChangedFiles gives none for what is not what was uploaded.
 func TestReceiptsOfChangedFiles(t *testing.T) {
+	oneServer(t, "receipts, which the server gives that took the upload")
 	t.Parallel()
 	s := serveReceipts(t, t.TempDir(), withReceipts)
 	c := s.dial(t)
@@ -382,6 +387,7 @@ func TestReceiptsOfChangedFiles(t *testing.T) {
 // TestReceiptsLast asks for receipts of files that were uploaded before the log was
 // rotated, before the server was started anew, and before the host key was changed.
 func TestReceiptsLast(t *testing.T) {
+	oneServer(t, "receipts, which the server gives that took the upload")
 	t.Parallel()
 	dir := t.TempDir()
 	s := serveReceipts(t, dir, withReceipts)

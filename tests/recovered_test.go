@@ -45,6 +45,7 @@ func (s *server) killedAtSync(t *testing.T, do func(c *client) error) {
 // TestRecoveredLines kills the server between the rename that publishes a file and
 // the line of it. The next start writes the line, and none for what has one.
 func TestRecoveredLines(t *testing.T) {
+	oneServer(t, "what only a server that is alone on a library can tell")
 	t.Parallel()
 	need(t, "strace")
 	dir := t.TempDir()

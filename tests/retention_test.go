@@ -361,7 +361,7 @@ library = "partners"
 	if string(s.get(t, "old")) != "old" {
 		t.Error("what has expired is not back")
 	}
-	log := readText(t, filepath.Join(dir, "audit.jsonl"))
+	log := s.auditLog(t, "audit.jsonl") // a file expires once
 	for _, want := range []string{
 		`"op":"expire","result":"ok","library":"in","name":"old","replaced":{"size":3`,
 		`"op":"expire","result":"ok","account":"eve","library":"partners","name":"theirs"`,

@@ -55,12 +55,16 @@ type pair struct {
 	first  string                 // where the server listens
 	second atomic.Pointer[server] // nil is none
 	turn   atomic.Int64
+	pinned atomic.Bool // clients come to the first alone
 }
 
 // beside has a second server on the folders of each server, with the same state. Clients
 // in the test process come to the two in turns, and stock clients to the first. The
 // second one dies with the first.
 var beside = flag.Bool("beside", false, "have a second server beside each server")
+
+// besideAudit is the audit log of the second one, in the folder of the first.
+const besideAudit = "beside-audit"
 
 // startBeside starts the second server.
 func (s *server) startBeside(args []string) error {
@@ -70,7 +74,7 @@ func (s *server) startBeside(args []string) error {
 	}
 	o.library, o.state, o.identity = s.library, s.state, s.identity
 	o.config = s.config + "-beside"
-	args = append(slices.Clone(args), "--admin-socket", filepath.Join(s.dir, "beside.sock"), "--audit-log", filepath.Join(s.dir, "beside-audit"))
+	args = append(slices.Clone(args), "--listen", "127.0.0.1:0", "--admin-socket", filepath.Join(s.dir, "beside.sock"), "--audit-log", filepath.Join(s.dir, besideAudit))
 	if err := o.run(args); err != nil {
 		return fmt.Errorf("the second server: %w", err)
 	}
@@ -85,7 +89,7 @@ func (s *server) address() string {
 		return s.addr
 	}
 	// A test may have put something before the server, which has another address.
-	if o := s.pair.second.Load(); o != nil && s.addr == s.pair.first && s.pair.turn.Add(1)%2 == 0 {
+	if o := s.pair.second.Load(); o != nil && s.addr == s.pair.first && !s.pair.pinned.Load() && s.pair.turn.Add(1)%2 == 0 {
 		return o.addr
 	}
 	return s.addr
@@ -246,13 +250,64 @@ func (s *server) run(args []string) error {
 	return s.writeConfig()
 }
 
-// reload has the server read its configuration again, and waits until its log
-// says that it has, in these words.
+// reload has the server read its configuration again, and the one beside it, and waits
+// until their logs say that they have, in these words.
 func (s *server) reload(t *testing.T, said string) {
 	t.Helper()
-	before := strings.Count(s.stderr.String(), said)
-	s.cmd.Process.Signal(syscall.SIGHUP)
-	eventually(t, "the server has read it", func() bool { return strings.Count(s.stderr.String(), said) > before })
+	times := func() (all []int) {
+		for _, one := range s.all() {
+			all = append(all, strings.Count(one.stderr.String(), said))
+		}
+		return all
+	}
+	before := times()
+	s.hangUp()
+	eventually(t, "the server has read it", func() bool {
+		for i, n := range times() {
+			if n <= before[i] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// hangUp sends them SIGHUP.
+func (s *server) hangUp() {
+	for _, one := range s.all() {
+		one.cmd.Process.Signal(syscall.SIGHUP)
+	}
+}
+
+// pin has clients come to this server from now on, and not to the one beside it.
+func (s *server) pin() { s.pair.pinned.Store(true) }
+
+// said is what both have logged; the events of the one beside it are in its audit log.
+func (s *server) said() string {
+	text := s.stderr.String()
+	for _, one := range s.all()[1:] {
+		events, _ := os.ReadFile(filepath.Join(one.dir, besideAudit))
+		text += one.stderr.String() + string(events)
+	}
+	return text
+}
+
+// auditLog is the text of the audit log of that name, and of that of the one beside it.
+func (s *server) auditLog(t testing.TB, name string) string {
+	t.Helper()
+	text := slurp(t, filepath.Join(s.dir, name))
+	for _, one := range s.all()[1:] {
+		text = append(text, slurp(t, filepath.Join(one.dir, besideAudit))...)
+	}
+	return string(text)
+}
+
+// all are the server and the one beside it, if there is one.
+func (s *server) all() []*server {
+	if s.pair != nil && s.pair.second.Load() != nil {
+		return []*server{s, s.pair.second.Load()}
+	}
+	return []*server{s}
 }
 
 var listening = regexp.MustCompile(`127\.0\.0\.1:\d+`)

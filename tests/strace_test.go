@@ -14,10 +14,11 @@ import (
 )
 
 // strace traces the server with these arguments until the returned function is
-// called, which returns what was traced.
+// called, which returns what was traced. Clients that log in from now on come to it.
 func (s *server) strace(t *testing.T, args ...string) (end func() []syscallEvent) {
 	t.Helper()
 	need(t, "strace")
+	s.pin()
 	trace := filepath.Join(t.TempDir(), "trace")
 	said := newOutput()
 	cmd := exec.Command("strace", append([]string{"-f", "-y", "-o", trace, "-p", strconv.Itoa(s.cmd.Process.Pid)}, args...)...)
