@@ -218,6 +218,39 @@ func TestHoldOverABucket(t *testing.T) {
 	s.everyHoldEnds(t)
 }
 
+// TestHoldWithoutVerdict has no scanner for a while: what came meanwhile waits, the operator
+// is told, and it is judged when the scanner is there and the settings are read again.
+func TestHoldWithoutVerdict(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	link := filepath.Join(dir, "gate.sock")
+	s, err := startConfigured(dir, gateConfig(`mode = "hold"`, `socket = "unix:`+link+`"`))
+	must(t, err)
+	stopAtEnd(t, s)
+	must(t, s.dial(t).upload("a", []byte("text")))
+	eventually(t, "the operator is told", func() bool {
+		return strings.Contains(s.operate(t, "status"), "PROBLEM: library in: of the files that wait for their verdict, 1 could not be judged")
+	})
+	var list []struct {
+		State, Reason string
+		Tries         int
+	}
+	must(t, json.Unmarshal([]byte(s.operate(t, "quarantine", "list", "--json")), &list))
+	if len(list) != 1 || list[0].State != "held" || list[0].Tries == 0 || !strings.Contains(list[0].Reason, "could not be checked") || strings.Contains(list[0].Reason, dir) {
+		t.Errorf("in quarantine are %+v", list)
+	}
+	if got := files(t, s.library); len(got) > 0 || len(s.lines(t, "put")) > 0 {
+		t.Errorf("published are %q, told is %v", got, s.lines(t, "put"))
+	}
+	must(t, os.Symlink(keeperOf(t, "true"), link))
+	s.reload(t, "the configuration was reloaded")
+	eventually(t, "it is published", func() bool { return len(s.inQuarantine(t)) == 0 })
+	if string(s.get(t, "a")) != "text" || s.gateEvents(t)["a"] != "passed ok" {
+		t.Errorf("told is %v", s.lines(t, "put"))
+	}
+	s.everyHoldEnds(t)
+}
+
 // otherHoldClients copy a file to the name of the program, with its time.
 func (s *server) otherHoldClients(local string) map[string]*exec.Cmd {
 	python := fmt.Sprintf(`

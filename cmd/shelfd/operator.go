@@ -114,7 +114,7 @@ func problemsOfLibrary(l admin.Library) (all []string) {
 		all = append(all, fmt.Sprintf("the gate of library %s gives no verdict: %s", l.Name, l.Gate.Problem))
 	}
 	if l.Gate != nil && l.Gate.Failing > 0 {
-		all = append(all, fmt.Sprintf("library %s: %d files that wait for their verdict could not be judged or published, and are tried again: see shelfd quarantine list", l.Name, l.Gate.Failing))
+		all = append(all, fmt.Sprintf("library %s: of the files that wait for their verdict, %d could not be judged or published yet, and are tried again: see shelfd quarantine list", l.Name, l.Gate.Failing))
 	}
 	return all
 }

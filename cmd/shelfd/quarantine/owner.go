@@ -15,7 +15,10 @@ import (
 // by a lock on a file of its own, which the kernel takes away when the process ends,
 // however it ends. What belonged to it is then taken by who looks first.
 
-const alive = ".lock" // behind the id of a server
+const (
+	alive = ".lock" // behind the id of a server
+	look  = "look"  // the file that is locked by who looks which servers live
+)
 
 // show has this server be seen to live, if it does not do so yet.
 func (f *Folder) show() error {
@@ -46,14 +49,15 @@ func (f *Folder) disown() {
 	}
 }
 
-// exclusively does what one server alone may do at a time.
+// exclusively does what one server alone may do at a time. The lock is that of a file
+// that can be written: NFS has no other.
 func (f *Folder) exclusively(do func() error) error {
-	folder, err := f.root.Open(".")
+	file, err := f.root.OpenFile(look, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	defer folder.Close() // and with it goes the lock
-	if err := lock(folder, unix.LOCK_EX); err != nil {
+	defer file.Close() // and with it goes the lock
+	if err := lock(file, unix.LOCK_EX); err != nil {
 		return err
 	}
 	return do()
@@ -69,11 +73,14 @@ func (f *Folder) Adopt() (all []Item, err error) {
 		return nil, nil
 	}
 	items, err := f.List()
-	if err == nil && slices.ContainsFunc(items, f.isForeign) {
-		err = f.show()
-	}
-	if err != nil {
+	foreign := slices.ContainsFunc(items, f.isForeign)
+	if err != nil || !foreign && !f.hasCompany(entries) {
 		return nil, err
+	}
+	if foreign {
+		if err := f.show(); err != nil {
+			return nil, err
+		}
 	}
 	err = f.exclusively(func() error {
 		defer f.forgetDead(entries)
@@ -118,14 +125,18 @@ func (f *Folder) adopt() (all []Item, err error) {
 // hadCompany tells whether another server had this folder when Adopt looked last, or has
 // it now. Before the first look one may have had it.
 func (f *Folder) hadCompany(entries []fs.DirEntry) bool {
-	now := slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return strings.HasSuffix(e.Name(), alive) && e.Name() != f.self+alive
-	})
+	now := f.hasCompany(entries)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	had := !f.alone
 	f.alone = !now
 	return had || now
+}
+
+func (f *Folder) hasCompany(entries []fs.DirEntry) bool {
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return strings.HasSuffix(e.Name(), alive) && e.Name() != f.self+alive
+	})
 }
 
 // lives tells whether a server lives. What can't be told is that it does.
