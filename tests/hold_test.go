@@ -21,6 +21,7 @@ import (
 // bob. Its command waits until allow is called, and refuses what has EVIL in it.
 func heldBack(t *testing.T, settings ...string) (s *server, allow func()) {
 	t.Helper()
+	oneServer(t, "what a server holds, and what it tells of that")
 	dir := t.TempDir()
 	permit := filepath.Join(dir, "permit")
 	socket := keeperOf(t, `until [ -e `+permit+` ]; do sleep 0.05; done; if grep -q EVIL; then echo "it is EVIL"; exit 1; fi`)
@@ -180,6 +181,7 @@ func TestHold(t *testing.T) {
 // TestHoldOverABucket does it with a library in a bucket, over kill -9.
 func TestHoldOverABucket(t *testing.T) {
 	t.Parallel()
+	oneServer(t, "what a server holds, and what it tells of that")
 	need(t, "versitygw")
 	dir := t.TempDir()
 	permit := filepath.Join(dir, "permit")
@@ -222,6 +224,7 @@ func TestHoldOverABucket(t *testing.T) {
 // is told, and it is judged when the scanner is there and the settings are read again.
 func TestHoldWithoutVerdict(t *testing.T) {
 	t.Parallel()
+	oneServer(t, "what a server holds, and what it tells of that")
 	dir := t.TempDir()
 	link := filepath.Join(dir, "gate.sock")
 	s, err := startConfigured(dir, gateConfig(`mode = "hold"`, `socket = "unix:`+link+`"`))
