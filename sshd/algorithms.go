@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"shelf/keys"
+	"shelf/sshd/wire"
 )
 
 // rekeyThreshold is the number of bytes after which new keys are negotiated. RFC
@@ -60,8 +61,8 @@ func hasAES() bool {
 // sshConfig is the configuration of x/crypto for one client. What it offers
 // depends on the client's hello; admit is called when a login has succeeded.
 // Nothing waits for it any more when ctx ends.
-func (c Config) sshConfig(ctx context.Context, h hello, admit func(keys.Identity) error) *ssh.ServerConfig {
-	offer, userAlgorithms := negotiate(h.kexInit, hasAES()), keys.UserAlgorithms()
+func (c Config) sshConfig(ctx context.Context, h wire.Hello, admit func(keys.Identity) error) *ssh.ServerConfig {
+	offer, userAlgorithms := negotiate(h.KexInit, hasAES()), keys.UserAlgorithms()
 	if c.FIPS {
 		offer, userAlgorithms = offer.fips(), fipsUserAlgorithms()
 	}
@@ -74,13 +75,13 @@ func (c Config) sshConfig(ctx context.Context, h hello, admit func(keys.Identity
 		},
 		PublicKeyAuthAlgorithms:   userAlgorithms,
 		MaxAuthTries:              c.Limits.MaxAuthTries,
-		ServerVersion:             serverVersion,
+		ServerVersion:             wire.Version,
 		VerifiedPublicKeyCallback: c.Accounts.Verified,
 	}
 	begin := c.Accounts.Callbacks(ctx, admit)
 	s.PublicKeyCallback, s.PasswordCallback = begin.PublicKeyCallback, begin.PasswordCallback
 	s.KeyboardInteractiveCallback = begin.KeyboardInteractiveCallback
-	for _, key := range c.hostKeys(h.kexInit) {
+	for _, key := range c.hostKeys(h.KexInit) {
 		s.AddHostKey(key)
 	}
 	return s

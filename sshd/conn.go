@@ -18,6 +18,7 @@ import (
 	"shelf/sshd/backlog"
 	"shelf/sshd/sftp"
 	"shelf/sshd/window"
+	"shelf/sshd/wire"
 	"shelf/vfs/access"
 )
 
@@ -25,7 +26,7 @@ import (
 // the goroutine of run. They don't change once there are other goroutines.
 type conn struct {
 	config   Config
-	wire     *wire
+	wire     *wire.Wire
 	buffers  *sftp.Buffers       // of its sftp sessions
 	held     *access.Temporaries // by its sftp sessions
 	windows  *window.Pool        // of its channels
@@ -40,7 +41,7 @@ type conn struct {
 	source   string
 	started  time.Time
 	loggedIn time.Time // zero until then
-	hello    hello
+	hello    wire.Hello
 	tries    tries
 	identity keys.Identity // proven
 	client   *ssh.ServerConn
@@ -72,15 +73,14 @@ type conn struct {
 func (s *Server) newConn(ctx context.Context, nc net.Conn, p *pass) *conn {
 	config := *s.current.Load()
 	c := &conn{
-		config: config, wire: &wire{socket: newSocket(nc, &s.reads)}, buffers: &s.buffers, held: s.held, windows: s.windows, pass: p,
+		config: config, buffers: &s.buffers, held: s.held, windows: s.windows, pass: p,
 		refusals: s.refusals, panics: &s.panics, transfers: access.Transfers{Total: &s.traffic},
 		id: rand.Text()[:8], source: nc.RemoteAddr().String(), started: time.Now(),
 		programs: make(map[*program]struct{}), failures: rate.NewLimiter(failuresPerSecond, failuresAtFirst),
 	}
-	c.wire.failing = c.losing
-	c.wire.heard.Store(c.started.UnixNano())
+	c.wire = wire.New(nc, &s.reads, c.started, c.losing)
 	c.ctx, c.cancel = context.WithCancel(ctx)
-	c.steady = backlog.NewSteady(c.ctx, &c.wire.sent)
+	c.steady = backlog.NewSteady(c.ctx, c.wire.Sent())
 	c.log = config.Log.With("conn", c.id)
 	return c
 }
@@ -134,8 +134,8 @@ func (c *conn) serve() {
 		c.abandon(channels, requests, err)
 		return
 	}
-	c.backlog = backlog.New(c.ctx, c.pass.share, channels, requests, c.wire.sinceWrite)
-	c.wire.backlog.Store(c.backlog)
+	c.backlog = backlog.New(c.ctx, c.pass.share, channels, requests, c.wire.SinceWrite)
+	c.wire.Bound(c.backlog)
 	c.spawn(func() { c.globalRequests(requests) })
 	c.spawn(c.keepAlive)
 	c.spawn(c.announceHostKeys)
@@ -145,7 +145,7 @@ func (c *conn) serve() {
 // idle tells whether the client is calm, and no program has a file open or is
 // answering a CLOSE.
 func (c *conn) idle() bool {
-	if c.wire.sinceRead() < calm {
+	if c.wire.SinceRead() < calm {
 		return false
 	}
 	c.mu.Lock()

@@ -86,7 +86,7 @@ func (e Event) Result() string {
 func (c *conn) event(op string, start time.Time, err error) Event {
 	return Event{
 		Time: start, Duration: time.Since(start), Op: op, Err: err,
-		Conn: c.id, Source: c.source, ClientVersion: c.hello.version,
+		Conn: c.id, Source: c.source, ClientVersion: c.hello.Version,
 		Account: c.identity.Account, Method: c.identity.Method, KeyFingerprint: c.identity.Fingerprint, Certificate: c.identity.Certificate,
 	}
 }

@@ -31,7 +31,7 @@ func (c *conn) keepAlive() {
 			return
 		case <-tick.C:
 		}
-		if now := c.wire.received.Load(); now != seen {
+		if now := c.wire.Received(); now != seen {
 			seen, silent = now, 0
 			continue
 		}

@@ -28,7 +28,7 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	}
 	c.wire.SetDeadline(until)
 	var err error
-	if c.hello, err = c.wire.greet(until); err != nil {
+	if c.hello, err = c.wire.Greet(until); err != nil {
 		return nil, nil, err
 	}
 	if !c.pass.exchange() {
@@ -44,12 +44,12 @@ func (c *conn) handshake() (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	}
 	config := c.config.sshConfig(ctx, c.hello, c.admit)
 	c.watchTries(config)
-	c.wire.framed = slices.Equal(config.Ciphers, aeadAES())
+	c.wire.Frame(slices.Equal(config.Ciphers, aeadAES()))
 	client, channels, requests, err := ssh.NewServerConn(c.wire, config)
 	if err != nil {
 		return nil, nil, err
 	}
-	c.client, c.hello.kexInit = client, nil
+	c.client, c.hello.KexInit = client, nil
 	var known bool
 	if c.identity, known = keys.IdentityOf(client.Permissions); !known {
 		return nil, nil, c.abandon(channels, requests, errors.New("login without an identity"))
@@ -93,7 +93,7 @@ func (c *conn) refuse(err error) {
 	case errors.Is(err, errBusy), errors.Is(c.tries.ended, errPenalized):
 		c.refusals.add(cmp.Or(c.tries.ended, err), c.wire.RemoteAddr())
 		return
-	case c.hello.version == "" && slots.Contains(c.config.Limits.ExemptProbes, c.pass.address):
+	case c.hello.Version == "" && slots.Contains(c.config.Limits.ExemptProbes, c.pass.address):
 		return
 	}
 	c.pass.penalize(c.penalty())

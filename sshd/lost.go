@@ -6,7 +6,7 @@ import "time"
 // what the client sent before. It is far more than they need.
 const lossPause = 2 * time.Second
 
-// losing is called by wire when the network connection has failed, before x/crypto
+// losing is called by package wire when the network connection has failed, before x/crypto
 // is told.
 //
 // x/crypto gives io.EOF for the end of a channel that the client sent, and for a

@@ -3,6 +3,8 @@ package sshd
 import (
 	"slices"
 
+	"shelf/sshd/wire"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -20,7 +22,7 @@ type offer struct{ keyExchanges, ciphers, macs []string }
 // are offered hmac-sha2-256, too, without which no MAC could be agreed on. Clients
 // without curve25519, such as Ruby's net-ssh, JSch 0.1 and those that FIPS limits,
 // are offered the NIST curves in the same way.
-func negotiate(client *kexInit, aes bool) offer {
+func negotiate(client *wire.KexInit, aes bool) offer {
 	o := offer{keyExchanges: keyExchanges(), ciphers: ciphers(), macs: macs()}
 	if client == nil {
 		return o
@@ -60,7 +62,7 @@ func (o offer) fips() offer {
 // learnt that key when there was no other, and would take another for an attack.
 // But one that puts RSA first, as OpenSSH does once it has learnt an RSA key, has
 // that choice. All other clients are offered the other types.
-func (c Config) hostKeys(client *kexInit) (offered []ssh.Signer) {
+func (c Config) hostKeys(client *wire.KexInit) (offered []ssh.Signer) {
 	of := func(types ...string) []ssh.Signer {
 		return slices.DeleteFunc(slices.Clone(c.HostKeys), func(s ssh.Signer) bool { return !slices.Contains(types, plainType(s)) })
 	}
@@ -94,7 +96,7 @@ func algorithmsOf(keys []ssh.Signer) (names []string) {
 
 // prefersRSA tells whether RSA is the first type of host key, without
 // certificates, that the client names.
-func prefersRSA(client *kexInit) bool {
+func prefersRSA(client *wire.KexInit) bool {
 	first := agree(client.ServerHostKeyAlgos, []string{
 		ssh.KeyAlgoED25519, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
 	})

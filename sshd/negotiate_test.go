@@ -2,7 +2,6 @@ package sshd
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/pem"
 	"io"
 	"net"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"shelf/keys"
+	"shelf/sshd/wire"
 )
 
 const (
@@ -26,9 +26,9 @@ const (
 )
 
 func TestNegotiate(t *testing.T) {
-	both := func(ciphers, macs string) *kexInit {
+	both := func(ciphers, macs string) *wire.KexInit {
 		c, m := strings.Split(ciphers, ","), strings.Split(macs, ",")
-		return &kexInit{CiphersClientServer: c, CiphersServerClient: c, MACsClientServer: m, MACsServerClient: m}
+		return &wire.KexInit{CiphersClientServer: c, CiphersServerClient: c, MACsClientServer: m, MACsServerClient: m}
 	}
 	oneWay := both(chacha+","+gcm128, "")
 	oneWay.CiphersServerClient = []string{chacha}
@@ -36,7 +36,7 @@ func TestNegotiate(t *testing.T) {
 	oneWayMAC.MACsClientServer = []string{ssh.HMACSHA256}
 	usual, plain := macs(), append(macs(), ssh.HMACSHA256)
 	for name, test := range map[string]struct {
-		client  *kexInit
+		client  *wire.KexInit
 		aes     bool
 		ciphers []string
 		macs    []string
@@ -51,7 +51,7 @@ func TestNegotiate(t *testing.T) {
 		"ETM and plain":        {both(ctr, ssh.HMACSHA256+","+ssh.HMACSHA512ETM), true, ciphers(), usual},
 		"plain one way":        {oneWayMAC, true, ciphers(), plain},
 		"no AES-GCM of ours":   {both("aes128-cbc", "hmac-md5"), true, ciphers(), usual},
-		"empty":                {&kexInit{}, true, ciphers(), usual},
+		"empty":                {&wire.KexInit{}, true, ciphers(), usual},
 	} {
 		got := negotiate(test.client, test.aes)
 		if !slices.Equal(got.ciphers, test.ciphers) || !slices.Equal(got.macs, test.macs) {
@@ -132,10 +132,10 @@ func TestClientHoldsItsKexInitBack(t *testing.T) {
 			t.Fatalf("after %q: %v", got.Bytes(), err)
 		}
 	}
-	if !strings.HasPrefix(got.String(), serverVersion+"\r\n") {
+	if !strings.HasPrefix(got.String(), wire.Version+"\r\n") {
 		t.Errorf("the server began with %q", got.Bytes()[:32])
 	}
-	if n := strings.Count(got.String(), serverVersion); n != 1 {
+	if n := strings.Count(got.String(), wire.Version); n != 1 {
 		t.Errorf("the server said its version %d times", n)
 	}
 	if !strings.Contains(got.String(), gcm128) {
@@ -163,38 +163,6 @@ func TestClientSendsByteByByte(t *testing.T) {
 	}
 }
 
-func packet(payload []byte, padding int) []byte {
-	b := binary.BigEndian.AppendUint32(nil, uint32(1+len(payload)+padding))
-	b = append(append(b, byte(padding)), payload...)
-	return append(b, make([]byte, padding)...)
-}
-
-func TestParseKexInit(t *testing.T) {
-	want := &kexInit{KexAlgos: []string{"a", "b"}, CiphersClientServer: []string{gcm128}}
-	good := packet(ssh.Marshal(want), 7)
-	for n := range good {
-		if _, whole := parseKexInit(good[:n]); whole {
-			t.Fatalf("%d of %d bytes are taken for the whole", n, len(good))
-		}
-	}
-	got, whole := parseKexInit(append(good, "and more"...))
-	if !whole || got == nil || !slices.Equal(got.KexAlgos, want.KexAlgos) || !slices.Equal(got.CiphersClientServer, want.CiphersClientServer) {
-		t.Errorf("got %+v, %v", got, whole)
-	}
-	for name, b := range map[string][]byte{
-		"another message": packet([]byte{2, 0, 0, 0, 0}, 4),
-		"nothing in it":   packet([]byte{msgKexInit}, 4),
-		"too long":        {0, 1, 0, 0, 4, msgKexInit},
-		"longest":         {0xff, 0xff, 0xff, 0xff, 4, msgKexInit},
-		"all padding":     {0, 0, 0, 5, 200, msgKexInit, 0, 0, 0},
-		"zero":            {0, 0, 0, 0, 0, msgKexInit},
-	} {
-		if got, whole := parseKexInit(b); got != nil || !whole {
-			t.Errorf("%s: %+v, %v", name, got, whole)
-		}
-	}
-}
-
 // Who has curve25519 is offered nothing else, whatever it prefers.
 func TestNegotiateKeyExchange(t *testing.T) {
 	nist := append(keyExchanges(), nistKeyExchanges()...)
@@ -206,7 +174,7 @@ func TestNegotiateKeyExchange(t *testing.T) {
 		"ecdh-sha2-nistp256,ext-info-c":            nist,
 		"ecdh-sha2-nistp384":                       nist,
 	} {
-		if got := negotiate(&kexInit{KexAlgos: strings.Split(names, ",")}, true); !slices.Equal(got.keyExchanges, want) {
+		if got := negotiate(&wire.KexInit{KexAlgos: strings.Split(names, ",")}, true); !slices.Equal(got.keyExchanges, want) {
 			t.Errorf("%s is offered %q", names, got.keyExchanges)
 		}
 	}
@@ -242,7 +210,7 @@ func TestHostKeysOffered(t *testing.T) {
 		"ssh-rsa,ecdsa-sha2-nistp256":                  {rsa, ecdsa},
 		"":                                             {ed, rsa}, // it waits
 	} {
-		client := &kexInit{ServerHostKeyAlgos: strings.Split(names, ",")}
+		client := &wire.KexInit{ServerHostKeyAlgos: strings.Split(names, ",")}
 		if names == "" {
 			client = nil
 		}
@@ -261,19 +229,11 @@ func TestHostKeysOffered(t *testing.T) {
 	}
 }
 
-func FuzzKexInit(f *testing.F) {
-	f.Add(packet(ssh.Marshal(&kexInit{KexAlgos: []string{"a"}}), 4))
-	f.Add([]byte{0, 0, 0, 5, 200, msgKexInit, 0, 0, 0})
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		init, whole := parseKexInit(b)
-		if init != nil && !whole {
-			t.Error("a packet that is not whole was parsed")
-		}
-		if len(b) >= 4+maxPacket && !whole {
-			t.Error("more is asked for than any packet can have")
-		}
-		o := negotiate(init, true)
+func FuzzNegotiate(f *testing.F) {
+	f.Add("a", chacha, "")
+	f.Fuzz(func(t *testing.T, kex, ciphers, macsOf string) {
+		c, m := strings.Split(ciphers, ","), strings.Split(macsOf, ",")
+		o := negotiate(&wire.KexInit{KexAlgos: strings.Split(kex, ","), CiphersClientServer: c, CiphersServerClient: c, MACsClientServer: m, MACsServerClient: m}, true)
 		if len(o.ciphers) == 0 || len(o.macs) < len(macs()) {
 			t.Errorf("offered %v", o)
 		}

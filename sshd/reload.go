@@ -130,3 +130,11 @@ func (c *conn) isDue(now time.Time) bool {
 	defer c.mu.Unlock()
 	return c.dismissed == nil && !now.Before(c.due)
 }
+
+// earliest returns the earlier of a deadline and a time. A zero deadline is none.
+func earliest(deadline, t time.Time) time.Time {
+	if deadline.IsZero() || t.Before(deadline) {
+		return t
+	}
+	return deadline
+}

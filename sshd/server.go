@@ -14,10 +14,7 @@
 //
 // A connection, from its first byte to its last:
 //
-//	conn.go        the connection and its goroutines
-//	socket.go      saves system calls
-//	wire.go        reads the client's hello before the key exchange
-//	kexinit.go     parses the client's KEXINIT (RFC 4253 section 7.1)
+//	conn.go        the connection and its goroutines; package wire has its bytes
 //	negotiate.go   which algorithms this client is offered
 //	algorithms.go  all algorithms
 //	login.go       the handshake and the login
@@ -51,6 +48,7 @@ import (
 	"shelf/sshd/budget"
 	"shelf/sshd/sftp"
 	"shelf/sshd/window"
+	"shelf/sshd/wire"
 	"shelf/vfs/access"
 )
 
@@ -59,7 +57,7 @@ type Server struct {
 	current  atomic.Pointer[Config] // for new connections
 	gate     *gate
 	refusals *refusals
-	reads    readBuffers
+	reads    wire.Buffers
 	buffers  sftp.Buffers        // of all sftp sessions
 	held     *access.Temporaries // by all sftp sessions
 	windows  *window.Pool        // of all channels

@@ -30,7 +30,7 @@ func (s *testServer) backlogs() (all []*backlog.Backlog) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if b := c.wire.backlog.Load(); b != nil {
+		if b := c.wire.Backlog(); b != nil {
 			all = append(all, b)
 		}
 	}

@@ -1,4 +1,4 @@
-package sshd
+package wire
 
 import (
 	"encoding/binary"
@@ -20,11 +20,11 @@ const (
 	msgNewKeys = 21 // RFC 4253 section 7.3
 )
 
-// readBuffers is a pool for all connections of a server. A connection that waits
+// Buffers is a pool for all connections of a server. A connection that waits
 // for its client holds no buffer.
-type readBuffers struct{ sync.Pool } // of *[readSize]byte
+type Buffers struct{ sync.Pool } // of *[readSize]byte
 
-func (p *readBuffers) get() *[readSize]byte {
+func (p *Buffers) get() *[readSize]byte {
 	if b, ok := p.Get().(*[readSize]byte); ok {
 		return b
 	}
@@ -40,7 +40,7 @@ func (p *readBuffers) get() *[readSize]byte {
 type socket struct {
 	net.Conn
 	raw  syscall.RawConn // nil if the connection is not a TCP socket
-	pool *readBuffers
+	pool *Buffers
 
 	buffer *[readSize]byte // nil while there is nothing to read
 	unread []byte          // the part of buffer that was not returned yet
@@ -54,7 +54,7 @@ type socket struct {
 	held    int             // the length of these pieces
 }
 
-func newSocket(nc net.Conn, pool *readBuffers) *socket {
+func newSocket(nc net.Conn, pool *Buffers) *socket {
 	s := &socket{Conn: nc, pool: pool}
 	if c, ok := nc.(*net.TCPConn); ok {
 		s.raw, _ = c.SyscallConn()

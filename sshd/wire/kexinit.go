@@ -1,4 +1,4 @@
-package sshd
+package wire
 
 import (
 	"encoding/binary"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// kexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1): the algorithms that a client
+// KexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1): the algorithms that a client
 // supports, the preferred ones first.
-type kexInit struct {
+type KexInit struct {
 	Cookie                  [16]byte `sshtype:"20"`
 	KexAlgos                []string
 	ServerHostKeyAlgos      []string
@@ -40,7 +40,7 @@ const maxPacket = 35000
 //
 // It is whole if no more bytes are needed. If it is not a valid KEXINIT, init is
 // nil; x/crypto reads the packet again and deals with it.
-func parseKexInit(b []byte) (init *kexInit, whole bool) {
+func parseKexInit(b []byte) (init *KexInit, whole bool) {
 	if len(b) < 6 {
 		return nil, false
 	}
@@ -51,7 +51,7 @@ func parseKexInit(b []byte) (init *kexInit, whole bool) {
 	if uint32(len(b)) < 4+length {
 		return nil, false
 	}
-	init = new(kexInit)
+	init = new(KexInit)
 	if ssh.Unmarshal(b[5:4+length-padding], init) != nil {
 		return nil, true
 	}

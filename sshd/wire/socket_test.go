@@ -1,4 +1,4 @@
-package sshd
+package wire
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func sshPacket(kind byte, payload, tag int) []byte {
 // comes. The bytes are the same, whatever the pieces are.
 func TestSocketWritesWholePackets(t *testing.T) {
 	r := &recorder{}
-	s := newSocket(r, new(readBuffers))
+	s := newSocket(r, new(Buffers))
 	s.framed = true
 	random := rand.New(rand.NewPCG(1, 2))
 	sizes := []int{100, 5, 4096, 32 << 10, 1, 8 << 10, 34000, 200}
@@ -70,7 +70,7 @@ func TestSocketWritesWholePackets(t *testing.T) {
 // Data that can't be packets is written as it comes, and nothing is lost.
 func TestSocketGivesUpOnWhatItDoesNotUnderstand(t *testing.T) {
 	r := &recorder{}
-	s := newSocket(r, new(readBuffers))
+	s := newSocket(r, new(Buffers))
 	s.framed = true
 	var want []byte
 	for _, p := range [][]byte{sshPacket(50, 3000, 0)[:1000], make([]byte, 5000), {1}, []byte("SSH"), sshPacket(50, 3000, 0)[:10]} {
@@ -87,7 +87,7 @@ func TestSocketGivesUpOnWhatItDoesNotUnderstand(t *testing.T) {
 // A packet that never ends is not kept in memory without bounds.
 func TestSocketHoldsNoMoreThanABuffer(t *testing.T) {
 	r := &recorder{}
-	s := newSocket(r, new(readBuffers))
+	s := newSocket(r, new(Buffers))
 	s.framed = true
 	head := []byte{0x7f, 0xff, 0xff, 0xff, 4, 50}
 	s.Write(head)
@@ -115,7 +115,7 @@ func connected(t *testing.T) (*socket, *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSocket(nc, new(readBuffers))
+	s := newSocket(nc, new(Buffers))
 	t.Cleanup(func() { s.Close(); peer.Close() })
 	return s, peer.(*net.TCPConn)
 }

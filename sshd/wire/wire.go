@@ -1,9 +1,15 @@
-package sshd
+// Package wire is the bytes of a connection, on their way to x/crypto and from it.
+//
+//	wire.go     Wire: reads the client's hello first, and counts what comes and goes
+//	kexinit.go  parses the client's KEXINIT (RFC 4253 section 7.1)
+//	socket.go   saves system calls
+package wire
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -14,9 +20,9 @@ import (
 	"shelf/sshd/backlog"
 )
 
-// serverVersion is our version line (RFC 4253 section 4.2). It has no version
+// Version is our version line (RFC 4253 section 4.2). It has no version
 // number, so that strangers can't learn it.
-const serverVersion = "SSH-2.0-Shelf"
+const Version = "SSH-2.0-Shelf"
 
 // maxVersion is the longest version line with its CR LF, in bytes (RFC 4253
 // section 4.2).
@@ -31,23 +37,23 @@ const kexInitWait = time.Second
 // to two KiB long.
 const kexInitChunk = 4096
 
-// hello is what a client sends before the key exchange. It is not authenticated at
+// Hello is what a client sends before the key exchange. It is not authenticated at
 // that time, so it may only decide which algorithms are offered. The exchange hash
 // authenticates it later (RFC 4253 section 8); so a man in the middle can't change
 // it to get weaker algorithms.
-type hello struct {
-	version string
-	kexInit *kexInit // nil if it came too late or is invalid
+type Hello struct {
+	Version string
+	KexInit *KexInit // nil if it came too late or is invalid
 }
 
-// wire lets us read a client's hello before x/crypto makes its offer, which
-// x/crypto has no way to do. wire reads it from the network connection and then
+// Wire lets us read a client's hello before x/crypto makes its offer, which
+// x/crypto has no way to do. Wire reads it from the network connection and then
 // gives it to x/crypto again.
-type wire struct {
+type Wire struct {
 	*socket
 	ahead    []byte       // read already, to be read again by x/crypto
 	greeted  bool         // x/crypto has written its version line, which was not sent
-	received atomic.Int64 // the number of reads that returned bytes, for keepAlive
+	received atomic.Int64 // the number of reads that returned bytes
 	heard    atomic.Int64 // when the last one was, in nanoseconds since 1970
 	failing  func()       // called when a read fails, before x/crypto is told
 
@@ -55,6 +61,14 @@ type wire struct {
 	sent    atomic.Int64                    // that x/crypto wrote
 	waits   atomic.Int64                    // how many bytes were received when the write under way began, and one; 0 is none
 	backlog atomic.Pointer[backlog.Backlog] // once logged in
+}
+
+// New is the wire of a connection that began at that time. When a read fails, failing is
+// called before x/crypto is told.
+func New(nc net.Conn, pool *Buffers, began time.Time, failing func()) *Wire {
+	w := &Wire{socket: newSocket(nc, pool), failing: failing}
+	w.heard.Store(began.UnixNano())
+	return w
 }
 
 // maxBeforeLogin is how much a client may send before it is logged in, in bytes. It
@@ -65,19 +79,23 @@ const maxBeforeLogin = 64 << 10
 // errTalkative ends a connection that sends too much before login.
 var errTalkative = fmt.Errorf("the client sent more than %d bytes before it was logged in", maxBeforeLogin)
 
-// greet sends our version line, since many clients wait for it, and reads the
+// Greet sends our version line, since many clients wait for it, and reads the
 // client's version line and KEXINIT. The deadline of the connection is until.
-func (w *wire) greet(until time.Time) (hello, error) {
-	if _, err := w.socket.Write([]byte(serverVersion + "\r\n")); err != nil {
-		return hello{}, err
+func (w *Wire) Greet(until time.Time) (Hello, error) {
+	if _, err := w.socket.Write([]byte(Version + "\r\n")); err != nil {
+		return Hello{}, err
 	}
 	line, err := w.peekVersion()
 	if err != nil {
-		return hello{}, err
+		return Hello{}, err
 	}
-	h := hello{version: strings.TrimRight(line, "\r\n")}
-	w.SetReadDeadline(earliest(until, time.Now().Add(kexInitWait)))
-	h.kexInit, err = w.peekKexInit(len(line))
+	h := Hello{Version: strings.TrimRight(line, "\r\n")}
+	wait := time.Now().Add(kexInitWait)
+	if !until.IsZero() && until.Before(wait) {
+		wait = until
+	}
+	w.SetReadDeadline(wait)
+	h.KexInit, err = w.peekKexInit(len(line))
 	w.SetReadDeadline(until)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = nil // if it was the deadline of the connection, x/crypto meets it again
@@ -85,20 +103,12 @@ func (w *wire) greet(until time.Time) (hello, error) {
 	return h, err
 }
 
-// earliest returns the earlier of a deadline and a time. A zero deadline is none.
-func earliest(deadline, t time.Time) time.Time {
-	if deadline.IsZero() || t.Before(deadline) {
-		return t
-	}
-	return deadline
-}
-
 // errNotSSH means that a client speaks another protocol.
 var errNotSSH = errors.New("the client does not speak SSH 2.0")
 
 // peekVersion reads the client's version line. Unlike a server, a client must not
 // send other lines before it.
-func (w *wire) peekVersion() (string, error) {
+func (w *Wire) peekVersion() (string, error) {
 	for {
 		if end := bytes.IndexByte(w.ahead, '\n') + 1; end > 0 && end <= maxVersion {
 			if !bytes.HasPrefix(w.ahead, []byte("SSH-2.0-")) {
@@ -116,7 +126,7 @@ func (w *wire) peekVersion() (string, error) {
 }
 
 // peekKexInit reads the packet after the version line.
-func (w *wire) peekKexInit(version int) (*kexInit, error) {
+func (w *Wire) peekKexInit(version int) (*KexInit, error) {
 	for {
 		init, whole := parseKexInit(w.ahead[version:])
 		if whole {
@@ -129,7 +139,7 @@ func (w *wire) peekKexInit(version int) (*kexInit, error) {
 }
 
 // fill reads up to n bytes more.
-func (w *wire) fill(n int) error {
+func (w *Wire) fill(n int) error {
 	w.ahead = slices.Grow(w.ahead, n)
 	got, err := w.socket.Read(w.ahead[len(w.ahead) : len(w.ahead)+n])
 	w.ahead = w.ahead[:len(w.ahead)+got]
@@ -140,7 +150,7 @@ func (w *wire) fill(n int) error {
 }
 
 // Read returns first what was read ahead.
-func (w *wire) Read(p []byte) (int, error) {
+func (w *Wire) Read(p []byte) (int, error) {
 	if len(w.ahead) > 0 {
 		n := copy(p, w.ahead)
 		w.bytes.Add(int64(n))
@@ -165,11 +175,27 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sinceRead is how long ago something was received.
-func (w *wire) sinceRead() time.Duration { return time.Since(time.Unix(0, w.heard.Load())) }
+// Received is how often something was received.
+func (w *Wire) Received() int64 { return w.received.Load() }
+
+// Sent counts the bytes that x/crypto wrote.
+func (w *Wire) Sent() *atomic.Int64 { return &w.sent }
+
+// Frame tells whether packets are in clear or AES-GCM from now on, so that the length of
+// each can be read.
+func (w *Wire) Frame(framed bool) { w.framed = framed }
+
+// Bound has what is read wait for its backlog, once the client is logged in.
+func (w *Wire) Bound(b *backlog.Backlog) { w.backlog.Store(b) }
+
+// Backlog is that, or nil.
+func (w *Wire) Backlog() *backlog.Backlog { return w.backlog.Load() }
+
+// SinceRead is how long ago something was received.
+func (w *Wire) SinceRead() time.Duration { return time.Since(time.Unix(0, w.heard.Load())) }
 
 // mayRead waits until more may be read from the network.
-func (w *wire) mayRead() error {
+func (w *Wire) mayRead() error {
 	if len(w.socket.unread) > 0 {
 		return nil
 	}
@@ -182,18 +208,18 @@ func (w *wire) mayRead() error {
 	return nil
 }
 
-// sinceWrite is how much was received, in bytes, since a write began that still
+// SinceWrite is how much was received, in bytes, since a write began that still
 // waits for the client to read.
-func (w *wire) sinceWrite() int64 {
+func (w *Wire) SinceWrite() int64 {
 	if began := w.waits.Load(); began > 0 {
 		return w.bytes.Load() - (began - 1)
 	}
 	return 0
 }
 
-// Write drops the first thing that x/crypto writes, its version line: greet has
+// Write drops the first thing that x/crypto writes, its version line: Greet has
 // sent the same line already.
-func (w *wire) Write(p []byte) (int, error) {
+func (w *Wire) Write(p []byte) (int, error) {
 	if w.greeted {
 		w.waits.Store(w.bytes.Load() + 1)
 		n, err := w.socket.Write(p)
@@ -207,7 +233,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		return n, err
 	}
 	w.greeted = true
-	if string(p) != serverVersion+"\r\n" {
+	if string(p) != Version+"\r\n" {
 		return 0, errors.New("sshd: x/crypto wrote another version line than the one that was sent")
 	}
 	return len(p), nil
