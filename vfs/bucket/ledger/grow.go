@@ -99,7 +99,7 @@ func (l *Ledger) mine(p *page) *entry {
 	if l.o.Limit.Files == 0 {
 		l.cap.Files = l.added.Files + l.held.Files
 	}
-	e.Cap = l.cap
+	l.tellAll(e)
 	l.answer(p, e)
 	return e
 }
@@ -114,6 +114,14 @@ func (l *Ledger) giveBack(e *entry) {
 	}
 	l.busy = false // until the next look
 	l.cap = l.cap.min(need)
+	l.tellAll(e)
+}
+
+// tellAll has the page say what this node may add. That is never less than what it has
+// added: some of that was not asked for, as a file that others have replaced while it
+// was renamed. mu is held.
+func (l *Ledger) tellAll(e *entry) {
+	l.cap = l.cap.max(l.added.plus(l.held))
 	e.Cap = l.cap
 }
 

@@ -329,6 +329,27 @@ func TestRefusedKnowsOthers(t *testing.T) {
 	})
 }
 
+// What a node has added without having asked is told to the others all the same: a file
+// that was renamed while another node has replaced it, and counted it as gone.
+func TestUnaskedIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := ledger.Amount{Bytes: 1000}
+		lib := &library{t: t, files: make(map[int]int64)}
+		o := &object{}
+		first, second := lib.node(t.Context(), o, "first", limit), lib.node(t.Context(), o, "second", limit)
+		time.Sleep(500 * time.Millisecond) // it is counted, and was not yet again
+		first.Begin(ledger.Amount{}).End(ledger.Amount{}, ledger.Amount{Bytes: 700})
+		for _, n := range []*ledger.Ledger{first, second} {
+			if err := n.Look(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if held, ok := second.Held(); !ok || held.Bytes < 700 {
+			t.Errorf("the other knows of %+v, %v", held, ok)
+		}
+	})
+}
+
 // No text of a page is written twice: a store may know versions by their content alone,
 // and would take a later one for the one that was read.
 func TestPagesDiffer(t *testing.T) {
