@@ -68,6 +68,9 @@ func (g *Gate) Holds(account, name string) bool {
 
 // Hold implements [access.Holder].
 func (g *Gate) Hold(ctx context.Context, u access.Upload, s vfs.Staged) (string, error) {
+	if s.Open == nil {
+		return "", &vfs.Error{Kind: vfs.ErrUnsupported, Why: "the library has no file to be held"}
+	}
 	file, err := s.Open()
 	if err != nil {
 		return "", vfs.SystemError("open a stage", err)
