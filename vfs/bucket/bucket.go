@@ -131,8 +131,10 @@ type Bucket struct {
 	held  *ledger.Ledger // nil if nothing is limited
 	lent  lent
 
-	stop context.CancelFunc // ends the sweeper
-	busy sync.WaitGroup     // it, and what tidies up
+	stop     context.CancelFunc // ends the sweeper
+	busy     sync.WaitGroup     // it, and what tidies up
+	sweeping context.Context    // ends with rest
+	rest     context.CancelFunc
 }
 
 // Open opens a library in a bucket. It asks the store to keep its promises, in
@@ -170,8 +172,9 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	b.stop = stop
 	b.busy.Go(func() { b.node.run(live) })
 	b.limit(live)
+	b.sweeping, b.rest = context.WithCancel(live)
 	if o.Sweep > 0 {
-		b.busy.Go(func() { b.sweepAll(live) })
+		b.busy.Go(func() { b.sweepAll(b.sweeping) })
 	}
 	return b, nil
 }
@@ -203,6 +206,10 @@ func (o *Options) Judge(found []Finding) error {
 func (b *Bucket) Properties() vfs.Properties {
 	return vfs.Properties{Durable: true, OldVersionsReadable: b.has.versions, KeepsVersions: b.o.keeps(), ApproximateList: true}
 }
+
+// Rest leaves all sweeping to another, which has other settings for the library; also what is
+// being swept now. Sessions that have this one go on.
+func (b *Bucket) Rest() { b.rest() }
 
 // Close ends what goes on by itself. Uploads that are open fail.
 func (b *Bucket) Close() error {

@@ -66,8 +66,14 @@ func (b *Bucket) TakeOn(ctx context.Context, what string, lately time.Duration) 
 }
 
 // Sweep ends what dead nodes have begun, and removes what nobody needs any more. All
-// of it is done on conditions: two may sweep at a time.
+// of it is done on conditions: two may sweep at a time. After Rest it does nothing.
 func (b *Bucket) Sweep(ctx context.Context) error {
+	if b.sweeping.Err() != nil {
+		return nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(b.sweeping, stop)()
 	kept, err := b.sweepPartials(ctx)
 	if err == nil { // otherwise it is not known which uploads are kept
 		err = b.sweepParts(ctx, kept)

@@ -143,6 +143,7 @@ func (h *holder) change(l config.Library) {
 		dir.Change(h.set.options(l))
 	case *inBucket:
 		if !dir.isLike(l) {
+			dir.Rest()                               // by what was set before, a version might go that is held now
 			h.old, h.dir = append(h.old, h.dir), nil // it is opened anew
 		}
 	}
