@@ -88,10 +88,13 @@ func (b *Bucket) lookAtOld(ctx context.Context, name string, old []history.Versi
 	if len(old) == 0 {
 		return nil, nil
 	}
+	beside := b.lookBeside(ctx, name) // of who was killed before it could move it, or another program
 	was, err := b.wasBeside(ctx, name)
-	if err != nil {
+	now := <-beside
+	if err := errors.Join(err, now.err); err != nil {
 		return nil, err
 	}
+	was = append(was, now.sidecars...)
 	looks, errs := make([]*look, len(old)), make([]error, len(old))
 	var all sync.WaitGroup
 	turns := make(chan struct{}, maxLooks)

@@ -198,6 +198,37 @@ func TestRestoreLarge(t *testing.T) {
 	sizes(t, lib, "f", 20<<20)
 }
 
+// A version comes back with its mode and times also if who has replaced it was killed before
+// it could move what lay beside it.
+func TestRestoreAfterACrash(t *testing.T) {
+	t.Parallel()
+	g, o := startVersioned(t)
+	p := startProxy(t, g)
+	first := open(t, o)
+	o.Connection.Endpoint = p.url
+	second := open(t, o)
+	put(t, first, "f", []byte("first"))
+	setTimes(t, first, "f", 1e9)
+	p.spoilBy(func(r *http.Request) fault {
+		if strings.Contains(r.URL.Path, "/.shelf/was/") {
+			return forbidden
+		}
+		return none
+	})
+	put(t, second, "f", []byte("the second"))
+	all := sizes(t, first, "f", 5)
+	if _, err := historyOf(t, first).Restore(t.Context(), "f", all[0].ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := first.Stat(t.Context(), "f"); err != nil || now.Mode != 0o640 || !now.ModTime.Equal(time.Unix(1e9, 0)) {
+		t.Errorf("it is %+v, %v", now, err)
+	}
+	sweep(t, first)
+	if n := g.lieUnder(t, o, "was"); n != 1 { // of the second
+		t.Errorf("beside old versions lie %d objects", n)
+	}
+}
+
 // If the store fails in the middle of a restore, the version is there as it was, or as the
 // file too.
 func TestRestoreOverAFaultyStore(t *testing.T) {
@@ -363,6 +394,9 @@ func TestVersionsOfOtherPrograms(t *testing.T) {
 	put(t, lib, "f", []byte("ours"))
 	setTimes(t, lib, "f", 1e9)
 	other("f", "of another again")
+	if all := sizes(t, lib, "f", 4, 10, 5); !all[0].ModTime.Equal(time.Unix(1e9, 0)) {
+		t.Errorf("before it is swept it was last modified %v", all[0].ModTime)
+	}
 	sweep(t, lib)
 	all := sizes(t, lib, "f", 4, 10, 5)
 	if !all[0].ModTime.Equal(time.Unix(1e9, 0)) {
