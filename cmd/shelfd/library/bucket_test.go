@@ -137,3 +137,36 @@ func TestExpiryThoughVersionsStay(t *testing.T) {
 		t.Errorf("%d versions stay, gone are %v", stayed, gone)
 	}
 }
+
+// While the store is away it is not tried for each account: other libraries wait for that.
+func TestExpiryWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	store, s := inStore(t, "/%u", config.Library{ExpireAfter: &config.Age{Duration: time.Minute}})
+	proxy, err := objectstore.NewProxy(store.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	s = with(s, func(l *config.Library) { l.Endpoint = proxy.URL })
+	for _, account := range []string{"ada", "bob"} {
+		if err := store.Put(t.Context(), account+"/f", "text"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := make(map[string]bool)
+	proxy.SpoilBy(func(r *http.Request) objectstore.Fault {
+		account, _, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"+objectstore.Bucket+"/"), "/.shelf/expiry")
+		if !ok {
+			return objectstore.None
+		}
+		asked[account] = true
+		return objectstore.Unavailable
+	})
+	set := newSet(t, s)
+	set.Open()
+	e := &expiring{set: set, ready: func() error { return nil }, told: func(Expired) error { return nil }, last: make(map[string]time.Time)}
+	e.round(context.Background(), time.Now().Add(time.Hour))
+	if len(asked) != 1 {
+		t.Errorf("asked for %v", asked)
+	}
+}

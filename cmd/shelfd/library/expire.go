@@ -110,7 +110,11 @@ func (e *expiring) through(ctx context.Context, name string, l config.Library, n
 		if !from.Exists() {
 			continue // it is not made for this
 		}
-		failed = errors.Join(failed, e.one(ctx, from, account, l, now))
+		err := e.one(ctx, from, account, l, now)
+		failed = errors.Join(failed, err)
+		if l.Bucket != "" && errors.Is(err, vfs.ErrUnavailable) {
+			break // the store is away: each account would take long to find that out
+		}
 	}
 	return failed
 }
@@ -132,7 +136,10 @@ func (e *expiring) accounts(ctx context.Context, l config.Library) ([]string, er
 func (e *expiring) one(ctx context.Context, from Source, account string, l config.Library, now time.Time) error {
 	used := e.set.uses(from.path)
 	library, release, err := from.Open(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, vfs.ErrUnavailable):
+		return err
+	case err != nil:
 		return nil // whoever tends it says why
 	}
 	defer func() {
