@@ -362,11 +362,11 @@ func (b *Bucket) stillKeeps(ctx context.Context) error {
 	if out.err != nil {
 		return out.err
 	}
-	b.store.removeHidden(ctx, key)
 	if now := (&look{version: a.version}); !now.isKept() {
+		b.store.removeHidden(ctx, key)
 		return errKeepsNone
 	}
-	return nil
+	return b.store.eraseVersion(ctx, key, a.version)
 }
 
 // dropOld removes versions and markers, and what lay beside them. One that has to stay keeps

@@ -3,6 +3,7 @@ package bucket_test
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -142,6 +143,21 @@ func TestSweepVersions(t *testing.T) {
 	names := markersOf(t, g, o)
 	if names[marker] != 1 || names["f"] != 0 {
 		t.Errorf("there are these markers: %v", names)
+	}
+}
+
+// A sweep that has nothing to do leaves nothing in the bucket.
+func TestSweepLeavesNothing(t *testing.T) {
+	t.Parallel()
+	g, o := startVersioned(t)
+	lib := open(t, o)
+	before := markersOf(t, g, o)
+	sweep(t, lib)
+	if after := markersOf(t, g, o); !maps.Equal(before, after) {
+		t.Errorf("there were the markers %v, and are %v", before, after)
+	}
+	if n := g.lieUnder(t, o, "probe"); n > 0 {
+		t.Errorf("%d objects are left", n)
 	}
 }
 
