@@ -220,6 +220,32 @@ func TestHoldOverABucket(t *testing.T) {
 	s.everyHoldEnds(t)
 }
 
+// TestHoldOverAnUpgrade has a second server take over from the first, with what that holds.
+func TestHoldOverAnUpgrade(t *testing.T) {
+	t.Parallel()
+	s, allow := heldBack(t)
+	must(t, s.dial(t).upload("first", []byte("first")))
+	o, err := s.another(1)
+	must(t, err)
+	stopAtEnd(t, o)
+	must(t, o.dial(t).upload("second", []byte("second")))
+	if _, err := o.dial(t).Stat("/first"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the second server has taken what the first one holds: %v", err)
+	}
+	must(t, s.stop())
+	eventually(t, "the second server has it", func() bool { return second(o.dial(t).Stat("/first")) == nil })
+	if got := files(t, s.library); len(got) > 0 {
+		t.Errorf("published are %q", got)
+	}
+	allow()
+	for _, name := range []string{"first", "second"} {
+		eventually(t, "it is published", func() bool { return second(os.Stat(filepath.Join(s.library, name))) == nil })
+		if got := s.get(t, name); string(got) != name {
+			t.Errorf("%s has %q", name, got)
+		}
+	}
+}
+
 // TestHoldWithoutVerdict has no scanner for a while: what came meanwhile waits, the operator
 // is told, and it is judged when the scanner is there and the settings are read again.
 func TestHoldWithoutVerdict(t *testing.T) {
