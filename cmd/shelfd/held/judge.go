@@ -15,15 +15,21 @@ import (
 // Again tells whether something that has failed is to be tried again: the server, its
 // disk, a store or a limit has kept it, and not a rule.
 func Again(err error) bool {
+	known := (*vfs.Error)(nil)
 	switch {
 	case err == nil:
 		return false
+	case !errors.As(err, &known):
+		return true
 	case errors.Is(err, vfs.ErrUnavailable), errors.Is(err, vfs.ErrUncertain), errors.Is(err, vfs.ErrNoSpace), errors.Is(err, vfs.ErrIO),
 		errors.Is(err, vfs.ErrTooMany), errors.Is(err, vfs.ErrCut):
 		return true
+	case errors.Is(err, fs.ErrNotExist):
+		return true // an upload makes its file: what is missing is the folder
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, vfs.ErrTooLarge):
+		return known.Err != nil // the system says so, as of a disk that is read-only, and not a rule
 	}
-	known := (*vfs.Error)(nil)
-	return !errors.As(err, &known)
+	return false
 }
 
 // judge has one upload judged, and publishes or refuses it.

@@ -1,6 +1,7 @@
 package held
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"io"
@@ -59,11 +60,13 @@ func (p *Publisher) Publish(ctx context.Context, i quarantine.Item, file *os.Fil
 		return err
 	}
 	share.Gate = verdict(word)
+	var again error // as the library has said it: what clients read of it does not tell rules from faults
 	s := access.New(ctx, access.Options{
 		Account: i.Account, Shares: map[string]access.Share{"": share}, Log: p.Log,
 		Sums: p.Sums(), Ready: p.Ready,
 		Report: func(v vfs.Event) error {
 			if Again(v.Err) {
+				again = v.Err
 				return nil // it is told when it has come to an end
 			}
 			v.Held, v.Bytes = i.ID, i.Held.Bytes
@@ -71,7 +74,10 @@ func (p *Publisher) Publish(ctx context.Context, i quarantine.Item, file *os.Fil
 		},
 	})
 	defer s.End()
-	return upload(s, i, file)
+	if err := upload(s, i, file); err != nil {
+		return cmp.Or(again, err)
+	}
+	return nil
 }
 
 func upload(s *access.Session, i quarantine.Item, from io.Reader) error {
