@@ -92,8 +92,8 @@ func TestAdopt(t *testing.T) {
 		}
 		if crash {
 			// As the kernel does when a process ends. What Update has left half done is there.
-			first.owner.Close()
-			first.owner = nil
+			first.owned[first.self].Close()
+			delete(first.owned, first.self)
 			os.WriteFile(filepath.Join(path, i.ID+written), []byte("{"), 0o600)
 		} else {
 			first.Close()
@@ -108,4 +108,61 @@ func TestAdopt(t *testing.T) {
 			t.Errorf("there are %q", locks)
 		}
 	}
+}
+
+// TestAdoptAfterHandover has the old server get its first upload when the new one has
+// looked already, and end before that looks again.
+func TestAdoptAfterHandover(t *testing.T) {
+	path := t.TempDir()
+	first, second := mustOpen(t, path), mustOpen(t, path)
+	if all, err := second.Adopt(); err != nil || len(all) > 0 {
+		t.Fatal(all, err)
+	}
+	i, err := first.Add(t.Context(), Item{ID: strings.Repeat("A", 26), Size: 1, Held: new(Held)}, strings.NewReader("x"))
+	if err = errors.Join(err, first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := second.Adopt(); err != nil || len(all) != 1 || !second.Owned(i) {
+		t.Errorf("%v, %v", all, err)
+	}
+	_, err = second.Drop(i.ID)
+	if left := errors.Join(err, second.Close()); left != nil {
+		t.Error(left)
+	}
+	if left, err := os.ReadDir(path); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// TestAdoptWritesNothing takes what thousands may wait with, at a start, and does not
+// write a file for each. It may be the copy of a backup, without locks.
+func TestAdoptWritesNothing(t *testing.T) {
+	path := t.TempDir()
+	first := mustOpen(t, path)
+	i, err := first.Add(t.Context(), Item{ID: strings.Repeat("A", 26), Size: 1, Held: new(Held)}, strings.NewReader("x"))
+	if err = errors.Join(err, first.Close(), os.Remove(filepath.Join(path, first.self+alive))); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(filepath.Join(path, i.ID+known))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := mustOpen(t, path)
+	defer second.Close()
+	if all, err := second.Adopt(); err != nil || len(all) != 1 || !second.Owned(i) {
+		t.Errorf("%v, %v", all, err)
+	}
+	after, err := os.Stat(filepath.Join(path, i.ID+known))
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("it was written anew: %v", err)
+	}
+}
+
+func mustOpen(t *testing.T, path string) *Folder {
+	t.Helper()
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }

@@ -11,9 +11,11 @@ import (
 )
 
 // While one server takes over from another, both have this folder. Each upload that
-// waits belongs to one of them: the one that it came to. A server shows that it lives
-// by a lock on a file of its own, which the kernel takes away when the process ends,
-// however it ends. What belonged to it is then taken by who looks first.
+// waits belongs to one of them: at first to the one that it came to. A server shows that
+// it lives by a lock on a file, which the kernel takes away when the process ends,
+// however it ends. The file is there for as long as something waits. Who gets the lock
+// then has what waits there, and nothing is written for that: a server with thousands of
+// uploads is to start soon.
 
 const (
 	alive = ".lock" // behind the id of a server
@@ -22,32 +24,66 @@ const (
 
 // show has this server be seen to live, if it does not do so yet.
 func (f *Folder) show() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.owner != nil {
+	if f.owns(f.self) {
 		return nil
 	}
 	return f.exclusively(func() error {
-		file, err := f.root.OpenFile(f.self+alive, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
+		if !f.owns(f.self) && !f.take(f.self) {
+			return errors.New("the server cannot lock a file in the folder for quarantine")
 		}
-		if err := lock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			return errors.Join(err, file.Close(), f.root.Remove(f.self+alive))
-		}
-		f.owner = file
 		return nil
 	})
 }
 
-func (f *Folder) disown() {
+// owns tells whether what came to a server is this one's.
+func (f *Folder) owns(server string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.owner != nil {
-		f.root.Remove(f.self + alive)
-		f.owner.Close()
+	return f.owned[server] != nil
+}
+
+// take makes what came to a server this one's, unless that lives. What can't be told is
+// that it does.
+func (f *Folder) take(server string) bool {
+	file, err := f.root.OpenFile(server+alive, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		f.looked.Store(false) // it may have none yet
+		return false
+	}
+	if lock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
+		file.Close()
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.owned[server] = file
+	return true
+}
+
+// leave ends take. If something still waits there, the file stays for who comes next.
+func (f *Folder) leave(server string, waits bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !waits {
+		f.root.Remove(server + alive)
+	}
+	f.owned[server].Close()
+	delete(f.owned, server)
+}
+
+// leaveAll is for the end of this server.
+func (f *Folder) leaveAll() {
+	if len(f.owned) == 0 {
+		return
+	}
+	items, err := f.List()
+	for server := range f.owned {
+		f.leave(server, err != nil || slices.ContainsFunc(items, func(i Item) bool { return i.cameTo(server) }))
 	}
 }
+
+// cameTo tells whether it waits, and came to a server.
+func (i Item) cameTo(server string) bool { return i.Held != nil && i.Held.Server == server }
 
 // exclusively does what one server alone may do at a time. The lock is that of a file
 // that can be written: NFS has no other.
@@ -65,104 +101,64 @@ func (f *Folder) exclusively(do func() error) error {
 
 // Adopt makes all uploads this server's that wait and belong to one which is gone.
 func (f *Folder) Adopt() (all []Item, err error) {
+	others, err := f.others()
+	if err != nil || len(others) == 0 {
+		return nil, err
+	}
+	err = f.exclusively(func() error {
+		taken := slices.DeleteFunc(others, func(server string) bool { return !f.take(server) })
+		if len(taken) == 0 {
+			return nil
+		}
+		items, err := f.List() // not before: its server may have judged the last until now
+		for _, server := range taken {
+			n := len(all)
+			for _, i := range items {
+				if i.cameTo(server) {
+					all = append(all, i)
+				}
+			}
+			if err != nil || len(all) == n {
+				f.leave(server, err != nil)
+			}
+		}
+		return err
+	})
+	return all, err
+}
+
+// others are the servers beside this one of which something may wait.
+func (f *Folder) others() (all []string, err error) {
 	entries, err := fs.ReadDir(f.root.FS(), ".")
 	if err != nil {
 		return nil, err
 	}
-	if !f.hadCompany(entries) {
-		return nil, nil
-	}
-	items, err := f.List()
-	foreign := slices.ContainsFunc(items, f.isForeign)
-	if err != nil || !foreign && !f.hasCompany(entries) {
-		return nil, err
-	}
-	if foreign {
-		if err := f.show(); err != nil {
-			return nil, err
+	add := func(server string) {
+		if isID.MatchString(server) && !f.owns(server) && !slices.Contains(all, server) {
+			all = append(all, server)
 		}
 	}
-	err = f.exclusively(func() error {
-		defer f.forgetDead(entries)
-		all, err = f.adopt()
-		return err
-	})
-	if err != nil {
-		f.mu.Lock()
-		f.alone = false // look again
-		f.mu.Unlock()
-	}
-	return all, err
-}
-
-// isForeign tells whether an item waits for another server.
-func (f *Folder) isForeign(i Item) bool { return i.Held != nil && i.Held.Server != f.self }
-
-// adopt is Adopt while no other server does it, too.
-func (f *Folder) adopt() (all []Item, err error) {
-	items, err := f.List()
-	lives := make(map[string]bool)
-	for _, i := range items {
-		if !f.isForeign(i) {
-			continue
-		}
-		server := i.Held.Server
-		if _, known := lives[server]; !known {
-			lives[server] = f.lives(server)
-		}
-		if lives[server] {
-			continue
-		}
-		i.Held.Server = f.self
-		if err := f.Update(i); err != nil {
-			return all, err
-		}
-		all = append(all, i)
-	}
-	return all, err
-}
-
-// hadCompany tells whether another server had this folder when Adopt looked last, or has
-// it now. Before the first look one may have had it.
-func (f *Folder) hadCompany(entries []fs.DirEntry) bool {
-	now := f.hasCompany(entries)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	had := !f.alone
-	f.alone = !now
-	return had || now
-}
-
-func (f *Folder) hasCompany(entries []fs.DirEntry) bool {
-	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return strings.HasSuffix(e.Name(), alive) && e.Name() != f.self+alive
-	})
-}
-
-// lives tells whether a server lives. What can't be told is that it does.
-func (f *Folder) lives(server string) bool {
-	if !isID.MatchString(server) {
-		return false
-	}
-	file, err := f.root.OpenFile(server+alive, os.O_WRONLY, 0)
-	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	defer file.Close()
-	return lock(file, unix.LOCK_EX|unix.LOCK_NB) != nil
-}
-
-// forgetDead removes the files of servers that are gone.
-func (f *Folder) forgetDead(entries []fs.DirEntry) {
 	for _, e := range entries {
-		if server, ok := strings.CutSuffix(e.Name(), alive); ok && server != f.self && !f.lives(server) {
-			f.root.Remove(e.Name())
+		if server, ok := strings.CutSuffix(e.Name(), alive); ok {
+			add(server)
 		}
 	}
+	if f.looked.Load() {
+		return all, nil
+	}
+	// A backup may have brought back uploads without these files.
+	items, err := f.List()
+	for _, i := range items {
+		if i.Held != nil {
+			add(i.Held.Server)
+		}
+	}
+	f.looked.Store(err == nil)
+	return all, err
 }
 
 // Owned tells whether an item that waits belongs to this server.
-func (f *Folder) Owned(i Item) bool { return i.Held != nil && i.Held.Server == f.self }
+func (f *Folder) Owned(i Item) bool { return i.Held != nil && f.owns(i.Held.Server) }
 
 // lock is flock(2), over signals.
 func lock(f *os.File, how int) error {

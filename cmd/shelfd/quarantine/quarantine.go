@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,10 +47,11 @@ type Folder struct {
 	dir  *os.File // the same folder, to be synced
 	self string   // the id of this server, see owner.go
 
-	mu       sync.Mutex      // held while something gets its place or is removed, and never over a copy
-	underway map[string]Item // what is being copied, by id; mu
-	owner    *os.File        // shows that this server lives; mu
-	alone    bool            // no other server had the folder at the last look; mu
+	mu       sync.Mutex          // held while something gets its place or is removed, and never over a copy
+	underway map[string]Item     // what is being copied, by id; mu
+	owned    map[string]*os.File // the servers whose uploads are this one's, with the locks that show it; mu
+
+	looked atomic.Bool // for uploads whose server has no lock
 }
 
 // The names of the two files of an item, behind its id, and that of the second until
@@ -76,7 +78,7 @@ func Open(path string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{root: root, self: rand.Text(), underway: make(map[string]Item)}
+	f := &Folder{root: root, self: rand.Text(), underway: make(map[string]Item), owned: make(map[string]*os.File)}
 	if f.dir, err = root.Open("."); err == nil {
 		err = f.sweep(time.Now().Add(-orphaned))
 	}
@@ -119,7 +121,7 @@ func (f *Folder) isOrphan(id string) bool {
 
 // Close closes the folder. What waits here is for the next server.
 func (f *Folder) Close() error {
-	f.disown()
+	f.leaveAll()
 	if f.dir != nil {
 		f.dir.Close()
 	}
