@@ -79,6 +79,8 @@ type Queue struct {
 	all      map[string]*entry          // by id; mu
 	reserved map[string]quarantine.Item // what is being copied; mu
 	last     int64                      // the Order that was given last; mu
+	turn     int64                      // counts what was judged; mu
+	turns    map[key]int64              // when accounts had their last turn, by that; mu
 }
 
 // entry is an upload that waits. All fields are guarded by the Queue's mu; item may be
@@ -96,7 +98,7 @@ type entry struct {
 // New makes a Queue of what waits. It does nothing before Adopt and Run.
 func New(o Options) *Queue {
 	o.First, o.Longest = cmp.Or(o.First, 5*time.Second), cmp.Or(o.Longest, 10*time.Minute)
-	return &Queue{o: o, wake: make(chan struct{}, 1), all: make(map[string]*entry), reserved: make(map[string]quarantine.Item)}
+	return &Queue{o: o, wake: make(chan struct{}, 1), all: make(map[string]*entry), reserved: make(map[string]quarantine.Item), turns: make(map[key]int64)}
 }
 
 // adoptEvery is how often it is seen whether another server has left something.

@@ -298,6 +298,32 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// TestTurnsOfOneScan has accounts take turns where one file is judged at a time, which
+// leaves nobody of whom more is judged.
+func TestTurnsOfOneScan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		defer w.folder.Close()
+		w.rules.Scans = 1
+		for _, name := range []string{"1", "2", "3"} {
+			w.mustHold("greedy", name, "x")
+		}
+		for _, name := range []string{"4", "5"} {
+			w.mustHold("ada", name, "x")
+		}
+		defer w.run()()
+		synctest.Wait()
+		w.mu.Lock()
+		if want := []string{"greedy 1", "ada 4", "greedy 2", "ada 5", "greedy 3"}; !slices.Equal(w.asked, want) {
+			t.Errorf("judged are %q, and not %q", w.asked, want)
+		}
+		w.mu.Unlock()
+		if len(w.turns) > 0 {
+			t.Errorf("remembered are %v", w.turns)
+		}
+	})
+}
+
 // TestBackOff tries again what nobody could judge: later each time, and at once when
 // the settings are read again.
 func TestBackOff(t *testing.T) {

@@ -3,6 +3,7 @@ package held
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,11 +30,14 @@ func (q *Queue) start(ctx context.Context, running *sync.WaitGroup) (next time.D
 	next = never
 	ready := q.ready(time.Now(), &next)
 	inLibrary, ofAccount := q.judged()
+	maps.DeleteFunc(q.turns, func(who key, _ int64) bool { _, waits := ofAccount[who]; return !waits })
 	for len(ready) > 0 {
-		// The account of which least is judged comes first, and of it the oldest.
+		// The account of which least is judged comes first; of several the one that had
+		// its turn the longest time ago, and of it the oldest.
 		n := 0
 		for m, e := range ready {
-			if cmp.Compare(ofAccount[owner(e)], ofAccount[owner(ready[n])]) < 0 {
+			who, best := owner(e), owner(ready[n])
+			if cmp.Or(cmp.Compare(ofAccount[who], ofAccount[best]), cmp.Compare(q.turns[who], q.turns[best])) < 0 {
 				n = m
 			}
 		}
@@ -45,6 +49,8 @@ func (q *Queue) start(ctx context.Context, running *sync.WaitGroup) (next time.D
 		}
 		inLibrary[e.item.Library]++
 		ofAccount[owner(e)]++
+		q.turn++
+		q.turns[owner(e)] = q.turn
 		one, cancel := context.WithCancel(ctx)
 		e.judging = cancel
 		running.Go(func() {
@@ -81,10 +87,12 @@ func (q *Queue) ready(now time.Time, next *time.Duration) (all []*entry) {
 // owner is an account in a library.
 func owner(e *entry) key { return key{library: e.item.Library, account: e.item.Account} }
 
-// judged counts what is judged now, by library and by account there; mu is held.
+// judged counts what is judged now, by library and by account there, with all accounts of
+// which something waits; mu is held.
 func (q *Queue) judged() (inLibrary map[string]int, ofAccount map[key]int) {
 	inLibrary, ofAccount = make(map[string]int), make(map[key]int)
 	for _, e := range q.all {
+		ofAccount[owner(e)] += 0
 		if e.judging != nil {
 			inLibrary[e.item.Library]++
 			ofAccount[owner(e)]++
