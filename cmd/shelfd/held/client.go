@@ -108,8 +108,8 @@ func (q *Queue) Set(ctx context.Context, library, account, name string, a vfs.At
 	return q.write(e, next)
 }
 
-// Rename gives it another name, after all that waits under that. Whatever else the
-// account has under the old name is dropped: the name has gone. With replace it may
+// Rename gives it another name, after all that waits under that. What the account had
+// under the old name before it is dropped: the name has gone. With replace it may
 // replace a file when it is published.
 func (q *Queue) Rename(ctx context.Context, library, account, old, new string, replace bool) error {
 	e, err := q.take(ctx, q.newest(library, account, old))
@@ -117,7 +117,7 @@ func (q *Queue) Rename(ctx context.Context, library, account, old, new string, r
 		return err
 	}
 	defer q.give(e)
-	next, h := e.item, *e.item.Held
+	next, h, before := e.item, *e.item.Held, e.item.Held.Order
 	q.mu.Lock()
 	taken := !replace && len(q.of(library, account, new)) > 0
 	h.Order = q.order()
@@ -135,7 +135,7 @@ func (q *Queue) Rename(ctx context.Context, library, account, old, new string, r
 	}
 	e.due, e.tries = next.Time, 0
 	q.mu.Unlock()
-	if err := q.drop(ctx, library, account, old, errOvertaken); !errors.Is(err, fs.ErrNotExist) {
+	if err := q.drop(ctx, library, account, old, before, errOvertaken); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -148,12 +148,26 @@ var (
 
 // Drop removes all that an account has under a name.
 func (q *Queue) Drop(ctx context.Context, library, account, name string) error {
-	return q.drop(ctx, library, account, name, errRemoved)
+	q.mu.Lock()
+	now := q.order()
+	q.mu.Unlock()
+	return q.drop(ctx, library, account, name, now, errRemoved)
 }
 
-func (q *Queue) drop(ctx context.Context, library, account, name string, why error) error {
+// drop removes what came before. What comes meanwhile stays: its client was told that it
+// is kept.
+func (q *Queue) drop(ctx context.Context, library, account, name string, before int64, why error) error {
+	find := func() *entry {
+		all := q.of(library, account, name)
+		for n := len(all) - 1; n >= 0; n-- {
+			if all[n].item.Held.Order < before {
+				return all[n]
+			}
+		}
+		return nil
+	}
 	for n := 0; ; n++ {
-		e, err := q.take(ctx, q.newest(library, account, name))
+		e, err := q.take(ctx, find)
 		if errors.Is(err, fs.ErrNotExist) && n > 0 {
 			return nil
 		}

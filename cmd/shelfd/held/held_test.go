@@ -35,6 +35,8 @@ type world struct {
 	files   map[string]string                  // published
 	ended   []string                           // names that were published, or refused and why
 	during  map[string]func(i quarantine.Item) // is called while a name is judged
+
+	onRefused func(i quarantine.Item) // is called when one is refused or dropped
 }
 
 func newWorld(t *testing.T, path string) *world {
@@ -119,6 +121,9 @@ func (w *world) published(_ context.Context, i quarantine.Item, file *os.File) b
 }
 
 func (w *world) refused(i quarantine.Item, word string, why error) error {
+	if w.onRefused != nil {
+		w.onRefused(i)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = append(w.ended, i.Name+" "+word+": "+why.Error())
@@ -477,6 +482,63 @@ func TestRenameWhileJudged(t *testing.T) {
 	})
 }
 
+// TestUploadDuringAChange uploads a name anew while what waits under it is renamed or
+// removed: the new one stays.
+func TestUploadDuringAChange(t *testing.T) {
+	for what, change := range map[string]func(w *world) error{
+		"rename": func(w *world) error { return w.Rename(t.Context(), "in", "ada", "a", "b", true) },
+		"remove": func(w *world) error { return w.Drop(t.Context(), "in", "ada", "a") },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, t.TempDir())
+			defer w.folder.Close()
+			w.mustHold("ada", "a", "one")
+			w.mustHold("ada", "a", "two")
+			uploaded := false
+			w.onRefused = func(i quarantine.Item) { // one is gone, and the other not yet
+				if !uploaded {
+					uploaded = true
+					w.mustHold("ada", "a", "three")
+				}
+			}
+			if err := change(w); err != nil || !uploaded {
+				t.Error(err, uploaded)
+			}
+			defer w.run()()
+			synctest.Wait()
+			if got := w.files["a"]; got != "three" {
+				t.Errorf("%s: there is %q; it went so: %q", what, got, w.told())
+			}
+		})
+	}
+}
+
+// TestOneNewFile lets one of two uploads be held that are to be a new file of one name,
+// though both ended at a time.
+func TestOneNewFile(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	defer w.folder.Close()
+	hold := func(account string, from io.Reader) error {
+		i := quarantine.Item{Library: "in", Account: account, Name: "a", Size: 1, Held: new(quarantine.Held)}
+		_, err := w.Hold(t.Context(), i, from, vfs.UsageInfo{})
+		return err
+	}
+	from, to := io.Pipe()
+	first := make(chan error)
+	go func() { first <- hold("ada", from) }()
+	to.Write([]byte("x")) // it is being copied
+	if err := hold("ada", strings.NewReader("y")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("the second: %v", err)
+	}
+	if err := hold("bob", strings.NewReader("z")); err != nil {
+		t.Errorf("that of another account: %v", err)
+	}
+	to.Close()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTemporaryName waits for the rename of a temporary name, and not for ever.
 func TestTemporaryName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -536,7 +598,7 @@ func TestRoom(t *testing.T) {
 	w.rules = Rules{Max: 100}
 	refused := func(account string, size int, charged vfs.UsageInfo, want string) {
 		t.Helper()
-		i := quarantine.Item{Library: "in", Account: account, Name: "x", Size: int64(size), Held: new(quarantine.Held)}
+		i := quarantine.Item{Library: "in", Account: account, Name: "x", Size: int64(size), Held: &quarantine.Held{Change: true}}
 		_, err := w.Hold(t.Context(), i, strings.NewReader(strings.Repeat("x", size)), charged)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s with %d bytes: %v, and not %q", account, size, err, want)

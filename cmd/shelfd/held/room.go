@@ -68,8 +68,10 @@ func (q *Queue) reserve(i *quarantine.Item, charged vfs.UsageInfo) error {
 // amount is bytes and files.
 type amount struct{ bytes, files int64 }
 
-// fits refuses what there is no room for; mu is held.
+// fits refuses what there is no room for, or that is to be a new file and is not; mu is
+// held.
 func (q *Queue) fits(i quarantine.Item, charged vfs.UsageInfo) error {
+	taken := false
 	var all, mine, limited amount // in the library; of the account; of what the library's limits are held against
 	add := func(other quarantine.Item) {
 		if other.Library != i.Library {
@@ -78,6 +80,7 @@ func (q *Queue) fits(i quarantine.Item, charged vfs.UsageInfo) error {
 		all.add(other)
 		if other.Account == i.Account {
 			mine.add(other)
+			taken = taken || other.Name == i.Name && !i.Held.Change
 		}
 		if !i.Held.Own || other.Account == i.Account {
 			limited.add(other)
@@ -91,6 +94,8 @@ func (q *Queue) fits(i quarantine.Item, charged vfs.UsageInfo) error {
 	}
 	r := q.o.Rules(i.Library)
 	switch {
+	case taken:
+		return vfs.Exists()
 	case i.Size > r.Largest():
 		return vfs.FileTooLarge(r.Largest())
 	case all.bytes+i.Size > r.Max || all.files+1 > maxFiles:
