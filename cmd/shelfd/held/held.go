@@ -77,6 +77,7 @@ type Queue struct {
 
 	mu       sync.Mutex
 	all      map[string]*entry          // by id; mu
+	names    map[named][]*entry         // the same by name: clients ask for that with each request; mu
 	reserved map[string]quarantine.Item // what is being copied; mu
 	last     int64                      // the Order that was given last; mu
 	turn     int64                      // counts what was judged; mu
@@ -98,7 +99,7 @@ type entry struct {
 // New makes a Queue of what waits. It does nothing before Adopt and Run.
 func New(o Options) *Queue {
 	o.First, o.Longest = cmp.Or(o.First, 5*time.Second), cmp.Or(o.Longest, 10*time.Minute)
-	return &Queue{o: o, wake: make(chan struct{}, 1), all: make(map[string]*entry), reserved: make(map[string]quarantine.Item), turns: make(map[key]int64)}
+	return &Queue{o: o, wake: make(chan struct{}, 1), all: make(map[string]*entry), names: make(map[named][]*entry), reserved: make(map[string]quarantine.Item), turns: make(map[key]int64)}
 }
 
 // adoptEvery is how often it is seen whether another server has left something.
@@ -139,7 +140,7 @@ func (q *Queue) Adopt() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, i := range items {
-		q.all[i.ID] = &entry{item: i, begun: true}
+		q.add(&entry{item: i, begun: true})
 		q.last = max(q.last, i.Held.Order)
 	}
 }
@@ -215,15 +216,42 @@ func (q *Queue) Total(library string) (t Total) {
 	return t
 }
 
+// named is a name of a library, whose account it may be.
+type named struct{ library, name string }
+
+func (e *entry) named() named { return named{e.item.Library, e.item.Name} }
+
+// add puts an entry in; mu is held.
+func (q *Queue) add(e *entry) {
+	q.all[e.item.ID] = e
+	q.names[e.named()] = append(q.names[e.named()], e)
+}
+
+// forget takes an entry out; mu is held.
+func (q *Queue) forget(e *entry) {
+	delete(q.all, e.item.ID)
+	rest := slices.DeleteFunc(q.names[e.named()], func(o *entry) bool { return o == e })
+	if q.names[e.named()] = rest; len(rest) == 0 {
+		delete(q.names, e.named())
+	}
+}
+
 // of are the entries of an account under a name, in their order; mu is held.
 func (q *Queue) of(library, account, name string) (all []*entry) {
-	for _, e := range q.all {
-		if i := e.item; i.Name == name && i.Account == account && i.Library == library {
+	for _, e := range q.names[named{library, name}] {
+		if e.item.Account == account {
 			all = append(all, e)
 		}
 	}
 	slices.SortFunc(all, func(a, b *entry) int { return cmp.Compare(a.item.Held.Order, b.item.Held.Order) })
 	return all
+}
+
+// Waits tells whether something waits under a name, of whatever account.
+func (q *Queue) Waits(library, name string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.names[named{library, name}]) > 0
 }
 
 // take gives the entry that find finds to the caller alone, until give. find is called
@@ -269,7 +297,7 @@ func (q *Queue) byID(id string) func() *entry {
 func (q *Queue) remove(e *entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.all, e.item.ID)
+	q.forget(e)
 	if e.judging != nil {
 		e.judging()
 	}
@@ -282,7 +310,9 @@ func (q *Queue) write(e *entry, next quarantine.Item) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.forget(e)
 	e.item = next
+	q.add(e)
 	return nil
 }
 

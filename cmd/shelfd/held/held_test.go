@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -625,5 +626,16 @@ func TestRoom(t *testing.T) {
 	}
 	if got := w.Total("in"); got.Files != 4 || got.Bytes != 91 {
 		t.Errorf("there waits %+v", got)
+	}
+}
+
+// BenchmarkHeld asks for a name while 10000 others wait.
+func BenchmarkHeld(b *testing.B) {
+	q := New(Options{})
+	for n := range maxFiles {
+		q.add(&entry{item: quarantine.Item{ID: strconv.Itoa(n), Library: "in", Account: "ada", Name: strconv.Itoa(n), Held: new(quarantine.Held)}})
+	}
+	for b.Loop() {
+		q.Held("in", "ada", "none")
 	}
 }

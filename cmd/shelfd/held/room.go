@@ -36,7 +36,7 @@ func (q *Queue) Hold(ctx context.Context, i quarantine.Item, from io.Reader, cha
 	if err != nil {
 		return "", err
 	}
-	q.all[i.ID] = &entry{item: i}
+	q.add(&entry{item: i})
 	return i.ID, nil
 }
 
