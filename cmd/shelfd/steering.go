@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -150,24 +149,15 @@ func (o *operated) quarantined(i quarantine.Item) admin.Quarantined {
 	return q
 }
 
-// claim takes an item from who judges it, if it waits. end tells whether it is gone.
-func (o *operated) claim(ctx context.Context, kept *quarantine.Folder, id string) (i quarantine.Item, file *os.File, end func(gone bool), err error) {
-	end = func(bool) {}
-	if i, file, err = kept.Open(id); err != nil || i.Held == nil {
-		return i, file, end, err
+// unclaimed is what is said of an item that waits, and not here.
+func unclaimed(kept *quarantine.Folder, i quarantine.Item, err error) error {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case kept.Owned(i):
+		return quarantine.ErrUnknown // it was just judged
 	}
-	now, finish, err := o.gates.set.Queue().Claim(ctx, id)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = errors.New("another server judges it, which is about to end; try again when it has")
-		if kept.Owned(i) {
-			err = quarantine.ErrUnknown // it was just judged
-		}
-	}
-	if err != nil {
-		file.Close()
-		return i, nil, end, err
-	}
-	return now, file, finish, nil
+	return errors.New("another server judges it, which is about to end; try again when it has")
 }
 
 // Release implements [admin.Server].
@@ -176,14 +166,31 @@ func (o *operated) Release(ctx context.Context, by admin.Operator, id string, re
 	if kept == nil {
 		return admin.Quarantined{}, quarantine.ErrUnknown
 	}
-	i, file, end, err := o.claim(ctx, kept, id)
+	i, file, err := kept.Open(id)
 	if err != nil {
 		return admin.Quarantined{}, err
 	}
 	defer file.Close()
-	shown, gone := o.quarantined(i), false
-	defer func() { end(gone) }()
-	change, durable, err := o.publish(ctx, i, file, replace)
+	shown, tried := o.quarantined(i), false
+	publish := func(i quarantine.Item) error {
+		tried = true
+		return o.released(ctx, by, i, file, replace)
+	}
+	if i.Held == nil {
+		if err = publish(i); err == nil {
+			_, err = kept.Drop(id)
+		}
+		return shown, err
+	}
+	if err = o.gates.set.Queue().Release(ctx, id, publish); err != nil && !tried {
+		return admin.Quarantined{}, unclaimed(kept, i, err)
+	}
+	return shown, err
+}
+
+// released publishes an item for an operator, and records it.
+func (o *operated) released(ctx context.Context, by admin.Operator, i quarantine.Item, from io.Reader, replace bool) error {
+	change, durable, err := o.publish(ctx, i, from, replace)
 	e := audit.ByOperator(audit.OpPut, string(by), err)
 	e.Account, e.Library, e.Name, e.Gate, e.Note, e.Durable = i.Account, i.Library, i.Name, vfs.GateReleased, i.ID, durable
 	if err == nil {
@@ -194,11 +201,7 @@ func (o *operated) Release(ctx context.Context, by admin.Operator, id string, re
 		}
 	}
 	o.record(e)
-	if err == nil {
-		_, err = kept.Drop(id)
-		gone = err == nil
-	}
-	return shown, err
+	return err
 }
 
 // publish puts what was refused into its library, in the name of its account. No gate
@@ -245,11 +248,19 @@ func (o *operated) Discard(ctx context.Context, by admin.Operator, id string) (a
 	if kept == nil {
 		return admin.Quarantined{}, quarantine.ErrUnknown
 	}
-	i, file, end, err := o.claim(ctx, kept, id)
-	if err != nil {
+	i, file, err := kept.Open(id)
+	if errors.Is(err, quarantine.ErrUnknown) {
 		return admin.Quarantined{}, err
 	}
-	defer file.Close()
+	file.Close() // there may be none
+	end := func(bool) {}
+	if i.Held != nil {
+		claimed, finish, err := o.gates.set.Queue().Claim(ctx, id)
+		if err != nil {
+			return admin.Quarantined{}, unclaimed(kept, i, err)
+		}
+		i, end = claimed, finish
+	}
 	shown := o.quarantined(i)
 	_, err = kept.Drop(id)
 	end(err == nil)

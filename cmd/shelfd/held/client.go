@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 
 	"shelf/cmd/shelfd/quarantine"
 	"shelf/vfs"
@@ -26,12 +27,7 @@ func (q *Queue) Held(library, account, name string) (vfs.Info, error) {
 func (q *Queue) Waits(library, account, name string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, e := range q.all {
-		if i := e.item; i.Name == name && i.Library == library && (!i.Held.Own || i.Account == account) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(q.names[named{library, name}], func(e *entry) bool { return !e.item.Held.Own || e.item.Account == account })
 }
 
 // Open opens what an account has under a name.

@@ -247,13 +247,6 @@ func (q *Queue) of(library, account, name string) (all []*entry) {
 	return all
 }
 
-// Waits tells whether something waits under a name, of whatever account.
-func (q *Queue) Waits(library, name string) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.names[named{library, name}]) > 0
-}
-
 // take gives the entry that find finds to the caller alone, until give. find is called
 // with mu held; nil is that there is none.
 func (q *Queue) take(ctx context.Context, find func() *entry) (*entry, error) {
@@ -323,12 +316,32 @@ func (q *Queue) Claim(ctx context.Context, id string) (i quarantine.Item, end fu
 	if err != nil {
 		return i, nil, err
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	return e.item, func(gone bool) {
 		if gone {
 			q.remove(e)
 		}
 		q.give(e)
 	}, nil
+}
+
+// Release has publish put an upload into its library, without a verdict. After a crash
+// it is not published again.
+func (q *Queue) Release(ctx context.Context, id string, publish func(quarantine.Item) error) error {
+	e, err := q.take(ctx, q.byID(id))
+	if err != nil {
+		return err
+	}
+	defer q.give(e)
+	if err := q.mark(e, true); err != nil {
+		return err
+	}
+	if err := publish(e.item); err != nil {
+		q.unmark(e, err)
+		return err
+	}
+	if _, err := q.o.Folder.Drop(id); err != nil {
+		return err
+	}
+	q.remove(e)
+	return nil
 }

@@ -254,6 +254,68 @@ func TestCrashWhilePublishing(t *testing.T) {
 	}
 }
 
+// TestSameContentOfAnother cannot publish an upload at first, and finds the same content
+// under its name when it tries again: that is another's, and is no reason to leave this
+// one out.
+func TestSameContentOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		defer w.folder.Close()
+		w.full, w.files["a"] = &vfs.Error{Kind: vfs.ErrNoSpace}, "text"
+		defer w.run()()
+		w.mustHold("ada", "a", "text")
+		synctest.Wait()
+		w.expect()
+		w.mu.Lock()
+		w.full = nil
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.expect("a=text passed")
+	})
+}
+
+// TestCrashWhileReleasing kills a server when an operator has released an upload, and
+// the folder still has it: it is not published again, nor judged.
+func TestCrashWhileReleasing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := t.TempDir()
+		w := newWorld(t, path)
+		id := w.mustHold("ada", "a", "evil")
+		release := func(fails error) error {
+			return w.Release(t.Context(), id, func(i quarantine.Item) error {
+				if fails == nil {
+					w.files[i.Name] = "evil"
+					copied := filepath.Join(t.TempDir(), "at that time")
+					if err := os.CopyFS(copied, os.DirFS(path)); err != nil {
+						t.Fatal(err)
+					}
+					path = copied
+				}
+				return fails
+			})
+		}
+		if err := release(fs.ErrExist); err == nil {
+			t.Error("there was no error")
+		}
+		if i, _, err := w.folder.Open(id); err != nil || i.Held.Publishing {
+			t.Errorf("after a release that has failed: %+v, %v", i.Held, err)
+		}
+		if err := release(nil); err != nil || len(w.all) > 0 {
+			t.Error(err, w.all)
+		}
+		w.folder.Close()
+		w.open(path)
+		defer w.folder.Close()
+		defer w.run()()
+		synctest.Wait()
+		w.expect()
+		if items, err := w.folder.List(); err != nil || len(items) > 0 || len(w.asked) > 0 {
+			t.Errorf("there are still %v, %v; judged were %q", items, err, w.asked)
+		}
+	})
+}
+
 // TestOrder publishes uploads of one name in the order in which they came, however long
 // the first takes, and of other names meanwhile.
 func TestOrder(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -79,13 +80,10 @@ func (q *Queue) verdict(ctx context.Context, i quarantine.Item, file *os.File) (
 // published is the word of what the library has already.
 const published = "published"
 
-// publish puts an entry, which was let in, into its library. That it may be there is
-// written down before.
+// publish puts an entry, which was let in, into its library.
 func (q *Queue) publish(ctx context.Context, e *entry, file *os.File, word string) error {
 	if word != published {
-		next, h := e.item, *e.item.Held
-		h.Publishing, next.Held = true, &h
-		if err := q.write(e, next); err != nil {
+		if err := q.mark(e, true); err != nil {
 			return err
 		}
 		if _, err := file.Seek(0, 0); err != nil {
@@ -93,6 +91,7 @@ func (q *Queue) publish(ctx context.Context, e *entry, file *os.File, word strin
 		}
 		err := q.o.Publish(ctx, e.item, file, word)
 		if Again(err) {
+			q.unmark(e, err)
 			return err
 		}
 		if err != nil {
@@ -105,6 +104,24 @@ func (q *Queue) publish(ctx context.Context, e *entry, file *os.File, word strin
 	}
 	q.remove(e)
 	return nil
+}
+
+// mark writes down that the library may have an entry, or that it has not.
+func (q *Queue) mark(e *entry, publishing bool) error {
+	next, h := e.item, *e.item.Held
+	h.Publishing, next.Held = publishing, &h
+	return q.write(e, next)
+}
+
+// unmark is called when publishing has failed. Unless nobody knows, the library has not
+// got the entry, whatever it has under that name: that may be the same content.
+func (q *Queue) unmark(e *entry, why error) {
+	if errors.Is(why, vfs.ErrUncertain) {
+		return
+	}
+	if err := q.mark(e, false); err != nil {
+		q.o.Log.Error("it can't be written down that an upload was not published", "library", e.item.Library, "id", e.item.ID, "reason", err)
+	}
 }
 
 // refuse records that an entry is not published, and disposes of it.
@@ -146,6 +163,10 @@ func (q *Queue) later(e *entry, why error) {
 	}
 	e.tries++
 	e.why, e.due = why.Error(), time.Now().Add(pause)
-	q.o.Log.Warn("an upload that waits could not be judged or published, and is tried again", "library", e.item.Library, "id", e.item.ID,
+	level := slog.LevelWarn
+	if e.tries > 1 {
+		level = slog.LevelDebug // thousands may be tried each ten minutes, for days
+	}
+	q.o.Log.Log(context.Background(), level, "an upload that waits could not be judged or published, and is tried again", "library", e.item.Library, "id", e.item.ID,
 		"name", vfs.Clip(e.item.Name), "tries", e.tries, "next", e.due, "reason", why)
 }

@@ -74,10 +74,15 @@ func (p *Publisher) Publish(ctx context.Context, i quarantine.Item, file *os.Fil
 		},
 	})
 	defer s.End()
-	if err := upload(s, i, file); err != nil {
-		return cmp.Or(again, err)
+	err = upload(s, i, file)
+	switch {
+	case err == nil:
+		return nil
+	case again == nil && Again(err):
+		// It is done, and its event could not be recorded.
+		return &vfs.Error{Kind: vfs.ErrUncertain, Why: "it is published, but the server cannot record it", Err: err}
 	}
-	return nil
+	return cmp.Or(again, err)
 }
 
 func upload(s *access.Session, i quarantine.Item, from io.Reader) error {
