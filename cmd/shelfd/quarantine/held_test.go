@@ -129,7 +129,7 @@ func TestAdoptAfterHandover(t *testing.T) {
 	if left := errors.Join(err, second.Close()); left != nil {
 		t.Error(left)
 	}
-	if left, err := os.ReadDir(path); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(path); err != nil || len(left) != 1 || left[0].Name() != look {
 		t.Errorf("left are %v, %v", left, err)
 	}
 }
