@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"shelf/vfs"
@@ -105,11 +106,22 @@ func (b *Bucket) Expired(ctx context.Context, before time.Time) iter.Seq2[vfs.In
 			case err != nil:
 				yield(vfs.Info{}, err)
 				return
-			case now.changed.Before(before) && !yield(now.info(), nil):
+			case b.hasExpired(now, before) && !yield(now.info(), nil):
 				return
 			}
 		}
 	}
+}
+
+// hasExpired tells whether a file was published before a time. A large one of ours that does
+// not say when it was may be published just now, or its node was killed before it could say
+// so: then it was at most as long ago as an upload may last.
+func (b *Bucket) hasExpired(l *look, before time.Time) bool {
+	inParts := strings.Contains(l.etag, "-")
+	if b.o.Expires && inParts && l.serial == 0 && l.isOurs() {
+		before = before.Add(-b.longestUpload())
+	}
+	return l.changed.Before(before)
 }
 
 // RemoveVersion implements [vfs.Expiry].

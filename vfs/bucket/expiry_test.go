@@ -77,6 +77,45 @@ func TestExpiresByTheTimeOfTheStore(t *testing.T) {
 	}
 }
 
+// A large file that was published just now does not say so yet, and the store may tell when its
+// upload began. One that never says it goes when an upload can't have lasted that long.
+func TestLargeFileStaysWhenItIsPublished(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, false)
+	p := startProxy(t, g)
+	o := g.options(t)
+	o.Expires = true
+	second := open(t, o)
+	o.Connection.Endpoint = p.url
+	first := open(t, o)
+	hourAgo, met := time.Now().Add(-time.Hour), false
+	p.spoilBy(func(r *http.Request) fault {
+		if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/.shelf/a/") {
+			return none
+		}
+		met = true
+		g.age(t, o.Prefix+"/large")
+		for _, i := range expired(t, second, hourAgo) {
+			t.Errorf("it has expired: %+v", i)
+		}
+		return none
+	})
+	put(t, first, "large", text(1, 9<<20))
+	if !met {
+		t.Fatal("nothing lies beside it")
+	}
+
+	o.Expires = false
+	put(t, open(t, o), "silent", text(2, 9<<20))
+	g.age(t, o.Prefix+"/silent")
+	for days, want := range map[time.Duration]int{6: 0, 4: 1} {
+		o.Expires, o.Partials.MaxAge = true, days*24*time.Hour
+		if all := expired(t, open(t, o), hourAgo); len(all) != want {
+			t.Errorf("with partials of %d days, expired are %+v", days, all)
+		}
+	}
+}
+
 // A file that is put again with the same content while it expires, has the same ETag, and is
 // another one: it stays. Of two nodes that remove a version one alone does.
 func TestSameContentStays(t *testing.T) {

@@ -111,6 +111,10 @@ func lookAt(name string, d described) *look {
 	return l
 }
 
+// isOurs tells of a file that was looked at whether Shelf has put it there. An id that is made
+// up has spaces.
+func (l *look) isOurs() bool { return !strings.Contains(l.id, " ") }
+
 // Stat implements [vfs.Library].
 func (b *Bucket) Stat(ctx context.Context, name string) (vfs.Info, error) {
 	l, err := b.look(ctx, name)

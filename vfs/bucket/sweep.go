@@ -154,8 +154,11 @@ func (b *Bucket) sweepParts(ctx context.Context, kept []string) error {
 
 // isLeft tells of an upload in parts whether it began too long ago to be going on.
 func (b *Bucket) isLeft(u types.MultipartUpload, now time.Time) bool {
-	return now.Sub(aws.ToTime(u.Initiated)) > 2*b.o.Partials.MaxAge
+	return now.Sub(aws.ToTime(u.Initiated)) > b.longestUpload()
 }
+
+// longestUpload is how long an upload in parts may last.
+func (b *Bucket) longestUpload() time.Duration { return 2 * b.o.Partials.MaxAge }
 
 // sweepRenames ends the renames of dead nodes.
 func (b *Bucket) sweepRenames(ctx context.Context) error {
