@@ -50,6 +50,24 @@ func TestPackagesAreSmallAndTellTheirFiles(t *testing.T) {
 	}
 }
 
+// TestLogsEscapeWhatStrangersSay: slog's own handlers let some control characters
+// through to the terminal of who reads the log. Only the package that escapes them may
+// make one.
+func TestLogsEscapeWhatStrangersSay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if p.ImportPath == module+"/cmd/shelfd/logging" {
+			continue
+		}
+		dir := filepath.Join(top, filepath.FromSlash(relative(p.ImportPath)))
+		_, files := packageComment(t, dir)
+		for _, f := range files {
+			if text := readText(t, filepath.Join(dir, f)); strings.Contains(text, "slog.NewTextHandler(") || strings.Contains(text, "slog.NewJSONHandler(") {
+				t.Errorf("%s of %s makes a log that does not escape: take logging.New", f, p.ImportPath)
+			}
+		}
+	}
+}
+
 // packageComment is what a package says of itself, and its files of code.
 func packageComment(t *testing.T, dir string) (comment string, files []string) {
 	t.Helper()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
@@ -24,6 +23,7 @@ import (
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/audit"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/logging"
 	"shelf/keys"
 	"shelf/vfs"
 	"shelf/vfs/access"
@@ -88,7 +88,7 @@ func (x *explanation) run(notes io.Writer) error {
 	if connection.MatchString(x.account) && x.op == "" {
 		return x.past(notes)
 	}
-	log := slog.New(slog.NewTextHandler(notes, nil))
+	log := logging.New(notes, config.LogFormat{}, nil)
 	all, wrong, err := (&accounts{log: log}).build(x.s)
 	if err := errors.Join(err, wrong[x.account]); err != nil {
 		return err

@@ -22,6 +22,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"shelf/cmd/shelfd/arguments"
+	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/logging"
 	"shelf/cmd/shelfd/socket"
 	"shelf/vfs"
 	"shelf/vfs/gate"
@@ -58,7 +60,7 @@ func Command() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			return run(c.Context(), o, args, slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil)))
+			return run(c.Context(), o, args, logging.New(c.ErrOrStderr(), config.LogFormat{}, nil))
 		},
 	}
 	c.Flags().StringVar(&o.listen, "listen", "", "answer on this `file`, a unix socket")

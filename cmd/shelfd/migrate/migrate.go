@@ -18,13 +18,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
 	"shelf/cmd/shelfd/library"
+	"shelf/cmd/shelfd/logging"
 )
 
 // options are what can be asked of a run.
@@ -85,7 +85,7 @@ func run(ctx context.Context, s config.Settings, from, to string, o options, out
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(faults, nil))
+	log := logging.New(faults, config.LogFormat{}, nil)
 	set := library.New(p.settings, log, nil)
 	defer set.Close()
 	m := &mover{options: o, report: &report{out: out, faults: faults, verbose: o.verbose, dry: o.dry}}

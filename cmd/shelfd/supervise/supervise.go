@@ -35,6 +35,7 @@ import (
 	"shelf/cmd/shelfd/admin"
 	"shelf/cmd/shelfd/arguments"
 	"shelf/cmd/shelfd/config"
+	"shelf/cmd/shelfd/logging"
 )
 
 // Commands are those of this package.
@@ -61,7 +62,7 @@ func superviseCommand() *cobra.Command {
 			}
 			v := &supervisor{
 				program: program, settings: s, stdout: c.OutOrStdout(), ended: make(chan *process),
-				log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil)),
+				log: logging.New(c.ErrOrStderr(), config.LogFormat{}, nil),
 			}
 			c.Flags().Visit(func(f *pflag.Flag) { v.flags = append(v.flags, "--"+f.Name+"="+f.Value.String()) })
 			return v.run()
