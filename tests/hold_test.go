@@ -228,12 +228,13 @@ func TestHoldOverAnUpgrade(t *testing.T) {
 	o, err := s.another(1)
 	must(t, err)
 	stopAtEnd(t, o)
-	must(t, o.dial(t).upload("second", []byte("second")))
-	if _, err := o.dial(t).Stat("/first"); !errors.Is(err, fs.ErrNotExist) {
+	c := o.dial(t)
+	must(t, c.upload("second", []byte("second")))
+	if _, err := c.Stat("/first"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the second server has taken what the first one holds: %v", err)
 	}
 	must(t, s.stop())
-	eventually(t, "the second server has it", func() bool { return second(o.dial(t).Stat("/first")) == nil })
+	eventually(t, "the second server has it", func() bool { return second(c.Stat("/first")) == nil })
 	if got := files(t, s.library); len(got) > 0 {
 		t.Errorf("published are %q", got)
 	}
