@@ -116,6 +116,7 @@ func (s *Session) base(at place, o *vfs.CreateOptions) (err error) {
 	w := s.uploading(at)
 	switch {
 	case w == nil:
+		o.Create = o.Create || o.Truncate && s.isWaiting(at) // to its account it exists
 		return nil
 	case o.Exclusive:
 		return vfs.Exists()

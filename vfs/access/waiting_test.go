@@ -139,6 +139,18 @@ func TestKeptUpload(t *testing.T) {
 	if _, err := ada.Create("new", access.Flags{Create: true, Exclusive: true}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a new one: %v", err)
 	}
+	// sshfs asks for no CREAT where it has seen a file.
+	w, err := ada.Create("new", access.Flags{Truncate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.WriteAt([]byte("text"), 0)
+	if err := w.Commit(); err != nil {
+		t.Error(err)
+	}
+	if _, err := eve.Create("new", access.Flags{Truncate: true}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("TRUNC without CREAT of another: %v", err)
+	}
 	_, stat := eve.Stat("new")
 	_, read = eve.Open("new")
 	_, sum := eve.Digest("new", crypto.SHA256)
