@@ -59,7 +59,7 @@ func (f *Folder) Update(i Item) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return errors.Join(f.root.Rename(i.ID+written, i.ID+known), f.dir.Sync())
+	return errors.Join(f.root.Rename(i.ID+written, i.ID+known), f.sync())
 }
 
 // Refuse makes an item that has waited one that was refused. As with Keep others are
@@ -71,10 +71,9 @@ func (f *Folder) Refuse(i Item, reason string, max int64) (dropped []Item, err e
 		}
 	}
 	i.Held, i.Reason, i.Time = nil, reason, time.Now().UTC()
-	f.mu.Lock()
-	dropped, err = f.makeRoom(i.Library, i.Size, max)
-	f.mu.Unlock()
-	if err != nil {
+	f.room.Lock()
+	defer f.room.Unlock()
+	if dropped, err = f.makeRoom(i.Library, i.Size, max); err != nil {
 		return dropped, err
 	}
 	return dropped, f.Update(i)

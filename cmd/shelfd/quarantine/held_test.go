@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"shelf/vfs"
 )
 
@@ -165,4 +167,57 @@ func mustOpen(t *testing.T, path string) *Folder {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// TestDropIsSynced has the removal of an item be on disk before Drop returns.
+func TestDropIsSynced(t *testing.T) {
+	f := mustOpen(t, t.TempDir())
+	defer f.Close()
+	i, err := f.Add(t.Context(), Item{ID: strings.Repeat("A", 26), Size: 1, Held: new(Held)}, strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := []bool{true}
+	f.sync = func() error {
+		_, _, err := f.Open(i.ID)
+		there = append(there, err == nil)
+		return f.dir.Sync()
+	}
+	if _, err := f.Drop(i.ID); err != nil || there[len(there)-1] {
+		t.Errorf("%v, when it was synced it was there: %v", err, there)
+	}
+}
+
+// TestNobodyWaitsForRoom keeps an upload while another that was refused waits for a disk
+// which does not answer.
+func TestNobodyWaitsForRoom(t *testing.T) {
+	path := t.TempDir()
+	f := mustOpen(t, path)
+	defer f.Close()
+	item := func(id string) Item { return Item{ID: strings.Repeat(id, 26), Library: "in", Size: 1, Held: new(Held)} }
+	one, err := f.Add(t.Context(), item("A"), strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := filepath.Join(path, strings.Repeat("B", 26)+known)
+	if err := unix.Mkfifo(slow, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan error)
+	go func() {
+		_, err := f.Refuse(one, "evil", 10)
+		refused <- err
+	}()
+	to, err := os.OpenFile(slow, os.O_WRONLY, 0) // returns when it is read
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Add(t.Context(), item("C"), strings.NewReader("x")); err != nil {
+		t.Error(err)
+	}
+	os.Remove(slow) // no list is to read it again
+	to.Close()
+	if err := <-refused; err != nil {
+		t.Error(err)
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -44,10 +45,12 @@ type Item struct {
 // Folder holds such files. It is safe for concurrent use.
 type Folder struct {
 	root *os.Root
-	dir  *os.File // the same folder, to be synced
-	self string   // the id of this server, see owner.go
+	dir  *os.File     // the same folder
+	sync func() error // has the names in it be on disk
+	self string       // the id of this server, see owner.go
 
-	mu       sync.Mutex          // held while something gets its place or is removed, and never over a copy
+	room     sync.Mutex          // held while items are dropped for others; taken before mu
+	mu       sync.Mutex          // held while something gets its place or is removed, and never over a copy or a list
 	underway map[string]Item     // what is being copied, by id; mu
 	owned    map[string]*os.File // the servers whose uploads are this one's, with the locks that show it; mu
 
@@ -80,6 +83,7 @@ func Open(path string) (*Folder, error) {
 	}
 	f := &Folder{root: root, self: rand.Text(), underway: make(map[string]Item), owned: make(map[string]*os.File)}
 	if f.dir, err = root.Open("."); err == nil {
+		f.sync = f.dir.Sync
 		err = f.sweep(time.Now().Add(-orphaned))
 	}
 	if err != nil {
@@ -172,9 +176,11 @@ func (u until) Read(b []byte) (int, error) {
 
 // reserve makes room for an item.
 func (f *Folder) reserve(i Item, max int64) (dropped []Item, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.room.Lock()
+	defer f.room.Unlock()
 	if dropped, err = f.makeRoom(i.Library, i.Size, max); err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.underway[i.ID] = i
 	}
 	return dropped, err
@@ -186,7 +192,7 @@ func (f *Folder) settle(id string, err error) error {
 	defer f.mu.Unlock()
 	delete(f.underway, id)
 	if err == nil {
-		err = errors.Join(f.root.Rename(id+written, id+known), f.dir.Sync())
+		err = errors.Join(f.root.Rename(id+written, id+known), f.sync())
 	}
 	if err != nil {
 		f.root.Remove(id + written)
@@ -197,12 +203,16 @@ func (f *Folder) settle(id string, err error) error {
 }
 
 // makeRoom drops refused items of a library until size bytes more are at most max. What is
-// being copied cannot be dropped.
+// being copied cannot be dropped. room is held, and mu not: thousands may be looked at, and
+// uploads need not wait for that.
 func (f *Folder) makeRoom(library string, size, max int64) (dropped []Item, err error) {
 	if size > max {
 		return nil, fmt.Errorf("it has %d bytes, and quarantine_max is %d", size, max)
 	}
-	for _, i := range f.underway {
+	f.mu.Lock()
+	underway := maps.Clone(f.underway)
+	f.mu.Unlock()
+	for _, i := range underway {
 		if i.Library == library {
 			size += i.Size
 		}
@@ -214,7 +224,10 @@ func (f *Folder) makeRoom(library string, size, max int64) (dropped []Item, err 
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(i Item) bool { return i.Library != library || i.Held != nil })
+	all = slices.DeleteFunc(all, func(i Item) bool {
+		_, counted := underway[i.ID]
+		return i.Library != library || i.Held != nil || counted
+	})
 	for _, i := range all {
 		size += i.Size
 	}
@@ -301,12 +314,13 @@ func (f *Folder) Drop(id string) (Item, error) {
 }
 
 // remove takes what is known first: content alone is no item. Another server with the
-// same state folder may have done it.
+// same state folder may have done it. It is synced, or what was published, or removed by
+// its account, would wait again after a power cut.
 func (f *Folder) remove(id string) error {
 	for _, name := range []string{id + known, id + content} {
 		if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return nil
+	return f.sync()
 }
