@@ -202,6 +202,10 @@ func (f *Folder) settle(id string, err error) error {
 	return err
 }
 
+// maxRefused is how many refused items a library may have: small ones would take all names
+// of the disk before their bytes are at most what they may be.
+const maxRefused = 10000
+
 // makeRoom drops refused items of a library until size bytes more are at most max. What is
 // being copied cannot be dropped. room is held, and mu not: thousands may be looked at, and
 // uploads need not wait for that.
@@ -212,9 +216,10 @@ func (f *Folder) makeRoom(library string, size, max int64) (dropped []Item, err 
 	f.mu.Lock()
 	underway := maps.Clone(f.underway)
 	f.mu.Unlock()
+	files := 1
 	for _, i := range underway {
 		if i.Library == library {
-			size += i.Size
+			size, files = size+i.Size, files+1
 		}
 	}
 	if size > max {
@@ -229,16 +234,16 @@ func (f *Folder) makeRoom(library string, size, max int64) (dropped []Item, err 
 		return i.Library != library || i.Held != nil || counted
 	})
 	for _, i := range all {
-		size += i.Size
+		size, files = size+i.Size, files+1
 	}
 	for _, i := range all { // the oldest first
-		if size <= max {
+		if size <= max && files <= maxRefused {
 			break
 		}
 		if err := f.remove(i.ID); err != nil {
 			return dropped, err
 		}
-		size -= i.Size
+		size, files = size-i.Size, files-1
 		dropped = append(dropped, i)
 	}
 	return dropped, nil

@@ -2,6 +2,8 @@ package quarantine
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -155,5 +157,30 @@ func TestNobodyWaitsForACopy(t *testing.T) {
 	}
 	if left, err := os.ReadDir(path); err != nil || len(left) != 2 {
 		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// TestManySmallFiles keeps no more than so many, however small they are.
+func TestManySmallFiles(t *testing.T) {
+	path := t.TempDir()
+	f := mustOpen(t, path)
+	defer f.Close()
+	oldest := "A" + strings.Repeat("Z", 25)
+	for n := range maxRefused {
+		id := oldest
+		if n > 0 {
+			id = rand.Text()
+		}
+		text, err := json.Marshal(Item{ID: id, Library: "in", Time: time.Unix(int64(n), 0)})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(path, id+known), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, dropped, err := f.Keep(t.Context(), Item{Library: "in", Size: 1}, strings.NewReader("x"), 1<<30)
+	if err != nil || len(dropped) != 1 || dropped[0].ID != oldest {
+		t.Errorf("dropped were %d, %v", len(dropped), err)
 	}
 }
