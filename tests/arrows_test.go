@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"cmd/shelfd/gatekeeper":  {"cmd/shelfd/arguments", "cmd/shelfd/config", "cmd/shelfd/logging", "cmd/shelfd/socket", "vfs/gate", "vfs"},
 	"cmd/shelfd/gates":       {"cmd/shelfd/config", "cmd/shelfd/held", "cmd/shelfd/quarantine", "cmd/shelfd/scanner", "sshd/budget", "vfs/access", "vfs/gate", "vfs"},
 	"cmd/shelfd/held":        {"cmd/shelfd/quarantine", "sshd", "vfs/access", "vfs"},
-	"cmd/shelfd/quarantine":  {"vfs"},
+	"cmd/shelfd/quarantine":  {"vfs", "vfs/local/filelock"},
 	"cmd/shelfd/scanner":     {"cmd/shelfd/confine", "vfs/gate", "vfs"},
 	"cmd/shelfd/tuning":      {},
 	"cmd/shelfd/install":     {"cmd/shelfd/arguments", "cmd/shelfd/config", "keys"},

@@ -3,11 +3,10 @@ package quarantine
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"shelf/vfs/local/filelock"
 )
 
 // While one server takes over from another, both have this folder. Each upload that
@@ -45,18 +44,18 @@ func (f *Folder) owns(server string) bool {
 // take makes what came to a server this one's, unless that lives. What can't be told is
 // that it does.
 func (f *Folder) take(server string) bool {
-	file, err := f.root.OpenFile(server+alive, os.O_WRONLY|os.O_CREATE, 0o600)
+	lock, err := filelock.Open(int(f.dir.Fd()), server+alive)
 	if err != nil {
 		f.looked.Store(false) // it may have none yet
 		return false
 	}
-	if lock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
-		file.Close()
+	if taken, _ := lock.Try(); !taken {
+		lock.Close()
 		return false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.owned[server] = file
+	f.owned[server] = lock
 	return true
 }
 
@@ -85,17 +84,18 @@ func (f *Folder) leaveAll() {
 // cameTo tells whether it waits, and came to a server.
 func (i Item) cameTo(server string) bool { return i.Held != nil && i.Held.Server == server }
 
-// exclusively does what one server alone may do at a time. The lock is that of a file
-// that can be written: NFS has no other.
+// exclusively does what one server alone may do at a time.
 func (f *Folder) exclusively(do func() error) error {
-	file, err := f.root.OpenFile(look, os.O_WRONLY|os.O_CREATE, 0o600)
+	lock, err := filelock.Open(int(f.dir.Fd()), look)
 	if err != nil {
 		return err
 	}
-	defer file.Close() // and with it goes the lock
-	if err := lock(file, unix.LOCK_EX); err != nil {
+	defer lock.Close()
+	release, err := lock.Hold()
+	if err != nil {
 		return err
 	}
+	defer release()
 	return do()
 }
 
@@ -159,12 +159,3 @@ func (f *Folder) others() (all []string, err error) {
 
 // Owned tells whether an item that waits belongs to this server.
 func (f *Folder) Owned(i Item) bool { return i.Held != nil && f.owns(i.Held.Server) }
-
-// lock is flock(2), over signals.
-func lock(f *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), how); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}

@@ -26,6 +26,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"shelf/vfs/local/filelock"
 )
 
 // Item is what is known of a file. Name and Reason may hold anything.
@@ -49,10 +51,10 @@ type Folder struct {
 	sync func() error // has the names in it be on disk
 	self string       // the id of this server, see owner.go
 
-	room     sync.Mutex          // held while items are dropped for others; taken before mu
-	mu       sync.Mutex          // held while something gets its place or is removed, and never over a copy or a list
-	underway map[string]Item     // what is being copied, by id; mu
-	owned    map[string]*os.File // the servers whose uploads are this one's, with the locks that show it; mu
+	room     sync.Mutex                // held while items are dropped for others; taken before mu
+	mu       sync.Mutex                // held while something gets its place or is removed, and never over a copy or a list
+	underway map[string]Item           // what is being copied, by id; mu
+	owned    map[string]*filelock.Lock // the servers whose uploads are this one's, with the locks that show it; mu
 
 	looked atomic.Bool // for uploads whose server has no lock
 }
@@ -81,7 +83,7 @@ func Open(path string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{root: root, self: rand.Text(), underway: make(map[string]Item), owned: make(map[string]*os.File)}
+	f := &Folder{root: root, self: rand.Text(), underway: make(map[string]Item), owned: make(map[string]*filelock.Lock)}
 	if f.dir, err = root.Open("."); err == nil {
 		f.sync = f.dir.Sync
 		err = f.sweep(time.Now().Add(-orphaned))
