@@ -42,6 +42,11 @@ func SystemError(op string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return cause
 	}
+	return DiskFailed(cause)
+}
+
+// DiskFailed is the error of a disk of the server that has failed.
+func DiskFailed(cause error) error {
 	return &Error{Kind: ErrIO, Why: "the server's disk failed", Err: cause}
 }
 

@@ -175,7 +175,7 @@ func failure(what string, err error) error {
 	case verdictOf(err) != refused:
 		return &vfs.Error{Kind: vfs.ErrUnavailable, Err: cause}
 	case errors.Is(err, errLocal):
-		return &vfs.Error{Kind: vfs.ErrIO, Why: "the server's disk failed", Err: cause}
+		return vfs.DiskFailed(cause)
 	}
 	return &vfs.Error{Kind: vfs.ErrIO, Why: "the store failed", Err: cause}
 }

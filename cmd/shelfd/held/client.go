@@ -40,7 +40,7 @@ func (q *Queue) Open(library, account, name string) (vfs.File, error) {
 	}
 	_, f, err := q.o.Folder.Open(e.item.ID)
 	if err != nil {
-		return nil, &vfs.Error{Kind: vfs.ErrIO, Why: "the server's disk failed", Err: err}
+		return nil, vfs.DiskFailed(err)
 	}
 	return file{f, infoOf(e.item)}, nil
 }
@@ -185,7 +185,7 @@ func (q *Queue) discard(e *entry, why error) error {
 		return &vfs.Error{Kind: vfs.ErrUnavailable, Why: "the server cannot record what is done, so nothing is changed"}
 	}
 	if _, err := q.o.Folder.Drop(e.item.ID); err != nil {
-		return &vfs.Error{Kind: vfs.ErrIO, Why: "the server's disk failed", Err: err}
+		return vfs.DiskFailed(err)
 	}
 	q.remove(e)
 	return nil

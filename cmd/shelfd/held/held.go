@@ -299,7 +299,7 @@ func (q *Queue) remove(e *entry) {
 // write has what is known of an entry, which the caller has taken, be next.
 func (q *Queue) write(e *entry, next quarantine.Item) error {
 	if err := q.o.Folder.Update(next); err != nil {
-		return &vfs.Error{Kind: vfs.ErrIO, Why: "the server's disk failed", Err: err}
+		return vfs.DiskFailed(err)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
