@@ -4,8 +4,9 @@
 //	history.go  Names: what there is, read from the lists of the store
 //	rules.go    Rules: what may stay
 //
-// A store tells of a version when it was made. What has replaced it is the next one; what was
-// removed is followed by a marker, which says that there is nothing.
+// A store tells when a version was made, and not when it went. If it was replaced, the next
+// version of the name was made then. If the name was removed, a marker was made then: an entry
+// without content, which S3 calls a delete marker.
 package history
 
 import (
