@@ -159,47 +159,18 @@ func TestOldVersionsComeBackInABucket(t *testing.T) {
 	stopAtEnd(t, s)
 
 	large, small := content(1, 9<<20), content(2, 100_000)
-	local := filepath.Join(t.TempDir(), "report, final.pdf")
-	put := func(content []byte) {
-		t.Helper()
-		must(t, os.WriteFile(local, content, 0o600))
-		succeed(t, sftpBatch(s, fmt.Sprintf("put -p %q report.pdf\n", local)))
-	}
-	put(large)
-	put(small)
-	ids := s.versionsOf(t, "report.pdf")
-	if len(ids) != 1 {
-		t.Fatalf("versions are %q", ids)
-	}
-	if out := s.mustSSH(t, "restore report.pdf "+ids[0]); out != "" {
-		t.Errorf("restore prints %q", out)
-	}
-	if !bytes.Equal(slurp(t, filepath.Join(folder, objectstore.Bucket, "in", "report.pdf")), large) {
-		t.Error("the overwritten file is not back")
-	}
-	succeed(t, sftpBatch(s, "rm report.pdf\n"))
-	if ids = s.versionsOf(t, "report.pdf"); len(ids) != 2 {
-		t.Fatalf("versions are %q", ids)
-	}
+	now := func() []byte { return slurp(t, filepath.Join(folder, objectstore.Bucket, "in", "report.pdf")) }
+	ids := s.overwrittenComesBack(t, large, small, now)
 	succeed(t, shelfCommand(s, "restore", "report.pdf", ids[0]))
-	if !bytes.Equal(slurp(t, filepath.Join(folder, objectstore.Bucket, "in", "report.pdf")), small) {
+	if !bytes.Equal(now(), small) {
 		t.Error("the removed file is not back")
 	}
 	ids = s.versionsOf(t, "report.pdf")
-	for _, line := range []string{"versions report.pdf", "restore report.pdf " + ids[0]} {
-		if out, said, err := s.ssh("bob", line); err == nil || !strings.Contains(said, "may not see or restore old versions") {
-			t.Errorf("bob does %s: %v\n%s%s", line, err, out, said)
-		}
-	}
-	for line, want := range map[string]string{
+	s.refusesVersions(t, ids[0], map[string]string{
 		"versions absent": "no such file, and no old version", "versions .shelf": "no such file",
 		"restore report.pdf 01KAZ5V6S7JMR3C1YV0K8T2WQD": "no such version", "restore report.pdf null": "no such version",
 		"restore report.pdf ../report.pdf/" + ids[0]: "no such version", "restore other " + ids[0]: "no such version",
-	} {
-		if out, said, err := s.ssh(user, line); err == nil || !strings.Contains(said, want) {
-			t.Errorf("%s: %v\n%s%s", line, err, out, said)
-		}
-	}
+	})
 	log := readText(t, filepath.Join(s.dir, "audit.jsonl"))
 	for _, want := range []string{`"op":"restore","result":"ok"`, `"restored":"` + ids[0] + `"`, `"op":"versions","result":"refused"`} {
 		if !strings.Contains(log, want) {

@@ -602,23 +602,31 @@ func (s *server) keepsToTheSchema(t *testing.T) {
 	}
 }
 
+// serveGateOverABucket is a server, in the strictest sandbox, of a library in a bucket with a
+// gate of these settings.
+func serveGateOverABucket(t *testing.T, dir, gate string) *server {
+	t.Helper()
+	need(t, objectstore.Program)
+	s, err := newServer(dir)
+	must(t, err)
+	store, err := objectstore.Start(dir, "")
+	must(t, err)
+	t.Cleanup(store.Stop)
+	must(t, s.configureBucket(store.URL))
+	file := filepath.Join(dir, "shelfd.toml")
+	text := "audit_log = \"audit.jsonl\"\nsandbox = \"require\"\n" + string(slurp(t, file)) + "[libraries.default.gate]\n" + gate
+	must(t, os.WriteFile(file, []byte(text), 0o600), s.start([]string{"--config", file}))
+	stopAtEnd(t, s)
+	return s
+}
+
 // TestGateOverABucket judges what waits in the spool, in the strictest sandbox: of a
 // large file most is in the store by then, as parts of no file.
 func TestGateOverABucket(t *testing.T) {
 	t.Parallel()
-	need(t, "versitygw")
 	socket := keeperOf(t, `if grep -q EVIL; then echo evil; exit 1; fi`)
 	dir := t.TempDir()
-	s, err := newServer(dir)
-	must(t, err)
-	g, err := objectstore.Start(dir, "")
-	must(t, err)
-	t.Cleanup(g.Stop)
-	must(t, s.configureBucket(g.URL))
-	file := filepath.Join(dir, "shelfd.toml")
-	text := "audit_log = \"audit.jsonl\"\nsandbox = \"require\"\n" + string(slurp(t, file)) + "[libraries.default.gate]\nsocket = \"unix:" + socket + "\"\n"
-	must(t, os.WriteFile(file, []byte(text), 0o600), s.start([]string{"--config", file}))
-	stopAtEnd(t, s)
+	s := serveGateOverABucket(t, dir, "socket = \"unix:"+socket+"\"\n")
 	c := s.dial(t)
 	for name, text := range map[string][]byte{"small": nil, "large": content(3, 20<<20)} {
 		for _, end := range []string{"fine", "EVIL"} {

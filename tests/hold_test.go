@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"shelf/tests/objectstore"
 )
 
 // heldBack starts a server whose gate answers clients at once, for the accounts ada and
@@ -182,20 +180,10 @@ func TestHold(t *testing.T) {
 func TestHoldOverABucket(t *testing.T) {
 	t.Parallel()
 	oneServer(t, "what a server holds, and what it tells of that")
-	need(t, "versitygw")
 	dir := t.TempDir()
 	permit := filepath.Join(dir, "permit")
 	socket := keeperOf(t, `until [ -e `+permit+` ]; do sleep 0.05; done; if grep -q EVIL; then echo evil; exit 1; fi`)
-	s, err := newServer(dir)
-	must(t, err)
-	g, err := objectstore.Start(dir, "")
-	must(t, err)
-	t.Cleanup(g.Stop)
-	must(t, s.configureBucket(g.URL))
-	file := filepath.Join(dir, "shelfd.toml")
-	text := "audit_log = \"audit.jsonl\"\nsandbox = \"require\"\n" + string(slurp(t, file)) + "[libraries.default.gate]\nmode = \"hold\"\nsocket = \"unix:" + socket + "\"\n"
-	must(t, os.WriteFile(file, []byte(text), 0o600), s.start([]string{"--config", file}))
-	stopAtEnd(t, s)
+	s := serveGateOverABucket(t, dir, "mode = \"hold\"\nsocket = \"unix:"+socket+"\"\n")
 	large := content(3, 20<<20)
 	for name, text := range map[string][]byte{"small": []byte("fine"), "large": large, "bad": []byte("EVIL")} {
 		must(t, s.dial(t).upload(name, text))

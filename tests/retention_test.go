@@ -60,6 +60,47 @@ func (s *server) versionsOf(t *testing.T, name string) (ids []string) {
 	return ids
 }
 
+// overwrittenComesBack puts a file and another over it, restores the first and removes that.
+// now is what the file has. It returns the ids of both versions, the oldest first.
+func (s *server) overwrittenComesBack(t *testing.T, first, second []byte, now func() []byte) (ids []string) {
+	t.Helper()
+	local := filepath.Join(t.TempDir(), "report, final.pdf")
+	for _, content := range [][]byte{first, second} {
+		must(t, os.WriteFile(local, content, 0o600))
+		succeed(t, sftpBatch(s, fmt.Sprintf("put -p %q report.pdf\n", local)))
+	}
+	if ids = s.versionsOf(t, "report.pdf"); len(ids) != 1 {
+		t.Fatalf("versions are %q", ids)
+	}
+	if out := s.mustSSH(t, "restore report.pdf "+ids[0]); out != "" {
+		t.Errorf("restore prints %q", out)
+	}
+	if !bytes.Equal(now(), first) {
+		t.Error("the overwritten file is not back")
+	}
+	succeed(t, sftpBatch(s, "rm report.pdf\n"))
+	if ids = s.versionsOf(t, "report.pdf"); len(ids) != 2 {
+		t.Fatalf("versions are %q", ids)
+	}
+	return ids
+}
+
+// refusesVersions has bob, who may not, ask for a version; and ada give these lines, which
+// are refused with a reason each.
+func (s *server) refusesVersions(t *testing.T, id string, lines map[string]string) {
+	t.Helper()
+	for _, line := range []string{"versions report.pdf", "restore report.pdf " + id} {
+		if out, said, err := s.ssh("bob", line); err == nil || !strings.Contains(said, "may not see or restore old versions") {
+			t.Errorf("bob does %s: %v\n%s%s", line, err, out, said)
+		}
+	}
+	for line, want := range lines {
+		if out, said, err := s.ssh(user, line); err == nil || !strings.Contains(said, want) {
+			t.Errorf("%s: %v\n%s%s", line, err, out, said)
+		}
+	}
+}
+
 // TestOldVersionsComeBack: an overwritten and a removed file come back byte for byte by
 // stock ssh, and by shelf, for who may restore; and nobody else sees them.
 func TestOldVersionsComeBack(t *testing.T) {
@@ -67,32 +108,8 @@ func TestOldVersionsComeBack(t *testing.T) {
 	t.Parallel()
 	s := serveVersions(t, t.TempDir(), withVersions)
 	stopAtEnd(t, s)
-	first, second := content(1, 300_001), content(2, 100_000)
-	local := filepath.Join(t.TempDir(), "report, final.pdf")
-	put := func(content []byte) {
-		t.Helper()
-		if err := os.WriteFile(local, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		succeed(t, sftpBatch(s, fmt.Sprintf("put -p %q report.pdf\n", local)))
-	}
-	put(first)
-	put(second)
-	ids := s.versionsOf(t, "report.pdf")
-	if len(ids) != 1 {
-		t.Fatalf("versions are %q", ids)
-	}
-	if out := s.mustSSH(t, "restore report.pdf "+ids[0]); out != "" {
-		t.Errorf("restore prints %q", out)
-	}
-	if !bytes.Equal(s.get(t, "report.pdf"), first) {
-		t.Error("the overwritten file is not back")
-	}
-	succeed(t, sftpBatch(s, "rm report.pdf\n"))
-	ids = s.versionsOf(t, "report.pdf")
-	if len(ids) != 2 {
-		t.Fatalf("versions are %q", ids)
-	}
+	first := content(1, 300_001)
+	ids := s.overwrittenComesBack(t, first, content(2, 100_000), func() []byte { return s.get(t, "report.pdf") })
 	out, err := shelfCommand(s, "versions", "report.pdf").Output()
 	if err != nil || !strings.Contains(string(out), ids[0]) || !strings.Contains(string(out), "293.0 KiB") {
 		t.Errorf("shelf versions: %v\n%s", err, out)
@@ -110,20 +127,11 @@ func TestOldVersionsComeBack(t *testing.T) {
 		t.Error("the removed file is not back")
 	}
 
-	for _, line := range []string{"versions report.pdf", "restore report.pdf " + ids[0]} {
-		if out, said, err := s.ssh("bob", line); err == nil || !strings.Contains(said, "may not see or restore old versions") {
-			t.Errorf("bob does %s: %v\n%s%s", line, err, out, said)
-		}
-	}
-	for line, want := range map[string]string{
+	s.refusesVersions(t, ids[0], map[string]string{
 		"versions absent": "no such file, and no old version", "restore report.pdf 20200101T000000.000000Z": "no such version",
 		"restore report.pdf": "name a file and one of its versions", "versions": "name one file", "versions -l x": "not supported",
 		"restore report.pdf ../report.pdf/" + ids[0]: "no such version", "versions .shelf": "no such file",
-	} {
-		if out, said, err := s.ssh(user, line); err == nil || !strings.Contains(said, want) {
-			t.Errorf("%s: %v\n%s%s", line, err, out, said)
-		}
-	}
+	})
 	err = shelfCommand(s, "restore", "report.pdf", "none").Run()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
 		t.Errorf("shelf restore of none: %v", err)

@@ -90,9 +90,8 @@ func has(t testing.TB, lib vfs.Library, name string, want []byte) {
 func TestLargeFile(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	b := text(1, 20<<20+3)
 	u := create(t, lib, "large", vfs.CreateOptions{Create: true, Truncate: true, Mode: 0o600, Owner: "ada"})
@@ -175,8 +174,7 @@ func TestResumeOnAnotherNode(t *testing.T) {
 		first := open(t, o)
 		u := create(t, first, "f", vfs.CreateOptions{Create: true, Truncate: true, Owner: "ada"})
 		write(t, u, 0, b[:cut])
-		p := startProxy(t, g)
-		o.Connection.Endpoint = p.url
+		p := putProxyBefore(t, g, &o)
 		second := open(t, o)
 		if _, err := second.Partial(t.Context(), "ada", "f"); name != "lost connection" && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: an upload that goes on is shown as a partial: %v", name, err)
@@ -226,9 +224,8 @@ func partialOf(t *testing.T, lib *bucket.Bucket, most int64) int64 {
 func TestLargeFilesAreCopiedInTheStore(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	b := text(3, 40<<20)
 	put(t, lib, "f", b)
@@ -332,9 +329,8 @@ func TestSmallSpool(t *testing.T) {
 func TestFaultyStore(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	small, large := text(7, 5000), text(8, 9<<20)
 	isPut := func(r *http.Request) bool {
@@ -385,9 +381,8 @@ func TestStoreAway(t *testing.T) {
 		t.Skip("takes long")
 	}
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	put(t, lib, "f", []byte("text"))
 	begun := create(t, lib, "lost", vfs.CreateOptions{Create: true})
@@ -413,9 +408,8 @@ func TestStoreAway(t *testing.T) {
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	first := open(t, o)
 	put(t, first, "old", []byte("text"))
 	// The rename makes the copy and loses all else.
@@ -584,9 +578,8 @@ func TestDigestsAreRemembered(t *testing.T) {
 func TestSmallFilesTakeFewCalls(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	var calls []string
 	up := func(name, text string) vfs.Change {

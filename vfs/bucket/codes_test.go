@@ -21,9 +21,8 @@ import (
 func TestCodesCountOnce(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	var nodes []*bucket.Codes
 	for range 3 {
 		c, err := bucket.OpenCodes(t.Context(), o)

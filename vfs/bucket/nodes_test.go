@@ -80,9 +80,8 @@ var register = porcupine.Model{
 func TestNodesOverAFaultyStore(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, false)
-	p := startProxy(t, g)
 	o := g.options(t)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	var nodes []*bucket.Bucket
 	for range 3 {
 		nodes = append(nodes, open(t, o))
@@ -269,8 +268,7 @@ func TestRemovedOnce(t *testing.T) {
 	o := g.options(t)
 	o.Quota = 1 << 30
 	other := open(t, o)
-	p := startProxy(t, g)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	kept, gone := text(1, 100<<10), text(2, 200<<10)
 	put(t, lib, "kept", kept)

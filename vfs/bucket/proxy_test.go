@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"shelf/tests/objectstore"
+	"shelf/vfs/bucket"
 )
 
 // proxy is one of package objectstore for the time of a test.
@@ -37,6 +38,14 @@ func startProxy(t *testing.T, g *gateway) *proxy {
 	}
 	t.Cleanup(p.Close)
 	return &proxy{p, p.URL, &p.Sent, &p.Got}
+}
+
+// putProxyBefore starts a proxy that libraries with these options have before their store.
+func putProxyBefore(t *testing.T, g *gateway, o *bucket.Options) *proxy {
+	t.Helper()
+	p := startProxy(t, g)
+	o.Connection.Endpoint = p.url
+	return p
 }
 
 func (p *proxy) spoilBy(f func(*http.Request) fault) { p.SpoilBy(f) }

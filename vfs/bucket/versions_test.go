@@ -180,8 +180,7 @@ func markersOf(t *testing.T, g *gateway, o bucket.Options) map[string]int {
 func TestRestoreLarge(t *testing.T) {
 	t.Parallel()
 	g, o := startVersioned(t)
-	p := startProxy(t, g)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	large := text(2, 20<<20)
 	put(t, lib, "f", large)
@@ -250,8 +249,7 @@ func TestRestoreAfterACrash(t *testing.T) {
 func TestRestoreOverAFaultyStore(t *testing.T) {
 	t.Parallel()
 	g, o := startVersioned(t)
-	p := startProxy(t, g)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	put(t, lib, "f", []byte("first"))
 	put(t, lib, "f", []byte("the second"))
@@ -326,8 +324,7 @@ func TestSweepWhatLayBesideVersions(t *testing.T) {
 func TestLockedVersions(t *testing.T) {
 	t.Parallel()
 	g, o := startVersioned(t)
-	p := startProxy(t, g)
-	o.Connection.Endpoint = p.url
+	p := putProxyBefore(t, g, &o)
 	lib := open(t, o)
 	for _, name := range []string{"f", "g"} {
 		for n := range 5 {
